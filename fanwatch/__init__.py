@@ -1,0 +1,1 @@
+"""What every part of Fanwatch shares: readings, results, topics, bundles, the broker, settings and errors."""

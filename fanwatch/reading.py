@@ -1,0 +1,141 @@
+"""A reading: what one fan's sensors measured at one moment, validated once, when it is made."""
+
+import math
+import re
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from fanwatch.errors import InvalidReading
+from fanwatch.timestamps import format_ms, parse_ms
+from fanwatch.topics import DEVICE_ID, READINGS, device_of
+
+FEATURES = ("rotation", "temperature", "vibration", "sound")
+"""Names on the wire, in the order in which models take them: rpm, °C, the model's vibration unit, dB."""
+
+MAX_READING_BYTES = 32_000
+"""A longer payload is no reading and is never parsed."""
+
+AHEAD_MS = 5 * 60_000
+"""How far a sensor's clock may run ahead before its readings are refused."""
+
+_AT = re.compile(r"at `\$\.(\w+)`|field `(\w+)`")
+
+
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """One reading. Construct it with `parse`.
+
+    rotation in rpm, temperature in °C, vibration in the unit that the model's metadata names, sound in dB;
+    `timestamp_ms` in milliseconds since the epoch, None where an ad-hoc request named no time.
+    """
+
+    device_id: str
+    timestamp_ms: int | None
+    rotation: float
+    temperature: float
+    vibration: float
+    sound: float
+
+    @property
+    def features(self) -> tuple[float, float, float, float]:
+        """Rotation, temperature, vibration, sound: the order of FEATURES."""
+        return (self.rotation, self.temperature, self.vibration, self.sound)
+
+
+class _Wire(msgspec.Struct, frozen=True, gc=False):
+    deviceID: str  # noqa: N815 - the name on the wire
+    rotation: float
+    temperature: float
+    vibration: float
+    sound: float
+    timeStamp: str | None = None  # noqa: N815
+
+
+_decode = msgspec.json.Decoder(_Wire).decode
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """How times are read and which are believed."""
+
+    timezone: ZoneInfo
+    retention_ms: int
+
+
+def parse(payload: bytes, rules: Rules) -> Reading:
+    """The reading in `payload`, whatever its time; InvalidReading says which field is wrong and why."""
+    if len(payload) > MAX_READING_BYTES:
+        raise InvalidReading(
+            f"a reading has at most {MAX_READING_BYTES} bytes, this one has {len(payload)}", reason="oversized"
+        )
+    try:
+        wire = _decode(payload)
+    except msgspec.ValidationError as error:
+        raise _wrong_field(payload, str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidReading(f"not JSON: {error}", reason="json") from error
+    for name in FEATURES:
+        if not math.isfinite(getattr(wire, name)):
+            raise InvalidReading("not a finite number", field=name, value=getattr(wire, name), reason="field")
+    if DEVICE_ID.fullmatch(wire.deviceID) is None:
+        raise InvalidReading(
+            "deviceID must be 1 to 64 letters, digits, _ or -",
+            field="deviceID", value=wire.deviceID[:80], reason="deviceID",
+        )  # fmt: skip
+    return Reading(
+        wire.deviceID, _time_ms(wire.timeStamp, rules.timezone),
+        wire.rotation, wire.temperature, wire.vibration, wire.sound,
+    )  # fmt: skip
+
+
+def parse_from_topic(topic: str, payload: bytes, rules: Rules, now_ms: int) -> Reading:
+    """The reading that came on `topic`: it must carry a believable time and the topic's own device."""
+    reading = parse(payload, rules)
+    device = device_of(topic)
+    if device is None:
+        if topic != READINGS:
+            raise InvalidReading(f"no readings are expected on the topic {topic[:80]!r}", reason="topic")
+    elif device != reading.device_id:
+        raise InvalidReading(
+            f"deviceID differs from its topic's, {device[:80]!r}",
+            field="deviceID", value=reading.device_id, reason="topic",
+        )  # fmt: skip
+    if reading.timestamp_ms is None:
+        raise InvalidReading("a reading on a topic needs a timeStamp", field="timeStamp", reason="time")
+    if reading.timestamp_ms > now_ms + AHEAD_MS:
+        raise _unbelievable(reading.timestamp_ms, "more than 5 minutes ahead of the clock here")
+    if reading.timestamp_ms < now_ms - rules.retention_ms:
+        raise _unbelievable(reading.timestamp_ms, "older than what is kept (FANWATCH_RAW_RETENTION)")
+    return reading
+
+
+def _unbelievable(timestamp_ms: int, why: str) -> InvalidReading:
+    return InvalidReading(f"the time is {why}", field="timeStamp", value=format_ms(timestamp_ms), reason="clock")
+
+
+def _time_ms(text: str | None, timezone: ZoneInfo) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_ms(text, timezone)
+    except (ValueError, OverflowError) as error:
+        raise InvalidReading(
+            "not a time such as 2026-11-23T12:00:00.250Z or 2026-11-23 12:00:00",
+            field="timeStamp", value=text[:80], reason="time",
+        ) from error  # fmt: skip
+
+
+def _wrong_field(payload: bytes, message: str) -> InvalidReading:
+    at = _AT.search(message)
+    field = next((name for name in at.groups() if name), None) if at else None
+    value: Any = None
+    if field is not None and "missing" not in message:
+        try:
+            value = msgspec.json.decode(payload)[field]
+        except (msgspec.DecodeError, RecursionError, KeyError, TypeError):
+            value = None
+    if not isinstance(value, int | float | str | bool):
+        value = None
+    elif isinstance(value, str) or (isinstance(value, int) and abs(value) > 2**53):
+        value = str(value)[:80]
+    return InvalidReading(message, field=field, value=value, reason="field")

@@ -1,0 +1,174 @@
+"""Every setting of every part: FANWATCH_* in the environment, read once, validated, frozen.
+
+A field `broker_port` is set by FANWATCH_BROKER_PORT. Secrets come from files only: a setting names the file.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, TypeVar
+
+import msgspec
+
+from fanwatch.errors import SettingsError
+from fanwatch.reading import Rules
+from fanwatch.timestamps import zone
+
+PREFIX = "FANWATCH_"
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+_UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+
+
+def duration_ms(text: str) -> int:
+    """Milliseconds of a duration such as 30d, 12h, 90m or 45s; ValueError otherwise."""
+    match = re.fullmatch(r"([1-9]\d{0,6})([smhdw])", text)
+    if match is None:
+        raise ValueError(f"{text!r} is no duration such as 30d, 12h, 90m or 45s")
+    return int(match[1]) * _UNITS_MS[match[2]]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all: subclasses are known by name, so that a misspelt setting is refused and not ignored."""
+
+    classes: ClassVar[list[type["Settings"]]] = []
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        Settings.classes.append(cls)
+
+
+class BrokerSettings(Settings, frozen=True):
+    """How to reach the MQTT broker."""
+
+    broker_host: str = "127.0.0.1"
+    broker_port: Port = 1883
+    broker_user: str | None = None
+    broker_password_file: str | None = None
+    broker_ca_file: str | None = None
+    """CA certificate of the broker; TLS is used where it is set."""
+    broker_timeout: Seconds = 5.0
+    """Seconds until a connect, publish or subscribe that was not answered has failed."""
+
+
+class GatewaySettings(Settings, frozen=True):
+    """How to reach the OpenFaaS gateway."""
+
+    gateway_url: str = "http://127.0.0.1:8080"
+    gateway_user_file: str | None = None
+    gateway_password_file: str | None = None
+
+
+class ReadingSettings(Settings, frozen=True):
+    """How times are read and which are believed."""
+
+    timezone: str = "UTC"
+    """Of times in the form YYYY-MM-DD HH:MM:SS."""
+    raw_retention: str = "30d"
+    """Older readings are refused on topics; InfluxDB keeps raw points as long."""
+
+    @property
+    def rules(self) -> Rules:
+        """The same, as `fanwatch.reading.parse` takes them."""
+        try:
+            return Rules(timezone=zone(self.timezone), retention_ms=duration_ms(self.raw_retention))
+        except ValueError as error:
+            raise SettingsError(f"FANWATCH_RAW_RETENTION: {error}.") from error
+
+
+class ScoreSettings(Settings, frozen=True):
+    """score-fan."""
+
+    infer_function: str = "infer-fan"
+    infer_timeout: Seconds = 4.0
+
+
+class InferSettings(Settings, frozen=True):
+    """infer-fan and infer-fan-lite."""
+
+    bundle: str | None = None
+    """Directory of the model bundle; by default the newest that was built into the image."""
+    bundle_sha256: str | None = None
+    """SHA-256 of the bundle's model.json; another one is refused."""
+    engine: str | None = None
+    """`litert` or `tensorflow`; by default the one that is installed, LiteRT first."""
+
+
+class ConnectorSettings(Settings, frozen=True):
+    """The MQTT connector."""
+
+    connector_id: str = "fanwatch-connector-0"
+    """Client id: it owns the session in which the broker keeps unacknowledged readings, so keep it."""
+    connector_host: str = "127.0.0.1"
+    connector_port: Port = 8091
+    """Where /metrics, /healthz, /readyz and /prune are served."""
+    connector_share: str | None = None
+    """Group of a shared subscription, where several connectors share the topics."""
+    connector_batch_lanes: Count = 2
+    connector_single_lanes: Count = 8
+    connector_held: Count = 8000
+    """Readings held in memory at most; further ones stay in the broker."""
+    connector_held_bytes: Count = 16_000_000
+    connector_timeout: Seconds = 20.0
+    """Seconds a call of a function may take; longer than the gateway's."""
+    connector_session_expiry: Annotated[int, msgspec.Meta(ge=60, le=0xFFFFFFFF)] = 7 * 86_400
+    """Seconds for which the broker keeps the session while the connector is away."""
+    connector_refresh: Seconds = 1.0
+    """Seconds between two looks at the gateway's functions."""
+    connector_patience: Seconds = 5.0
+    """Seconds without progress, with memory full, after which it leaves the broker until functions answer again."""
+
+
+class LocalSettings(Settings, frozen=True):
+    """The laptop runtime."""
+
+    gateway_port: Port = 8080
+    influx_port: Port = 8086
+    state_dir: str = ".fanwatch"
+    broker_durable: bool = False
+    """Mosquitto saves its store after every change: a crash loses almost nothing, at about 250 readings a second."""
+
+
+T = TypeVar("T", bound=Settings)
+
+
+def known() -> set[str]:
+    """Names of all settings, as they stand in the environment."""
+    return {PREFIX + field.upper() for cls in Settings.classes for field in cls.__struct_fields__}
+
+
+def load(cls: type[T], environment: Mapping[str, str] | None = None) -> T:
+    """The settings of one part. SettingsError names what is unknown or out of range; an empty value counts as unset."""
+    environment = os.environ if environment is None else environment
+    given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
+    names = known()
+    for name in sorted(given.keys() - names):
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise SettingsError(f"{name} is no setting.{hint} Known are: {', '.join(sorted(names))}.")
+    fields = {}
+    for field in cls.__struct_fields__:
+        value = given.get(PREFIX + field.upper())
+        if value:
+            fields[field] = value
+    try:
+        return msgspec.convert(fields, cls, strict=False)
+    except msgspec.ValidationError as error:
+        at = re.search(r"at `\$\.(\w+)`", str(error))
+        field = at[1] if at else ""
+        raise SettingsError(f"{PREFIX}{field.upper()}={fields.get(field)!r}: {str(error).split(' - at')[0]}.") from error
+
+
+def secret(path: str | None, setting: str) -> str | None:
+    """The content of a secret's file, without the line end; None where no file is set."""
+    if path is None:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{setting} names {path}, which cannot be read: {error}.") from error

@@ -1,0 +1,67 @@
+"""Times on the wire: RFC 3339 or the reference's `YYYY-MM-DD HH:MM:SS`, truncated to milliseconds since the epoch."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from fanwatch.errors import SettingsError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d", re.ASCII)
+_REST = re.compile(r"(?:\.(\d{1,9}))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))", re.ASCII)
+_PLAIN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
+
+
+def zone(name: str) -> ZoneInfo:
+    """The time zone called `name`; SettingsError where the system's zone database has none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SettingsError(
+            f"FANWATCH_TIMEZONE={name!r} is no known time zone: use a name such as UTC or Europe/Berlin."
+        ) from error
+
+
+@lru_cache(maxsize=4096)
+def _second_ms(text: str) -> int:
+    # Readings of a fleet share their second, so the calendar is done once for all of them.
+    return (datetime.fromisoformat(text.replace("t", "T")).replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+
+
+def parse_ms(text: str, timezone: ZoneInfo) -> int:
+    """Milliseconds since the epoch, truncated. `timezone` is that of the form without an offset. ValueError otherwise."""
+    if len(text) > 40:
+        raise ValueError("a time of more than 40 characters")
+    head, tail = text[:19], text[19:]
+    if tail:
+        rest = _REST.fullmatch(tail)
+        if rest is None or _SECOND.fullmatch(head) is None:
+            raise ValueError("neither RFC 3339 nor YYYY-MM-DD HH:MM:SS")
+        fraction, sign, hours, minutes = rest.groups()
+        ms = _second_ms(head) + (int((fraction + "00")[:3]) if fraction else 0)
+        if sign is None:
+            return ms
+        offset_ms = (int(hours) * 60 + int(minutes)) * 60_000
+        return ms - offset_ms if sign == "+" else ms + offset_ms
+    if _PLAIN.fullmatch(head) is None:
+        raise ValueError("neither RFC 3339 nor YYYY-MM-DD HH:MM:SS")
+    local = datetime.fromisoformat(head).replace(tzinfo=timezone)
+    return (local - _EPOCH) // timedelta(milliseconds=1)
+
+
+@lru_cache(maxsize=4096)
+def _second_text(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def format_ms(ms: int) -> str:
+    """RFC 3339 in UTC with three decimals and Z."""
+    second, rest = divmod(ms, 1000)
+    return f"{_second_text(second)}.{rest:03d}Z"
+
+
+def format_ns(ns: int) -> str:
+    """RFC 3339 in UTC with nine decimals and Z."""
+    second, rest = divmod(ns, 1_000_000_000)
+    return f"{_second_text(second)}.{rest:09d}Z"

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Writes the locks anew: exact versions with hashes, no index addresses. Needs uv on PATH.
+set -eu
+cd "$(dirname "$0")/.."
+lock() {
+    out=$1
+    shift
+    uv pip compile pyproject.toml "$@" --python-version 3.11 --generate-hashes --no-annotate \
+        --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file "requirements/$out.txt"
+}
+lock run --extra install
+lock training --extra install --extra training
+lock dev --extra install --extra training --extra dev

@@ -128,10 +128,34 @@ class LocalSettings(Settings, frozen=True):
     """The laptop runtime."""
 
     gateway_port: Port = 8080
+    gateway_timeout: Seconds = 15.0
+    """Seconds a function may take to answer; longer than each exec_timeout in stack.yml."""
+    stack: str = "stack.yml"
+    """The functions that run here."""
     influx_port: Port = 8086
     state_dir: str = ".fanwatch"
     broker_durable: bool = False
     """Mosquitto saves its store after every change: a crash loses almost nothing, at about 250 readings a second."""
+    broker_queued_bytes: Annotated[int, msgspec.Meta(ge=1_000_000)] = 512 * 1024 * 1024
+    """What Mosquitto queues at most for each client that is away; what is beyond it is lost."""
+    cache: str = "~/.cache/fanwatch"
+    """Where InfluxDB and Telegraf are kept once they were built."""
+    no_fleet: bool = False
+    """Start without the simulated fans."""
+    no_store: bool = False
+    """Start without InfluxDB and Telegraf: nothing is stored, and nothing queues for them."""
+    start_timeout: Seconds = 90.0
+    """Seconds within which the pipeline must be up."""
+
+
+class StoreSettings(Settings, frozen=True):
+    """How to read what InfluxDB keeps."""
+
+    influx_url: str = "http://127.0.0.1:8086"
+    influx_database: str = "fanwatch"
+    influx_token_file: str | None = None
+    """Holds `user:password` of InfluxDB 1.x, or a token of 2.x."""
+    influx_timeout: Seconds = 10.0
 
 
 T = TypeVar("T", bound=Settings)

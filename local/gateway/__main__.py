@@ -1,0 +1,100 @@
+"""Starts the gateway: `python -m local.gateway`, in the folder of stack.yml."""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+import uvloop
+
+from fanwatch.errors import EXIT_USAGE, FanwatchError, SettingsError
+from fanwatch.settings import GatewaySettings, LocalSettings, load, secret
+from local.gateway.app import Application
+from local.gateway.routes import Routes
+from local.layout import layout
+
+# Longer than callers keep idle connections, so that it is never the gateway that closes one under a request.
+_IDLE_CONNECTION_S = 120
+_DRAIN_S = 5
+
+
+def main() -> int:
+    """Serve until SIGTERM; 0 after a clean stop, 2 for a setting or a stack.yml that cannot be used."""
+    try:
+        settings, access = load(LocalSettings), load(GatewaySettings)
+        user, password = _credentials(access)
+        routes = Routes(Path(settings.stack), layout(settings.state_dir).short, os.environ)
+        listener = _listen(settings.gateway_port)
+    except FanwatchError as exc:
+        print(f"The gateway cannot start: {exc}", file=sys.stderr)
+        return EXIT_USAGE
+    # uvicorn stops on these signals and then raises them again; whoever is there must not end us with an error.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ignore)
+    application = Application(routes, user, password, settings.gateway_timeout)
+    uvloop.run(_serve(application, routes, listener))
+    return 0
+
+
+async def _serve(application: Application, routes: Routes, listener: socket.socket) -> None:
+    watcher = asyncio.create_task(routes.watch())
+    server = uvicorn.Server(_config(application))
+    watcher.add_done_callback(lambda _: server.handle_exit(signal.SIGTERM, None))
+    gc.freeze()
+    await server.serve(sockets=[listener])
+    if watcher.done():
+        watcher.result()  # it never ends by itself: whatever ended it is told
+    watcher.cancel()
+
+
+def _credentials(access: GatewaySettings) -> tuple[str, str]:
+    user = secret(access.gateway_user_file, "FANWATCH_GATEWAY_USER_FILE")
+    password = secret(access.gateway_password_file, "FANWATCH_GATEWAY_PASSWORD_FILE")
+    if not user or not password:
+        raise SettingsError(
+            "FANWATCH_GATEWAY_USER_FILE and FANWATCH_GATEWAY_PASSWORD_FILE must name files that hold the user and the"
+            " password of /system/."
+        )
+    return user, password
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as exc:
+        raise SettingsError(
+            f"Port {port} cannot be used ({exc.strerror}); set FANWATCH_GATEWAY_PORT."
+        ) from exc
+    return listener
+
+
+def _config(application: Application) -> uvicorn.Config:
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    return uvicorn.Config(
+        application,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=_IDLE_CONNECTION_S,
+        timeout_graceful_shutdown=_DRAIN_S,
+    )
+
+
+def _ignore(signum: int, frame: FrameType | None) -> None:
+    """The server has already stopped when this is called."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""The gateway's ASGI application."""
+
+from prometheus_client import REGISTRY, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from local.gateway import answers
+from local.gateway.answers import Receive, Scope, Send
+from local.gateway.proxy import NAMESPACE, Proxy
+from local.gateway.routes import Routes
+from local.gateway.system import System
+
+
+class Application:
+    """Hands a request to the part of the gateway that its path names."""
+
+    def __init__(self, routes: Routes, user: str, password: str, timeout_s: float) -> None:
+        self._metrics = _Metrics(routes)
+        self._proxy = Proxy(routes, timeout_s, self._metrics.observe)
+        self._system = System(routes, user, password)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope["path"]
+        if path.startswith("/function/"):
+            await self._proxy(scope, receive, send)
+        elif path.startswith("/system/"):
+            await self._system(scope, send)
+        elif path == "/healthz":
+            await answers.text(send, 200, "OK")
+        elif path == "/metrics":
+            await answers.raw(send, b"text/plain; version=0.0.4; charset=utf-8", generate_latest(REGISTRY))
+        else:
+            await answers.text(send, 404, "404 page not found")
+
+
+class _Metrics(Collector):
+    """Under the names of OpenFaaS's gateway, so that its dashboards show them."""
+
+    def __init__(self, routes: Routes) -> None:
+        self._routes = routes
+        self._total = Counter("gateway_function_invocation", "Function metrics", ["function_name", "code"])
+        self._seconds = Histogram("gateway_functions_seconds", "Function time taken", ["function_name"])
+        self._counters: dict[tuple[str, int], Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+        REGISTRY.register(self)
+
+    def observe(self, function: str, status: int, seconds: float) -> None:
+        """Count one call."""
+        counter = self._counters.get((function, status))
+        if counter is None:
+            name = f"{function}.{NAMESPACE}"
+            counter = self._counters[function, status] = self._total.labels(name, str(status))
+            self._histograms[function] = self._seconds.labels(name)
+        counter.inc()
+        self._histograms[function].observe(seconds)
+
+    def collect(self) -> list[Metric]:
+        """Processes that are ready, of each function."""
+        count = GaugeMetricFamily(
+            "gateway_service_count", "Current count of replicas.", labels=["function_name"]
+        )
+        for name, route in self._routes.by_name.items():
+            count.add_metric((f"{name}.{NAMESPACE}",), sum(replica.ready for replica in route.ready))
+        return [count]

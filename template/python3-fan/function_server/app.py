@@ -24,6 +24,10 @@ Send = Callable[[Message], Awaitable[None]]
 _OK: Response = (200, [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"2")], b"OK")
 
 
+class _Overdue(Exception):
+    """The handler takes longer than exec_timeout."""
+
+
 class Application:
     """Calls the handler for each request and turns whatever comes of it into an answer."""
 
@@ -120,18 +124,20 @@ class Application:
                 self._settings.handler_threads, asyncio.get_running_loop(), self._thread_done
             )
         call = self._workers.submit(handle, event, self._context)
-        timer = asyncio.get_running_loop().call_later(self._settings.exec_timeout_s, call.cancel)
+        timer = asyncio.get_running_loop().call_later(self._settings.exec_timeout_s, self._give_up, call)
         try:
             result = await call
-        except asyncio.CancelledError:
-            if not call.cancelled() or timer.when() > asyncio.get_running_loop().time():
-                raise  # the server itself is being stopped
-            self._overdue += 1
+        except _Overdue:
             limit = self._settings.exec_timeout_s
             return responses.error(504, f"The function took longer than {limit:g} s (exec_timeout).")
         finally:
             timer.cancel()
         return responses.from_handler(result)
+
+    def _give_up(self, call: asyncio.Future[Any]) -> None:
+        if not call.done():
+            self._overdue += 1
+            call.set_exception(_Overdue())
 
     def _thread_done(self, abandoned: bool) -> None:
         self.in_flight -= 1

@@ -26,7 +26,7 @@ class Workers:
             threading.Thread(target=self._work, name=f"handler-{number}", daemon=True).start()
 
     def submit(self, handle: Callable[[Any, Any], Any], event: Any, context: Any) -> "asyncio.Future[Any]":
-        """Queue one call; the future gets its result, and may be cancelled when nobody waits any more."""
+        """Queue one call; the future gets its result, and is done early when nobody waits any more."""
         future = self._loop.create_future()
         self._jobs.put((handle, event, context, future))
         return future
@@ -35,7 +35,7 @@ class Workers:
         while True:
             handle, event, context, future = self._jobs.get()
             result, error = None, None
-            if not future.cancelled():  # its request may have timed out while it was queued
+            if not future.done():  # its request may have timed out while it was queued
                 try:
                     result = handle(event, context)
                 except BaseException as exc:  # noqa: BLE001 - the thread outlives whatever is raised
@@ -44,8 +44,9 @@ class Workers:
             del handle, event, context, future, result, error
 
     def _finish(self, future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
-        self._on_done(future.cancelled())
-        if future.cancelled():
+        abandoned = future.done()
+        self._on_done(abandoned)
+        if abandoned:
             return
         if error is None:
             future.set_result(result)

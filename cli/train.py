@@ -1,0 +1,88 @@
+"""`fanwatch train` and `fanwatch evaluate`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+History = Annotated[
+    Path, typer.Option(help="Labelled history: DeviceID,Time,Rotation,Temperature,Vibration,Sound,Faulty.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def train(
+    csv: History,
+    out: Annotated[Path, typer.Option(help="Directory of the bundle, such as models/fan-anomaly/2.")],
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Default: the directory's name, if a number.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and file give the same model.")] = 1,
+    epochs: Annotated[int, typer.Option(min=1, max=10_000, help="At most; training stops early.")] = 60,
+    cost_of_miss: Annotated[
+        float, typer.Option(min=0.001, help="An overlooked fault costs so many false alarms.")
+    ] = 1.0,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model on labelled history and write it as a bundle."""
+    from training.train import train as run
+
+    console = Console(stderr=True)
+    number = version or (int(out.name) if out.name.isdecimal() and int(out.name) else 1)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(f"reading {csv}, starting TensorFlow", total=epochs)
+
+        def show(epoch: int, loss: float) -> None:
+            progress.update(task, completed=epoch, description=f"epoch {epoch}, validation loss {loss:.4f}")
+
+        trained = run(
+            csv, out, version=number, seed=seed, epochs=epochs, cost_of_miss=cost_of_miss, on_epoch=show
+        )
+    for note in trained.notes:
+        console.print(f"[yellow]{csv.name}:[/] {note}", highlight=False)
+    if as_json:
+        answer = {
+            "bundle": str(out),
+            "sha256": trained.digest,
+            "threshold": trained.threshold,
+            "epochs": trained.epochs,
+        }
+        print(json.dumps(answer | {"test": trained.test.as_dict()}))
+        return
+    test = trained.test
+    print(f"{out}: {trained.epochs} epochs, accuracy {test.accuracy:.4f} on {test.n:,} unseen rows.")
+    print(f"To deploy it, set in stack.yml: FANWATCH_BUNDLE={out} FANWATCH_BUNDLE_SHA256={trained.digest}")
+
+
+def evaluate(
+    csv: History,
+    model: Annotated[Path, typer.Option(help="Directory of a bundle.")],
+    engine: Annotated[
+        str | None, typer.Option(help="litert or tensorflow; default: what is installed.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a model's verdicts with the labels of a history file."""
+    from training.evaluate import evaluate as run
+
+    evaluation = run(csv, model, engine=engine)
+    if as_json:
+        print(json.dumps(evaluation.as_dict()))
+        return
+    for note in evaluation.notes:
+        Console(stderr=True).print(f"[yellow]{csv.name}:[/] {note}", highlight=False)
+    table = Table(title=f"{evaluation.model} on {csv}", title_justify="left")
+    table.add_column("")
+    table.add_column("", justify="right")
+    for name in ("accuracy", "precision", "recall", "auroc"):
+        value = getattr(evaluation.metrics, name)
+        table.add_row(name, "undefined" if value is None else f"{value:.4f}")
+    for name, count in (*evaluation.metrics.confusion._asdict().items(), ("rows", evaluation.metrics.n)):
+        table.add_row(name.replace("_", " "), f"{count:,}")
+    table.add_row("implausible, not judged", f"{evaluation.implausible:,}")
+    Console().print(table)

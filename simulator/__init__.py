@@ -1,0 +1,1 @@
+"""Simulated turbine fans: labelled history for training, and a live fleet that publishes over MQTT."""

@@ -1,0 +1,53 @@
+"""What a healthy and a faulty fan's sensors show, and the best rule that any detector could reach on it.
+
+Each sensor's reading is spread evenly over an interval: a box in four dimensions, one for healthy fans and
+one for faulty ones. A reading is placed by a quantile per sensor and a shift per sensor, where shift 0 is the
+healthy box and 1 the faulty one. History draws both at random; the live fleet lets them drift.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+HEALTHY: Final[Floats] = np.array([[500.0, 700.0], [35.0, 45.0], [100.0, 200.0], [45.0, 52.0]])
+"""Lowest and highest value of each sensor on a healthy fan, shape (4, 2)."""
+
+FAULTY: Final[Floats] = np.array([[400.0, 650.0], [35.0, 55.0], [100.0, 250.0], [45.0, 60.0]])
+"""The same for a fan at full fault."""
+
+
+def place(quantiles: Floats, shift: Floats) -> Floats:
+    """Sensor values, shape (n, 4), in the order of `fanwatch.reading.FEATURES`.
+
+    Quantiles and shifts lie in 0..1; both have shape (n, 4), or shifts (n, 1).
+    """
+    low = HEALTHY[:, 0] + shift * (FAULTY[:, 0] - HEALTHY[:, 0])
+    high = HEALTHY[:, 1] + shift * (FAULTY[:, 1] - HEALTHY[:, 1])
+    placed: Floats = low + quantiles * (high - low)
+    return placed
+
+
+def likelihood_ratio(readings: Floats) -> Floats:
+    """p(reading | faulty) / p(reading | healthy), shape (n,); infinite where no healthy fan can be."""
+    healthy, faulty = _density(readings, HEALTHY), _density(readings, FAULTY)
+    ratio = np.full(len(readings), np.inf)
+    np.divide(faulty, healthy, out=ratio, where=healthy > 0)
+    return ratio
+
+
+def ideal_rule(readings: Floats) -> NDArray[np.bool_]:
+    """True where a reading, shape (n, 4), is more likely faulty than healthy, both being equally common.
+
+    No detector that sees one reading can be right more often on this data, so it is the ceiling for training.
+    """
+    ideal: NDArray[np.bool_] = likelihood_ratio(readings) > 1
+    return ideal
+
+
+def _density(readings: Floats, box: Floats) -> Floats:
+    inside = ((readings >= box[:, 0]) & (readings <= box[:, 1])).all(axis=1)
+    density: Floats = np.divide(inside, np.prod(box[:, 1] - box[:, 0]), dtype=np.float64)
+    return density

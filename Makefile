@@ -1,0 +1,61 @@
+# Fanwatch. Each target is complete by itself: it makes .venv and gets what it needs.
+
+.PHONY: help run test test-faults check bench install model clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+run: $(VENV)/.run  ## The whole pipeline on this machine: FANS=10 RATE=1 FAILING=fan-03:bearing; Ctrl-C stops it
+	@$(BIN)/fanwatch up
+
+test: $(VENV)/.dev  ## All tests, on real parts (about 10 minutes at most)
+	@$(BIN)/python -m local.tools
+	$(BIN)/python -m pytest -q
+
+test-faults: $(VENV)/.dev  ## The long outages, at 1000 readings a second (about 45 minutes at most)
+	@$(BIN)/python -m local.tools
+	$(BIN)/python -m pytest -q -m faults
+
+check: $(VENV)/.dev  ## Style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev  ## Measure, beside the reference's way (about 25 minutes)
+	@$(BIN)/python -m local.tools
+	$(BIN)/python -m benchmarks
+
+install: $(VENV)/.training  ## Add what training needs (TensorFlow)
+
+model: $(VENV)/.training  ## Make the committed default bundle anew
+	$(BIN)/python -m training.default_bundle
+
+clean:  ## Remove everything that running has made (.fanwatch), stopping it first
+	@if [ -x $(BIN)/fanwatch ]; then $(BIN)/fanwatch down; fi
+	rm -rf .fanwatch
+
+# A stamp for each set of requirements: made anew when its lock file or the package's own metadata changes.
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Fanwatch needs Python 3.11 or later with its venv module ($(PYTHON) is $$($(PYTHON) --version 2>&1));" \
+		"on Debian or Ubuntu: sudo apt-get install python3 python3-venv; or give another one: make PYTHON=python3.12" >&2; exit 1; }
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	@echo "Installing requirements (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@echo "Installing requirements for development (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.training: requirements/training.txt $(VENV)/.run
+	@echo "Installing requirements for training (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/training.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""The `fanwatch` command; thin, calls the parts."""

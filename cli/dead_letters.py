@@ -1,0 +1,64 @@
+"""`fanwatch dead-letters`: readings that could not be scored; see them, and send them again."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(name="dead-letters", help="Readings that could not be scored.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List them: id, reason, topic, how often each was seen, and when first."""
+    from local import letters
+
+    found = letters.summaries(letters.stored())
+    if as_json:
+        _print_json(found)
+        return
+    if not found:
+        print("There are no dead letters.")
+    for letter in found:
+        print(
+            f"{letter['id'][:12]}  {letter['firstSeen']}  {letter['reason']:<12} x{letter['count']:<4} {letter['topic']}"
+        )
+
+
+@app.command()
+def show(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Its first characters will do.")],
+) -> None:
+    """Show one: why it was refused, and what it contains."""
+    from local import letters
+
+    _print_json(letters.described(letters.one(letters.stored(), identity)))
+
+
+@app.command()
+def resend(
+    identities: Annotated[list[str], typer.Argument(metavar="ID...", help="Their first characters will do.")],
+) -> None:
+    """Publish the original bytes to their original topic again."""
+    from fanwatch.settings import BrokerSettings, load
+    from local import letters
+
+    found = letters.stored()
+    chosen = [letters.one(found, identity) for identity in identities]
+    letters.require_whole(chosen)
+    for letter in chosen:
+        letters.publish(load(BrokerSettings), letter)
+        print(f"Sent {letter.id[:12]} to {letter.topic}.")
+
+
+def _print_json(content: Any) -> None:
+    json.dump(content, sys.stdout, indent=2, ensure_ascii=False)
+    print()
+
+
+def register(parent: typer.Typer) -> None:
+    """Adds the group."""
+    parent.add_typer(app)

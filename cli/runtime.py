@@ -1,0 +1,44 @@
+"""`fanwatch up`, `down` and `status`."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+
+def up(
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Start, wait until it scores, and leave it running.")
+    ] = False,
+) -> None:
+    """Start the whole pipeline on this machine; Ctrl-C stops it.
+
+    FANS, RATE (readings a second and fan) and FAILING (fan-03:bearing) set the simulated fleet.
+    """
+    from local import session
+
+    raise typer.Exit(session.detach() if detach else session.run(os.environ))
+
+
+def down() -> None:
+    """Stop what `fanwatch up` started here."""
+    from local import session
+
+    print(session.down())
+
+
+def status(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False) -> None:
+    """Show each part's health and the ledger; exit code 1 when a part is down."""
+    from local import report
+
+    found = report.collect(os.environ)
+    sys.stdout.write(report.as_json(found) if as_json else report.as_text(found))
+    raise typer.Exit(0 if found.healthy else 1)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(up)
+    app.command()(down)
+    app.command()(status)

@@ -1,0 +1,80 @@
+"""InfluxDB and Telegraf join the pipeline once they are there; until then the broker queues what they shall store."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.settings import ReadingSettings, StoreSettings, load
+from fanwatch.store import Store
+from local import programs, tools
+from local.health import Part
+from local.runtime import Runtime
+from local.supervisor import Supervisor
+
+_POLL_S = 0.2
+_READY_S = 60.0
+
+
+class Collecting(threading.Thread):
+    """Gets and starts both in the background; `part` says how far it is."""
+
+    def __init__(self, runtime: Runtime, on_change: Callable[[Part], None]) -> None:
+        super().__init__(name="collecting", daemon=True)
+        self._runtime = runtime
+        self._on_change = on_change
+        # Clients of supervisord are not shared between threads.
+        self._supervisor = Supervisor(runtime.layout)
+        self.part = Part("store", "starting", "starting")
+
+    def run(self) -> None:
+        try:
+            self._start()
+        except (tools.Stopped, Unavailable) as error:
+            self._tell("off", str(error))
+        except FanwatchError as error:
+            self._tell(
+                "off", f"{error} Readings are scored all the same, and the broker keeps them to be stored."
+            )
+
+    def _start(self) -> None:
+        runtime = self._runtime
+        influxd = self._get(tools.INFLUXD)
+        self._tell("starting", "influxd is starting")
+        layout, environment = runtime.layout, runtime.environment
+        port = runtime.local.influx_port
+        self._supervisor.add(programs.influxd(layout, environment, influxd, port))
+        # Built while influxd opens its files.
+        telegraf = self._get(tools.TELEGRAF)
+        store = Store(load(StoreSettings, environment))
+        self._wait(store.ready)
+        store.create(load(ReadingSettings, environment).raw_retention)
+        # Only now: Telegraf drops what a missing database refuses.
+        self._supervisor.add(
+            programs.telegraf(
+                layout, environment, telegraf, broker_port=runtime.broker.broker_port, influx_port=port
+            )
+        )
+        self._tell("ok", "storing")
+
+    def _get(self, tool: tools.GoTool) -> str:
+        return tools.get(
+            tool,
+            tools.cache_directory(self._runtime.local),
+            lambda text: self._tell("building", text),
+            self._runtime.stop_event,
+        )
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _READY_S
+        while not ready():
+            if self._runtime.stop_event.wait(_POLL_S):
+                raise tools.Stopped("Stopped while InfluxDB was starting.")
+            if time.monotonic() > deadline:
+                raise FanwatchError(
+                    f"InfluxDB does not answer; its log is {self._runtime.layout.log('influxd')}."
+                )
+
+    def _tell(self, state: str, detail: str) -> None:
+        self.part = Part("store", state, detail)
+        self._on_change(self.part)

@@ -1,0 +1,115 @@
+"""What the parts are told: configuration files that cannot read the environment, and the environment of the rest."""
+
+import getpass
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+
+from fanwatch.errors import FanwatchError
+from fanwatch.settings import (
+    BrokerSettings,
+    ConnectorSettings,
+    GatewaySettings,
+    InferSettings,
+    LocalSettings,
+    ReadingSettings,
+    ScoreSettings,
+    StoreSettings,
+    load,
+)
+from local.layout import CHECKOUT, Layout
+from local.ports import LOOPBACK
+
+_ALL = (
+    BrokerSettings,
+    ConnectorSettings,
+    GatewaySettings,
+    InferSettings,
+    LocalSettings,
+    ReadingSettings,
+    ScoreSettings,
+    StoreSettings,
+)
+GATEWAY_USER = "admin"
+
+
+def check(environment: Mapping[str, str]) -> None:
+    """SettingsError for any setting that any part would refuse: better here, in one line, than in the part's log."""
+    for cls in _ALL:
+        load(cls, environment)
+    _ = load(ReadingSettings, environment).rules
+
+
+def local_environment(environment: Mapping[str, str], layout: Layout) -> dict[str, str]:
+    """The environment of every part on this machine: where the others are, and the gateway's credentials."""
+    local = load(LocalSettings, environment)
+    broker = load(BrokerSettings, environment)
+    return {
+        **environment,
+        "PYTHONUNBUFFERED": "1",
+        "FANWATCH_STATE_DIR": str(layout.state),
+        "FANWATCH_BROKER_HOST": LOOPBACK,
+        "FANWATCH_BROKER_PORT": str(broker.broker_port),
+        "FANWATCH_GATEWAY_URL": f"http://{LOOPBACK}:{local.gateway_port}",
+        "FANWATCH_GATEWAY_USER_FILE": str(layout.secrets / "basic-auth-user"),
+        "FANWATCH_GATEWAY_PASSWORD_FILE": str(layout.secrets / "basic-auth-password"),
+        "FANWATCH_INFLUX_URL": f"http://{LOOPBACK}:{local.influx_port}",
+    }
+
+
+def write_secrets(layout: Layout) -> None:
+    """The gateway's user and password; made once, so that a second start accepts the same."""
+    for name, value in (
+        ("basic-auth-user", GATEWAY_USER),
+        ("basic-auth-password", secrets.token_urlsafe(24)),
+    ):
+        path = layout.secrets / name
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(value, encoding="ascii")
+
+
+def write_mosquitto(layout: Layout, port: int, *, durable: bool, queued_bytes: int) -> Path:
+    """Fills in infra/mosquitto's template; the path of what Mosquitto reads."""
+    values = {
+        "port": port,
+        "bind_address": LOOPBACK,
+        "allow_anonymous": "true",
+        "user": getpass.getuser() if os.getuid() else "root",
+        "max_queued_bytes": queued_bytes,
+        "persistence_directory": layout.state / "mosquitto",
+        "autosave_on_changes": str(durable).lower(),
+    }
+    template = CHECKOUT / "infra/mosquitto/mosquitto.conf.template"
+    try:
+        text = Template(template.read_text(encoding="utf-8")).substitute(values)
+    except (OSError, KeyError, ValueError) as error:
+        raise FanwatchError(f"{template} cannot be used: {error}. Restore it from the repository.") from error
+    path = layout.run / "mosquitto.conf"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def influx_environment(layout: Layout, port: int) -> dict[str, str]:
+    """What infra/influxdb/influxdb.conf leaves to the environment. Port 0 of its backup listener: any that is free."""
+    data = layout.state / "influxdb"
+    return {
+        "INFLUXDB_META_DIR": str(data / "meta"),
+        "INFLUXDB_DATA_DIR": str(data / "data"),
+        "INFLUXDB_DATA_WAL_DIR": str(data / "wal"),
+        "INFLUXDB_HTTP_BIND_ADDRESS": f"{LOOPBACK}:{port}",
+        "INFLUXDB_BIND_ADDRESS": f"{LOOPBACK}:0",
+        "GOMAXPROCS": "2",
+    }
+
+
+def telegraf_environment(broker_port: int, influx_port: int) -> dict[str, str]:
+    """What infra/telegraf/telegraf.conf leaves to the environment, beside the time zone and the retention."""
+    return {
+        "FANWATCH_BROKER_URL": f"tcp://{LOOPBACK}:{broker_port}",
+        "FANWATCH_INFLUX_URL": f"http://{LOOPBACK}:{influx_port}",
+        "FANWATCH_TELEGRAF_DIR": str(CHECKOUT / "infra/telegraf"),
+        "GOMAXPROCS": "2",
+    }

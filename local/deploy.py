@@ -1,0 +1,209 @@
+"""Runs what stack.yml describes, and follows its changes without losing a request.
+
+A function's replicas of one generation (local.stack says what makes one) are one program of supervisord. A new
+generation is started beside the old one, which goes only once the new one is ready and the gateway has seen that.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from fanwatch.errors import FanwatchError
+from fanwatch.settings import LocalSettings, load
+from local import stack as stacks
+from local.layout import Layout, layout
+from local.supervisor import Program, Supervisor
+from local.unix_http import status
+
+READY_TIMEOUT_S = 60.0
+# The gateway looks at the replicas twice a second; the old ones answer until it has seen the new ones.
+_HANDOVER_S = 2.0
+_POLL_S = 0.1
+_WATCH_S = 0.5
+# What a container's image would set; everything else comes from stack.yml, as it does on a cluster.
+_INHERITED = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "TZ",
+    "VIRTUAL_ENV",
+    "PYTHONPATH",
+    "PYTHONUNBUFFERED",
+)
+
+
+class Deployer:
+    """Brings the running replicas in line with a stack."""
+
+    def __init__(self, layout: Layout, supervisor: Supervisor) -> None:
+        self._layout = layout
+        self._supervisor = supervisor
+        self._refused: set[str] = set()
+
+    def apply(self, stack: stacks.Stack) -> list[str]:
+        """Starts what is new, waits until it is ready, removes what is old.
+
+        Returns what went wrong, a sentence each. A new generation that does not become ready is taken away again,
+        and the old one stays; the first one of a function is kept, for supervisord goes on trying.
+        """
+        wanted = {program_name(stack, name): name for name in stack.local}
+        running = self._groups()
+        added = [group for group in wanted if group not in running and group not in self._refused]
+        for group in added:
+            self._supervisor.add(self._program(stack, wanted[group], group))
+        problems = []
+        failed = self._wait(stack, {group: wanted[group] for group in added})
+        for group in failed:
+            if any(function_of(old) == wanted[group] for old in running):
+                self._refused.add(group)
+                self._remove([group])
+                problems.append(f"{wanted[group]}: {self._last_line(group)} The running one stays.")
+            else:
+                problems.append(f"{wanted[group]} is not ready yet: {self._last_line(group)}")
+        self._refused &= wanted.keys()
+        kept = {wanted[group] for group in failed if group in self._refused}
+        kept |= {wanted[group] for group in wanted if group in self._refused}
+        old = [group for group in running if group not in wanted and function_of(group) not in kept]
+        if old:
+            if added:
+                time.sleep(_HANDOVER_S)
+            self._remove(old)
+        return problems
+
+    def _groups(self) -> list[str]:
+        return sorted(
+            {process.group for process in self._supervisor.processes() if process.group.startswith("fn-")}
+        )
+
+    def _program(self, stack: stacks.Stack, name: str, group: str) -> Program:
+        function = stack.functions[name]
+        generation = group.rsplit("-", 1)[1]
+        inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
+        return Program(
+            name=group,
+            argv=[sys.executable, "-m", "function_server"],
+            env={
+                **inherited,
+                **function.environment,
+                "FUNCTION_NAME": name,
+                "HANDLER_DIR": str(stack.directory / function.handler),
+                "LISTEN_UDS": str(self._layout.short / f"{name}-{generation}-{{n}}.sock"),
+            },
+            cwd=stack.directory,
+            replicas=function.replicas,
+            priority=40,
+            stop_s=5,
+        )
+
+    def _sockets(self, stack: stacks.Stack, group: str, name: str) -> list[Path]:
+        generation = group.rsplit("-", 1)[1]
+        count = stack.functions[name].replicas
+        return [self._layout.short / f"{name}-{generation}-{number}.sock" for number in range(count)]
+
+    def _wait(self, stack: stacks.Stack, added: dict[str, str]) -> list[str]:
+        """The groups that were not ready in time, or whose processes end again and again."""
+        waiting = {group: self._sockets(stack, group, name) for group, name in added.items()}
+        failed: list[str] = []
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while waiting and time.monotonic() < deadline:
+            waiting = {
+                group: left
+                for group, sockets in waiting.items()
+                if (left := [path for path in sockets if status(path, "/_/ready", 1.0) != 200])
+            }
+            ending = {
+                process.group for process in self._supervisor.processes() if process.statename == "BACKOFF"
+            }
+            failed += [group for group in waiting if group in ending]
+            waiting = {group: left for group, left in waiting.items() if group not in ending}
+            time.sleep(_POLL_S if waiting else 0)
+        return failed + list(waiting)
+
+    def _remove(self, groups: list[str]) -> None:
+        for group in groups:
+            self._supervisor.stop(group)
+        deadline = time.monotonic() + 10
+        left = list(groups)
+        while left and time.monotonic() < deadline:
+            left = [group for group in left if not self._supervisor.remove(group)]
+            time.sleep(_POLL_S if left else 0)
+        for group in groups:
+            for path in self._layout.short.glob(f"{group.removeprefix('fn-')}-*.sock"):
+                path.unlink(missing_ok=True)
+
+    def _last_line(self, group: str) -> str:
+        return last_line(self._layout.log(f"{group}-0")) or "it does not answer; its log is empty."
+
+
+def program_name(stack: stacks.Stack, name: str) -> str:
+    """supervisord's name for the current generation of a function."""
+    return f"fn-{name}-{stack.generation(name)}"
+
+
+def function_of(group: str) -> str:
+    """The function of fn-<function>-<generation>."""
+    return group.removeprefix("fn-").rsplit("-", 1)[0]
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log that is not empty; "" where there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 8192))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def read_stack(layout: Layout, environment: Mapping[str, str]) -> stacks.Stack:
+    """The checkout's stack.yml with this machine's values."""
+    return stacks.read(layout.stack, stacks.local_environment(environment))
+
+
+def watch(deployer: Deployer, layout: Layout) -> None:
+    """Applies stack.yml now and after each of its changes, for ever."""
+    seen: tuple[int, int] | None = None
+    while True:
+        try:
+            found = layout.stack.stat()
+            now = (found.st_mtime_ns, found.st_size)
+            if now != seen:
+                seen = now
+                for problem in deployer.apply(read_stack(layout, os.environ)):
+                    print(problem, flush=True)
+        except OSError as error:
+            if seen != (0, 0):
+                print(
+                    f"{layout.stack} cannot be read: {error.strerror}. What runs stays as it is.", flush=True
+                )
+            seen = (0, 0)
+        except FanwatchError as error:
+            print(f"{error} What runs stays as it is.", flush=True)
+        time.sleep(_WATCH_S)
+
+
+def main() -> int:
+    """Applies stack.yml to the runtime that runs; supervisord starts it with --watch."""
+    parser = argparse.ArgumentParser(description="Apply stack.yml to the local runtime that is running.")
+    parser.add_argument("--watch", action="store_true", help="go on, and follow its changes")
+    arguments = parser.parse_args()
+    place = layout(load(LocalSettings).state_dir)
+    deployer = Deployer(place, Supervisor(place))
+    if arguments.watch:
+        watch(deployer, place)
+    try:
+        problems = deployer.apply(read_stack(place, os.environ))
+    except FanwatchError as error:
+        problems = [str(error)]
+    print("\n".join(problems), end="\n" if problems else "", file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

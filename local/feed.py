@@ -1,0 +1,129 @@
+"""What the live table shows of the stream: the last reading and result of each fan, and rates.
+
+A subscriber of its own, QoS 0 and without a session, so that it costs the pipeline little and can lose what it likes.
+"""
+
+import json
+import threading
+import time
+from collections import OrderedDict
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from fanwatch import topics
+from fanwatch.settings import BrokerSettings
+
+FANS_KEPT = 500
+_DROPPED = "$SYS/broker/publish/messages/dropped"
+# Above this many messages a second it only takes samples: showing a stream shall not slow it down.
+_SAMPLED_ABOVE = 400
+_SAMPLE_S = 1.0
+_PAUSE_S = 9.0
+_TELEMETRY = (topics.READINGS, "fan/+/messages")
+
+
+class Fan:
+    """What was last seen of one fan; times are of time.monotonic()."""
+
+    def __init__(self) -> None:
+        self.reading: dict[str, object] = {}
+        self.read_at = 0.0
+        self.result: dict[str, object] = {}
+        self.scored_at = 0.0
+
+
+class Feed:
+    """Follows the broker from `start` to `stop`; `first_result` is set by the first result."""
+
+    def __init__(self, settings: BrokerSettings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._fans: OrderedDict[str, Fan] = OrderedDict()
+        self._counts = {"readings": 0, "results": 0}
+        self._since = time.monotonic()
+        self._paused = False
+        self.rates = {"readings": 0.0, "results": 0.0}
+        self.dropped = 0
+        self.first_result = threading.Event()
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        self._client.on_connect = self._on_connect
+        self._client.on_message = self._on_message
+        self._client.connect_timeout = settings.broker_timeout
+        self._client.reconnect_delay_set(min_delay=1, max_delay=5)
+
+    def start(self) -> None:
+        """Connects in the background, and again whenever the broker was away."""
+        self._client.connect_async(self._settings.broker_host, self._settings.broker_port)
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def fans(self) -> list[tuple[str, Fan]]:
+        """The fans seen, by name."""
+        with self._lock:
+            return sorted(self._fans.items())
+
+    def tick(self) -> None:
+        """Call it about once a second: works out the rates, and pauses or resumes a stream that is too much to show."""
+        now = time.monotonic()
+        passed = now - self._since
+        if self._paused:
+            if passed >= _PAUSE_S:
+                self._paused = False
+                self._restart(now)
+                self._client.subscribe([(topic, 0) for topic in (*_TELEMETRY, topics.RESULTS)])
+            return
+        if passed < _SAMPLE_S * 0.9:
+            return
+        with self._lock:
+            counts = dict(self._counts)
+        self.rates = {kind: count / passed for kind, count in counts.items()}
+        self._restart(now)
+        if sum(self.rates.values()) > _SAMPLED_ABOVE:
+            self._paused = True
+            self._client.unsubscribe([*_TELEMETRY, topics.RESULTS])
+
+    def _restart(self, now: float) -> None:
+        with self._lock:
+            self._counts = dict.fromkeys(self._counts, 0)
+        self._since = now
+
+    def _on_connect(
+        self, client: paho.Client, _data: object, _flags: object, reason: ReasonCode, _p: object
+    ) -> None:
+        if not reason.is_failure:
+            client.subscribe([(topic, 0) for topic in (*_TELEMETRY, topics.RESULTS, _DROPPED)])
+
+    def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+            content = json.loads(message.payload) if len(message.payload) < 10_000 else None
+        except (ValueError, RecursionError):
+            content = None
+            topic = ""
+        if topic == _DROPPED:
+            self.dropped = content if isinstance(content, int) else self.dropped
+            return
+        kind = "results" if topic == topics.RESULTS else "readings"
+        with self._lock:
+            self._counts[kind] += 1
+            if isinstance(content, dict):
+                self._note(kind, content)
+        if kind == "results":
+            self.first_result.set()
+
+    def _note(self, kind: str, content: dict[str, object]) -> None:
+        device = content.get("deviceID")
+        if not isinstance(device, str) or not topics.DEVICE_ID.fullmatch(device):
+            return
+        fan = self._fans.setdefault(device, Fan())
+        if kind == "results":
+            fan.result, fan.scored_at = content, time.monotonic()
+        else:
+            fan.reading, fan.read_at = content, time.monotonic()
+        if len(self._fans) > FANS_KEPT:
+            self._fans.popitem(last=False)

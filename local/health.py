@@ -1,0 +1,182 @@
+"""Whether each part works, and the ledger of what went through."""
+
+import http.client
+import re
+import socket
+import urllib.error
+import urllib.request
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.settings import BrokerSettings, ConnectorSettings, LocalSettings, StoreSettings, load
+from fanwatch.store import Store
+from local.layout import Layout
+from local.ports import LOOPBACK
+from local.stack import Stack
+from local.supervisor import Process, Supervisor
+from local.unix_http import status
+
+_TIMEOUT_S = 2.0
+_SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)(?: \d+)?")
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One part: state is ok, starting, down or off (not started, or missing on this machine)."""
+
+    name: str
+    state: str
+    detail: str = ""
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """Counts since the connector started, and what InfluxDB holds; None where that part does not answer."""
+
+    connector: dict[str, float] | None
+    stored: dict[str, int] | None
+
+
+def http_status(url: str, timeout_s: float = _TIMEOUT_S) -> int | None:
+    """The status of a GET; None where nothing answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except (OSError, http.client.HTTPException):
+        return None
+
+
+def gateway_ready(port: int) -> bool:
+    """Whether the gateway answers."""
+    return http_status(f"http://{LOOPBACK}:{port}/healthz") == 200
+
+
+def connector_ready(settings: ConnectorSettings) -> bool:
+    """Whether the connector is subscribed and takes readings."""
+    return http_status(f"http://{settings.connector_host}:{settings.connector_port}/readyz") == 200
+
+
+def replicas_ready(layout: Layout, name: str) -> int:
+    """Replicas of a function, of any generation, that take requests."""
+    return sum(status(path, "/_/ready", _TIMEOUT_S) == 200 for path in _sockets(layout, name))
+
+
+def functions_ready(layout: Layout, stack: Stack, name: str) -> bool:
+    """Whether a function has as many replicas as stack.yml wants."""
+    return replicas_ready(layout, name) >= stack.functions[name].replicas
+
+
+def _sockets(layout: Layout, name: str) -> list[Path]:
+    pattern = re.compile(re.escape(name) + r"-[0-9a-f]{8}-\d+\.sock")
+    return [path for path in layout.short.glob("*.sock") if pattern.fullmatch(path.name)]
+
+
+def parts(environment: Mapping[str, str], layout: Layout, stack: Stack, store: Part | None) -> list[Part]:
+    """Every part's health. `store` is what `fanwatch up` says of InfluxDB and Telegraf while they are not there."""
+    try:
+        processes = {process.name: process for process in Supervisor(layout).processes()}
+    except Unavailable:
+        return [Part("runtime", "down", "Start it with `make run` or `fanwatch up`.")]
+    local = load(LocalSettings, environment)
+    answers = {
+        "mosquitto": lambda: _listens(load(BrokerSettings, environment).broker_port),
+        "gateway": lambda: gateway_ready(local.gateway_port),
+        "connector": lambda: connector_ready(load(ConnectorSettings, environment)),
+        "influxd": lambda: Store(load(StoreSettings, environment)).ready(),
+    }
+    found = [_program(processes.get(name), name, answers.get(name)) for name in ("mosquitto", "gateway")]
+    for name, function in sorted(stack.local.items()):
+        ready = replicas_ready(layout, name)
+        state = "ok" if ready >= function.replicas else "starting" if ready else "down"
+        found.append(Part(name, state, f"{ready} of {function.replicas} replicas ready"))
+    found.append(_program(processes.get("connector"), "connector", answers["connector"]))
+    found.append(_program(processes.get("deploy"), "deploy", None))
+    if "simulator" in processes:
+        found.append(_program(processes["simulator"], "simulator", None))
+    for name in ("influxd", "telegraf"):
+        if name in processes:
+            found.append(_program(processes[name], name, answers.get(name)))
+        else:
+            found.append(Part(name, store.state if store else "off", store.detail if store else ""))
+    return found
+
+
+def _program(process: Process | None, name: str, answers: object) -> Part:
+    if process is None:
+        return Part(name, "down", "not started")
+    detail = process.description
+    if not process.running:
+        return Part(name, "starting" if process.statename == "STARTING" else "down", detail)
+    if callable(answers) and not answers():
+        return Part(
+            name, "starting" if process.now - process.start < 5 else "down", f"does not answer; {detail}"
+        )
+    return Part(name, "ok", detail)
+
+
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=_TIMEOUT_S):
+            return True
+    except OSError:
+        return False
+
+
+def metrics(url: str) -> dict[str, float] | None:
+    """Prometheus samples by name, with their labels in braces as they stand; None where nothing answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
+            text = response.read(4_000_000).decode(errors="replace")
+    except (OSError, http.client.HTTPException):
+        return None
+    found: dict[str, float] = defaultdict(float)
+    for line in text.splitlines():
+        sample = _SAMPLE.fullmatch(line)
+        if sample and not line.startswith("#"):
+            labels = f"{{{sample[2]}}}" if sample[2] else ""
+            found[sample[1] + labels] = float(sample[3])
+    return dict(found)
+
+
+def connector_counts(settings: ConnectorSettings) -> dict[str, float] | None:
+    """The connector's own counters, without their common prefix and suffix; None where it does not answer."""
+    samples = metrics(f"http://{settings.connector_host}:{settings.connector_port}/metrics")
+    if samples is None:
+        return None
+    prefix = "fanwatch_connector_"
+    wanted = {
+        name.removeprefix(prefix).replace("_total", ""): value
+        for name, value in samples.items()
+        if name.startswith(prefix) and "_created" not in name and "_bucket" not in name
+    }
+    return dict(sorted(wanted.items()))
+
+
+def stored_counts(settings: StoreSettings, since_ns: int | None = None) -> dict[str, int] | None:
+    """Points in InfluxDB, all or from `since_ns` on; None where it does not answer."""
+    store = Store(settings)
+    fields = {"telemetry": "rotation", "anomaly": "quality", "dead_letter": "id"}
+    where = f" WHERE time >= {since_ns}" if since_ns is not None else ""
+    try:
+        return {
+            measurement: sum(
+                int(row["n"])
+                for row in store.query(f'SELECT count("{field}") AS n FROM "{measurement}"{where}')
+            )
+            for measurement, field in fields.items()
+        }
+    except FanwatchError:
+        return None
+
+
+def ledger(environment: Mapping[str, str]) -> Ledger:
+    """What went through, from the connector's counters and from InfluxDB."""
+    return Ledger(
+        connector=connector_counts(load(ConnectorSettings, environment)),
+        stored=stored_counts(load(StoreSettings, environment)),
+    )

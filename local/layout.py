@@ -1,0 +1,91 @@
+"""Where the local runtime keeps its files."""
+
+import hashlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from fanwatch.errors import FanwatchError
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """All paths of one state directory."""
+
+    state: Path
+    root: Path = CHECKOUT
+
+    @property
+    def short(self) -> Path:
+        """For unix sockets, whose paths may have 107 bytes at most; a state directory may lie anywhere."""
+        digest = hashlib.sha1(str(self.state).encode(), usedforsecurity=False).hexdigest()[:8]
+        return Path(tempfile.gettempdir()) / f"fanwatch-{digest}"
+
+    @property
+    def control(self) -> Path:
+        """supervisord's socket."""
+        return self.short / "supervisor.sock"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def run(self) -> Path:
+        return self.state / "run"
+
+    @property
+    def programs(self) -> Path:
+        """One .conf and one .json a program, for supervisord and for child.py."""
+        return self.run / "programs"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the `fanwatch up` that runs; holds its process id."""
+        return self.run / "up.lock"
+
+    @property
+    def secrets(self) -> Path:
+        return self.state / "secrets"
+
+    @property
+    def bin(self) -> Path:
+        return self.state / "bin"
+
+    @property
+    def stack(self) -> Path:
+        return self.root / "stack.yml"
+
+    def log(self, name: str) -> Path:
+        """The log of one program."""
+        return self.logs / f"{name}.log"
+
+    def create(self) -> None:
+        """Makes the directories. FanwatchError where the one for sockets belongs to somebody else."""
+        for path in (
+            self.logs,
+            self.programs,
+            self.secrets,
+            self.bin,
+            self.state / "mosquitto",
+            self.state / "influxdb",
+        ):
+            path.mkdir(parents=True, exist_ok=True)
+        self.secrets.chmod(0o700)
+        self.programs.chmod(0o700)
+        self.short.mkdir(mode=0o700, exist_ok=True)
+        found = self.short.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            raise FanwatchError(
+                f"{self.short} belongs to somebody else; set TMPDIR to a directory of your own."
+            )
+        self.short.chmod(0o700)
+
+
+def layout(state_dir: str) -> Layout:
+    """The layout of FANWATCH_STATE_DIR; a relative one lies in the checkout."""
+    return Layout(state=(CHECKOUT / state_dir).resolve())

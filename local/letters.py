@@ -1,0 +1,153 @@
+"""Dead letters as InfluxDB keeps them, and sending them again."""
+
+import base64
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.settings import BrokerSettings, StoreSettings, load, secret
+from fanwatch.store import Store
+from fanwatch.timestamps import format_ns
+
+_NO_SUBSCRIBER = 0x10
+_SHOWN_CHARACTERS = 4000
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """One dead letter; `id` is the SHA-256 of topic, NUL and payload, so the same message has the same one."""
+
+    time: int
+    """First seen, ns since the epoch."""
+    id: str
+    reason: str
+    topic: str
+    payload: str
+    """Base64, cut at 32 kB of payload."""
+    length: int
+    """Bytes of the whole payload."""
+    sha256: str = ""
+    error: str | None = None
+    attempts: int = 0
+    connector: str | None = None
+
+    @property
+    def original(self) -> bytes:
+        """The payload as far as it was kept."""
+        return base64.b64decode(self.payload)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of it was cut."""
+        return len(self.original) == self.length
+
+
+def stored() -> list[Letter]:
+    """All dead letters, the oldest first. Unavailable where InfluxDB does not answer."""
+    rows = Store(load(StoreSettings)).query('SELECT * FROM "dead_letter"')
+    return msgspec.convert(rows, list[Letter])
+
+
+def summaries(letters: Iterable[Letter]) -> list[dict[str, Any]]:
+    """One entry for each distinct message: id, reason, topic, count, firstSeen, resendable."""
+    found: dict[str, dict[str, Any]] = {}
+    for letter in letters:
+        entry = found.setdefault(
+            letter.id,
+            {
+                "id": letter.id,
+                "reason": letter.reason,
+                "topic": letter.topic,
+                "count": 0,
+                "firstSeen": format_ns(letter.time),
+                "resendable": letter.whole,
+            },
+        )
+        entry["count"] += 1
+    return list(found.values())
+
+
+def one(letters: Iterable[Letter], identity: str) -> Letter:
+    """The first one whose id begins with `identity`. FanwatchError where none or several different ones do."""
+    matching = {
+        letter.id: letter for letter in reversed(list(letters)) if letter.id.startswith(identity.lower())
+    }
+    if not matching or not identity:
+        raise FanwatchError(
+            f"No dead letter's id begins with {identity!r}; `fanwatch dead-letters list` shows them."
+        )
+    if len(matching) > 1:
+        raise FanwatchError(f"{len(matching)} dead letters' ids begin with {identity!r}; give more of it.")
+    return next(iter(matching.values()))
+
+
+def described(letter: Letter) -> dict[str, Any]:
+    """Everything about one, the payload as text where it is text."""
+    content = letter.original
+    return {
+        "id": letter.id,
+        "reason": letter.reason,
+        "error": letter.error,
+        "topic": letter.topic,
+        "attempts": letter.attempts,
+        "connector": letter.connector,
+        "firstSeen": format_ns(letter.time),
+        "sha256": letter.sha256,
+        "length": letter.length,
+        "resendable": letter.whole,
+        "payload": content.decode(errors="backslashreplace")[:_SHOWN_CHARACTERS],
+    }
+
+
+def require_whole(letters: Iterable[Letter]) -> None:
+    """FanwatchError for the first whose payload was cut: what would be sent is not what was received."""
+    for letter in letters:
+        if not letter.whole:
+            raise FanwatchError(
+                f"{letter.id[:12]} had {letter.length:,} bytes, of which {len(letter.original):,} were kept; "
+                "it cannot be sent again. Nothing was sent."
+            )
+
+
+def publish(settings: BrokerSettings, letter: Letter) -> None:
+    """Publishes the original bytes at QoS 1. Unavailable without an answer, FanwatchError where nobody takes them."""
+    answers: list[ReasonCode] = []
+    client = paho.Client(
+        CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5, reconnect_on_failure=False
+    )
+    client.connect_timeout = settings.broker_timeout
+    client.on_publish = lambda _client, _data, _mid, reason, _properties: answers.append(reason)
+    if settings.broker_user:
+        client.username_pw_set(
+            settings.broker_user, secret(settings.broker_password_file, "FANWATCH_BROKER_PASSWORD_FILE")
+        )
+    if settings.broker_ca_file:
+        client.tls_set(ca_certs=settings.broker_ca_file)
+    where = f"{settings.broker_host}:{settings.broker_port}"
+    try:
+        client.connect(settings.broker_host, settings.broker_port)
+    except OSError as error:
+        raise Unavailable(f"The broker at {where} cannot be reached: {error}. Nothing was sent.") from error
+    client.loop_start()
+    try:
+        handle = client.publish(letter.topic, letter.original, qos=1)
+        handle.wait_for_publish(settings.broker_timeout)
+        client.disconnect()
+    except (ValueError, RuntimeError) as error:
+        raise FanwatchError(f"{letter.id[:12]} cannot be sent: {error}.") from error
+    finally:
+        client.loop_stop()
+    if not answers:
+        raise Unavailable(
+            f"The broker at {where} did not confirm {letter.id[:12]}; it may have been sent or not."
+        )
+    if answers[0].value == _NO_SUBSCRIBER:
+        raise FanwatchError(
+            f"Nobody listens to {letter.topic}, so {letter.id[:12]} is still a dead letter only."
+        )
+    if answers[0].is_failure:
+        raise FanwatchError(f"The broker refused {letter.id[:12]}: {answers[0]}.")

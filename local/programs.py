@@ -1,0 +1,70 @@
+"""The programs of the runtime, and the order in which they are stopped."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.config import influx_environment, telegraf_environment
+from local.layout import CHECKOUT, Layout
+from local.supervisor import Program
+
+# Stopped in this order, each wave at once, so that nothing sends to what is gone already.
+STOP_WAVES = (
+    ("simulator", "deploy"),
+    ("connector",),
+    ("gateway", "fn-", "telegraf"),
+    ("influxd", "mosquitto"),
+)
+
+
+def mosquitto(layout: Layout, environment: Mapping[str, str], tool: str, config: Path) -> Program:
+    """The broker."""
+    return Program(
+        name="mosquitto", argv=[tool, "-c", str(config)], env=dict(environment), cwd=layout.state, priority=10
+    )
+
+
+def influxd(layout: Layout, environment: Mapping[str, str], tool: str, port: int) -> Program:
+    """The store."""
+    config = CHECKOUT / "infra/influxdb/influxdb.conf"
+    env = {**environment, **influx_environment(layout, port)}
+    return Program(
+        name="influxd", argv=[tool, "-config", str(config)], env=env, cwd=layout.state, priority=20
+    )
+
+
+def telegraf(
+    layout: Layout, environment: Mapping[str, str], tool: str, *, broker_port: int, influx_port: int
+) -> Program:
+    """From the broker to the store."""
+    config = CHECKOUT / "infra/telegraf/telegraf.conf"
+    env = {**environment, **telegraf_environment(broker_port, influx_port)}
+    argv = [tool, "--strict-env-handling", "--config", str(config)]
+    return Program(name="telegraf", argv=argv, env=env, cwd=layout.state, priority=30)
+
+
+def gateway(layout: Layout, environment: Mapping[str, str]) -> Program:
+    """The OpenFaaS REST API in front of the functions."""
+    return _module("gateway", "local.gateway", layout, environment, priority=50)
+
+
+def deploy(layout: Layout, environment: Mapping[str, str]) -> Program:
+    """Follows stack.yml."""
+    return _module("deploy", "local.deploy", layout, environment, "--watch", priority=70)
+
+
+def connector(layout: Layout, environment: Mapping[str, str]) -> Program:
+    """From the broker to the functions."""
+    return _module("connector", "connectors.mqtt", layout, environment, priority=60)
+
+
+def simulator(layout: Layout, environment: Mapping[str, str]) -> Program:
+    """The simulated fleet; FANS, RATE and FAILING are in its environment."""
+    return _module("simulator", "simulator", layout, environment, "live", priority=80)
+
+
+def _module(
+    name: str, module: str, layout: Layout, environment: Mapping[str, str], *arguments: str, priority: int
+) -> Program:
+    argv = [sys.executable, "-m", module, *arguments]
+    return Program(name=name, argv=argv, env=dict(environment), cwd=layout.root, priority=priority)

@@ -1,0 +1,61 @@
+"""What `fanwatch status` says."""
+
+import contextlib
+from collections.abc import Mapping
+
+import msgspec
+
+from fanwatch.settings import LocalSettings, load
+from local import config, view
+from local.deploy import read_stack
+from local.health import Ledger, Part, ledger, parts
+from local.layout import layout
+from local.runtime import holder, state_file
+
+
+class UpState(msgspec.Struct):
+    """What `fanwatch up` writes down for others; the ports it was started with."""
+
+    pid: int
+    state: str
+    first_result_s: float | None = None
+    store: Part | None = None
+    settings: dict[str, str] = {}
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The whole status; `healthy` is false when a part is down or nothing runs."""
+
+    healthy: bool
+    running: bool
+    parts: list[Part]
+    ledger: Ledger
+
+
+def collect(environment: Mapping[str, str]) -> Report:
+    """Asks every part. SettingsError for a setting that cannot be used."""
+    place = layout(load(LocalSettings, environment).state_dir)
+    said = UpState(0, "")
+    with contextlib.suppress(OSError, msgspec.DecodeError):
+        said = msgspec.json.decode(state_file(place).read_bytes(), type=UpState)
+    running = holder(place) is not None
+    if not running:
+        down = Part("runtime", "down", "not running; start it with `make run` or `fanwatch up`")
+        return Report(healthy=False, running=False, parts=[down], ledger=Ledger(None, None))
+    # The ports of the one that runs, whatever this shell has set.
+    environment = config.local_environment({**environment, **said.settings}, place)
+    found = parts(environment, place, read_stack(place, environment), said.store)
+    healthy = not any(part.state == "down" for part in found)
+    return Report(healthy=healthy, running=True, parts=found, ledger=ledger(environment))
+
+
+def as_json(report: Report) -> str:
+    """For scripts: {"healthy", "running", "parts": [{"name", "state", "detail"}], "ledger": {"connector", "stored"}}."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
+
+
+def as_text(report: Report) -> str:
+    """For people."""
+    width = max(len(part.name) for part in report.parts)
+    lines = [f"{part.name:<{width}}  {part.state:<8}  {part.detail}".rstrip() for part in report.parts]
+    return "\n".join([*lines, "", view.counts(report.ledger)]) + "\n" if report.running else lines[0] + "\n"

@@ -1,0 +1,238 @@
+"""Starts the whole pipeline on this machine, in the order in which nothing gets lost, and stops it again."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO
+
+from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.settings import BrokerSettings, ConnectorSettings, LocalSettings, load
+from local import config, programs, sessions, tools
+from local.deploy import last_line, read_stack
+from local.health import connector_ready, functions_ready, gateway_ready
+from local.layout import Layout
+from local.ports import LOOPBACK, require_free
+from local.supervisor import Program, Supervisor, argv_of, write_config, write_spec
+
+Say = Callable[[str], None]
+
+_POLL_S = 0.05
+_STOP_S = (1.0, 3.0, 2.0, 2.5)
+"""Seconds that each of programs.STOP_WAVES may take before the next one begins; 10 s in all with what follows."""
+
+
+class Interrupted(FanwatchError):
+    """The user asked to stop while the runtime was starting."""
+
+
+class AlreadyRunning(FanwatchError):
+    """Another `fanwatch up` has this state directory."""
+
+
+class Runtime:
+    """One running pipeline. `stop_event` ends every wait."""
+
+    def __init__(
+        self, environment: Mapping[str, str], layout: Layout, say: Say, stop_event: threading.Event
+    ) -> None:
+        self.layout = layout
+        self.stop_event = stop_event
+        self.say = say
+        config.check(environment)
+        self.local = load(LocalSettings, environment)
+        self.broker = load(BrokerSettings, environment)
+        self.connector = load(ConnectorSettings, environment)
+        self.environment = config.local_environment(environment, layout)
+        self.stack = read_stack(layout, self.environment)
+        self.supervisor = Supervisor(layout)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+
+    def prepare(self) -> str:
+        """Everything that can fail before a process is started; returns the path of mosquitto."""
+        self.layout.create()
+        self._lock = acquire(self.layout)
+        require_free(self.ports())
+        tool = tools.mosquitto(self.say)
+        config.write_secrets(self.layout)
+        for left in (*self.layout.programs.iterdir(), *self.layout.short.glob("*.sock")):
+            left.unlink()
+        return tool
+
+    def ports(self) -> dict[str, int]:
+        """The ports in use, by the setting that moves each."""
+        needed = {
+            "FANWATCH_GATEWAY_PORT": self.local.gateway_port,
+            "FANWATCH_BROKER_PORT": self.broker.broker_port,
+            "FANWATCH_CONNECTOR_PORT": self.connector.connector_port,
+        }
+        return needed if self.local.no_store else needed | {"FANWATCH_INFLUX_PORT": self.local.influx_port}
+
+    def start(self, mosquitto: str) -> None:
+        """Starts supervisord, broker, functions and gateway, then makes the sessions, then lets readings flow."""
+        self._start_supervisord()
+        port = self.broker.broker_port
+        settings = config.write_mosquitto(
+            self.layout, port, durable=self.local.broker_durable, queued_bytes=self.local.broker_queued_bytes
+        )
+        self._add(programs.mosquitto(self.layout, self.environment, mosquitto, settings))
+        self._add(programs.gateway(self.layout, self.environment))
+        self._add(programs.deploy(self.layout, self.environment))
+        self._until(lambda: _listens(port), "mosquitto", "The broker does not answer")
+        self._create_sessions()
+        self._add(programs.connector(self.layout, self.environment))
+
+    def start_fleet(self) -> None:
+        """Starts the simulated fans; from now on readings flow, whether or not the functions are ready yet."""
+        self._add(programs.simulator(self.layout, self.environment))
+
+    def wait_ready(self) -> None:
+        """Returns when a reading would be scored. FanwatchError names the part that is not there in time, and why."""
+        gateway_port = self.local.gateway_port
+        self._until(lambda: gateway_ready(gateway_port), "gateway", "The gateway does not answer")
+        for name in self.stack.local:
+            log = f"fn-{name}-{self.stack.generation(name)}-0"
+            self._until(
+                lambda name=name: functions_ready(self.layout, self.stack, name), log, f"{name} is not ready"
+            )  # type: ignore[misc]
+        self._until(lambda: connector_ready(self.connector), "connector", "The connector is not ready")
+
+    def alive(self) -> bool:
+        """Whether supervisord still runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> float:
+        """Stops everything, within 10 s; returns the seconds it took."""
+        began = time.monotonic()
+        if self._process is not None:
+            # Not the threads' client: it may be in the middle of a call.
+            self.supervisor = Supervisor(self.layout, timeout_s=1.0)
+            with contextlib.suppress(Unavailable):
+                self._stop_in_waves()
+            self._end_supervisord()
+        if self._lock is not None:
+            self._lock.close()
+        return time.monotonic() - began
+
+    def _start_supervisord(self) -> None:
+        path = self.layout.state / "supervisord.conf"
+        write_config(self.layout, path, as_root=os.getuid() == 0)
+        spec = self.layout.run / "supervisord.json"
+        argv = [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-n", "-c", str(path)]
+        write_spec(spec, argv, self.environment, self.layout.root)
+        with self.layout.log("supervisord.out").open("wb") as output:
+            # A session of its own: Ctrl-C reaches this process alone, which then stops the parts in their order.
+            self._process = subprocess.Popen(
+                argv_of(spec), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+        self._until(self.supervisor.answers, "supervisord.out", "supervisord does not answer")
+
+    def _add(self, program: Program) -> None:
+        if self.stop_event.is_set():
+            raise Interrupted("Stopped while starting.")
+        self.supervisor.add(program)
+
+    def _create_sessions(self) -> None:
+        annotated = [
+            topic.strip()
+            for function in self.stack.local.values()
+            for topic in function.annotations.get("topic", "").split(",")
+            if topic.strip()
+        ]
+        wanted = [sessions.connector(self.connector, annotated)]
+        for session in wanted if self.local.no_store else [*wanted, *sessions.TELEGRAF]:
+            sessions.create(load(BrokerSettings, self.environment), session)
+
+    def _until(self, ready: Callable[[], bool], log: str, what: str) -> None:
+        deadline = time.monotonic() + self.local.start_timeout
+        while not ready():
+            if self.stop_event.wait(_POLL_S):
+                raise Interrupted("Stopped while starting.")
+            path = self.layout.log(log)
+            if not self.alive():
+                raise FanwatchError(f"supervisord ended: {last_line(self.layout.log('supervisord.out'))}")
+            if time.monotonic() > deadline:
+                reason = last_line(path) or "its log is empty."
+                raise FanwatchError(f"{what} after {self.local.start_timeout:g} s: {reason} (log: {path})")
+
+    def _stop_in_waves(self) -> None:
+        for wave, seconds in zip(programs.STOP_WAVES, _STOP_S, strict=True):
+            deadline = time.monotonic() + seconds
+            for group in self._running(wave):
+                self.supervisor.stop(group)
+            while self._running(wave) and time.monotonic() < deadline:
+                time.sleep(_POLL_S)
+
+    def _running(self, wave: tuple[str, ...]) -> set[str]:
+        gone = ("STOPPED", "EXITED", "FATAL")
+        return {
+            process.group
+            for process in self.supervisor.processes()
+            if process.statename not in gone and process.group.startswith(wave)
+        }
+
+    def _end_supervisord(self) -> None:
+        assert self._process is not None
+        pids: list[int] = []
+        with contextlib.suppress(Unavailable):
+            pids = [process.pid for process in self.supervisor.processes() if process.pid]
+        self._process.terminate()
+        try:
+            self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._process.kill()
+            self._process.wait(1.0)
+
+
+def acquire(layout: Layout) -> IO[str]:
+    """Locks the state directory for this process. AlreadyRunning where another one has it."""
+    file = layout.lock.open("a+", encoding="ascii")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise AlreadyRunning(
+            f"Fanwatch already runs here (process {holder(layout) or '?'}). See it with `fanwatch status`, "
+            "stop it with `fanwatch down`, or run a second one with other ports and another FANWATCH_STATE_DIR."
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def holder(layout: Layout) -> int | None:
+    """The process id of the `fanwatch up` that runs; None where none does."""
+    try:
+        with layout.lock.open("r+", encoding="ascii") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(file.read() or 0) or None
+    except (FileNotFoundError, ValueError):
+        pass
+    return None
+
+
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=1.0):
+            return True
+    except OSError:
+        return False
+
+
+def state_file(layout: Layout) -> Path:
+    """What `fanwatch up` tells `fanwatch status` and `fanwatch up --detach`."""
+    return layout.run / "up.json"

@@ -1,0 +1,224 @@
+"""One `fanwatch up` from its first line to its last."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+
+import msgspec
+from rich.console import Console
+from rich.live import Live
+
+from fanwatch.errors import FanwatchError
+from fanwatch.settings import BrokerSettings, ConnectorSettings, LocalSettings, StoreSettings, load
+from local import health, runtime, view
+from local.collecting import Collecting
+from local.deploy import last_line
+from local.feed import Feed
+from local.hints import hints
+from local.layout import Layout, layout
+from local.report import UpState
+
+_DOWN_S = 15.0
+_REFRESH_S = 1.0
+_POLL_S = 5.0
+_PLAIN_LINE_S = 10.0
+_FIRST_RESULT_S = 60.0
+
+
+def run(environment: Mapping[str, str]) -> int:
+    """Starts everything, shows it until it is told to stop, stops everything. FanwatchError where it cannot start."""
+    began = time.monotonic()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    console = Console()
+    place = layout(load(LocalSettings, environment).state_dir)
+    machine = runtime.Runtime(environment, place, lambda text: console.print(text, highlight=False), stop)
+    try:
+        _Session(machine, console, began, environment).run()
+    except runtime.Interrupted:
+        pass
+    finally:
+        console.print("Stopping ...")
+        seconds = machine.stop()
+        runtime.state_file(place).unlink(missing_ok=True)
+        console.print(
+            f"Stopped in {seconds:.1f} s. Data is kept in {place.state}.", highlight=False, soft_wrap=True
+        )
+    return 0
+
+
+class _Session:
+    def __init__(
+        self, machine: runtime.Runtime, console: Console, began: float, environment: Mapping[str, str]
+    ) -> None:
+        self._machine = machine
+        self._console = console
+        self._began = began
+        self._fleet = fleet_size(environment) > 0 and not machine.local.no_fleet
+        settings = {name: value for name, value in environment.items() if name.startswith("FANWATCH_")}
+        self._state = UpState(os.getpid(), "starting", settings=settings)
+        self._feed = Feed(load(BrokerSettings, machine.environment))
+        self._picture = view.Picture()
+
+    def run(self) -> None:
+        machine = self._machine
+        tool = machine.prepare()
+        self._write_state()
+        with self._console.status("Starting broker, functions and connector ..."):
+            machine.start(tool)
+        self._step(f"Broker on port {machine.broker.broker_port}, sessions made")
+        if not machine.local.no_store:
+            Collecting(machine, self._on_store).start()
+        self._feed.start()
+        try:
+            if self._fleet:
+                machine.start_fleet()
+            with self._console.status("Waiting for functions and connector ..."):
+                machine.wait_ready()
+            self._step(f"Pipeline ready; functions on http://127.0.0.1:{machine.local.gateway_port}")
+            self._await_first_result()
+            self._state.state = "up"
+            self._write_state()
+            self._watch()
+        finally:
+            self._feed.stop()
+
+    def _await_first_result(self) -> None:
+        if not self._fleet:
+            return
+        with self._console.status("Waiting for the first result ..."):
+            deadline = time.monotonic() + _FIRST_RESULT_S
+            while not self._feed.first_result.wait(0.05):
+                if self._machine.stop_event.is_set():
+                    raise runtime.Interrupted("Stopped while starting.")
+                if time.monotonic() > deadline:
+                    logs = self._machine.layout
+                    said = last_line(logs.log("connector")) or last_line(logs.log("simulator"))
+                    raise FanwatchError(
+                        f"No reading was scored within {_FIRST_RESULT_S:g} s: {said} (logs: {logs.logs})"
+                    )
+        self._state.first_result_s = round(time.monotonic() - self._began, 2)
+        self._picture.first_result_s = self._state.first_result_s
+        self._step("First result")
+
+    def _watch(self) -> None:
+        polls = threading.Thread(target=self._poll, name="polls", daemon=True)
+        polls.start()
+        text = hints(self._machine)
+        if not self._console.is_terminal:
+            self._console.print(text, highlight=False, soft_wrap=True)
+            self._watch_plainly()
+            return
+        height = self._console.size.height
+        with Live(console=self._console, screen=False, auto_refresh=False, transient=False) as live:
+            while not self._machine.stop_event.wait(_REFRESH_S):
+                self._feed.tick()
+                live.update(view.table(self._feed, self._picture, height, text), refresh=True)
+                self._require_alive()
+
+    def _watch_plainly(self) -> None:
+        last = 0.0
+        while not self._machine.stop_event.wait(_REFRESH_S):
+            self._feed.tick()
+            if time.monotonic() - last > _PLAIN_LINE_S:
+                last = time.monotonic()
+                print(view.line(self._feed, self._picture), flush=True)
+            self._require_alive()
+
+    def _require_alive(self) -> None:
+        if not self._machine.alive():
+            raise FanwatchError(
+                f"supervisord ended: {last_line(self._machine.layout.log('supervisord'))} Start again with `fanwatch up`."
+            )
+
+    def _poll(self) -> None:
+        environment = self._machine.environment
+        connector, store = load(ConnectorSettings, environment), load(StoreSettings, environment)
+        since_ns = time.time_ns()
+        turn = 0
+        stored: dict[str, int] | None = None
+        while not self._machine.stop_event.is_set():
+            if self._picture.store.state == "ok" and turn % 2 == 0:
+                stored = health.stored_counts(store, since_ns)
+            self._picture.ledger = health.Ledger(health.connector_counts(connector), stored)
+            turn += 1
+            self._machine.stop_event.wait(_POLL_S)
+
+    def _on_store(self, part: health.Part) -> None:
+        self._picture.store = part
+        self._state.store = part
+        self._write_state()
+        if not self._console.is_terminal:
+            print(f"store: {part.detail}", flush=True)
+
+    def _step(self, text: str) -> None:
+        self._console.print(f"{time.monotonic() - self._began:6.1f} s  {text}", highlight=False)
+
+    def _write_state(self) -> None:
+        path = runtime.state_file(self._machine.layout)
+        fresh = path.with_suffix(".new")
+        fresh.write_bytes(msgspec.json.encode(self._state))
+        fresh.replace(path)
+
+
+def fleet_size(environment: Mapping[str, str]) -> int:
+    """FANS, 10 by default. FanwatchError for what is no number."""
+    text = environment.get("FANS") or "10"
+    if not text.isdigit():
+        raise FanwatchError(f"FANS={text!r} is no number of fans; give 0 or more.")
+    return int(text)
+
+
+def detach() -> int:
+    """Starts `fanwatch up` in the background, and returns once it scores."""
+    place = layout(load(LocalSettings).state_dir)
+    place.create()
+    log = place.log("up")
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli.main", "up"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    while process.poll() is None:
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            said = msgspec.json.decode(runtime.state_file(place).read_bytes(), type=UpState)
+            if said.pid == process.pid and said.state == "up":
+                print(
+                    f"Running (process {process.pid}). See `fanwatch status`, stop it with `fanwatch down`."
+                )
+                return 0
+        time.sleep(0.1)
+    print(last_line_of_failure(place), file=sys.stderr)
+    return process.returncode or 1
+
+
+def last_line_of_failure(place: Layout) -> str:
+    """What a background `up` said before it ended."""
+    lines = place.log("up").read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((text for text in reversed(lines) if text.startswith("fanwatch: ")), "\n".join(lines[-3:]))
+
+
+def down() -> str:
+    """Stops the `fanwatch up` of this state directory; says what happened. FanwatchError where it does not end."""
+    place = layout(load(LocalSettings).state_dir)
+    pid = runtime.holder(place)
+    if pid is None:
+        return "Nothing runs here."
+    began = time.monotonic()
+    os.kill(pid, signal.SIGTERM)
+    while runtime.holder(place) == pid:
+        if time.monotonic() - began > _DOWN_S:
+            raise FanwatchError(
+                f"Process {pid} has not stopped within {_DOWN_S:g} s; its log is {place.log('up')}."
+            )
+        time.sleep(0.05)
+    return f"Stopped in {time.monotonic() - began:.1f} s. Data is kept in {place.state}."

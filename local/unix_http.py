@@ -1,0 +1,31 @@
+"""HTTP over unix sockets: supervisord's control, and the functions' replicas."""
+
+import http.client
+import socket
+from pathlib import Path
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """A connection to the server that listens at `path`; `timeout_s` bounds the connect and each read."""
+
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        super().__init__("127.0.0.1", timeout=timeout_s)
+        self._path = path
+        self._timeout_s = timeout_s
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self._timeout_s)
+        self.sock.connect(str(self._path))
+
+
+def status(path: Path, target: str, timeout_s: float) -> int | None:
+    """The status with which the server at `path` answers GET `target`; None where it does not answer."""
+    connection = UnixConnection(path, timeout_s)
+    try:
+        connection.request("GET", target)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()

@@ -1,0 +1,123 @@
+"""The live table of `fanwatch up`, and its plain lines where the output is no terminal."""
+
+import time
+from collections.abc import Mapping
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from local.feed import Fan, Feed
+from local.health import Ledger, Part
+
+_STALE_S = 5.0
+_SENSORS = (("rotation", "rpm"), ("temperature", "°C"), ("vibration", "vib"), ("sound", "dB"))
+
+
+class Picture(msgspec.Struct):
+    """What is shown; the polls replace its parts as they come in."""
+
+    first_result_s: float | None = None
+    ledger: Ledger = Ledger(None, None)
+    store: Part = Part("store", "starting")
+    failing: tuple[str, ...] = ()
+
+
+def table(feed: Feed, picture: Picture, height: int, hints: str) -> RenderableType:
+    """Everything at once, in `height` lines."""
+    fans = feed.fans()
+    footer = _footer(feed, picture)
+    room = max(3, height - len(footer) - hints.count("\n") - 6)
+    grid = Table(expand=True, box=None, pad_edge=False, header_style="bold")
+    grid.add_column("fan")
+    for name, unit in _SENSORS:
+        grid.add_column(f"{name} {unit}" if unit not in ("vib",) else name, justify="right")
+    for name in ("probability", "verdict", "cause", "age"):
+        grid.add_column(name, justify="right" if name in ("probability", "age") else "left")
+    for name, fan in _worst_first(fans)[:room]:
+        grid.add_row(*_row(name, fan))
+    if len(fans) > room:
+        grid.add_row(Text(f"and {len(fans) - room} more", style="dim"))
+    if not fans:
+        grid.add_row(Text("waiting for readings ...", style="dim"))
+    return Group(grid, Text(), *footer, Text(), Text.from_markup(hints, overflow="fold"))
+
+
+def line(feed: Feed, picture: Picture) -> str:
+    """One line for logs."""
+    fans = feed.fans()
+    faults = sorted(name for name, fan in fans if fan.result.get("fault") == 1)
+    return (
+        f"{len(fans)} fans, {feed.rates['readings']:.0f} readings/s, {feed.rates['results']:.0f} results/s; "
+        f"faults: {', '.join(faults[:10]) or 'none'}; {counts(picture.ledger)}; store: {_store(picture.store)}"
+    )
+
+
+def counts(ledger: Ledger) -> str:
+    """The ledger in one line."""
+    parts = []
+    if ledger.connector is not None:
+        values = _totals(ledger.connector)
+        parts += [f"{name.replace('_', ' ')} {value:,.0f}" for name, value in values.items()]
+    if ledger.stored is not None:
+        parts.append("stored " + ", ".join(f"{name} {count:,}" for name, count in ledger.stored.items()))
+    return " · ".join(parts) or "no counts yet"
+
+
+def _totals(values: Mapping[str, float]) -> dict[str, float]:
+    wanted = ("received", "scored", "dead_lettered", "duplicated", "retried", "waiting", "in_flight")
+    totals: dict[str, float] = {}
+    for name in wanted:
+        matching = [value for key, value in values.items() if key == name or key.startswith(name + "{")]
+        if matching:
+            totals[name] = sum(matching)
+    return totals
+
+
+def _worst_first(fans: list[tuple[str, Fan]]) -> list[tuple[str, Fan]]:
+    return sorted(fans, key=lambda item: (item[1].result.get("fault") != 1, item[0]))
+
+
+def _row(name: str, fan: Fan) -> list[Text]:
+    cells = [Text(name)]
+    cells += [Text(_number(fan.reading.get(sensor))) for sensor, _ in _SENSORS]
+    fault, quality = fan.result.get("fault"), fan.result.get("quality")
+    if not fan.result:
+        verdict = Text("not scored yet", style="dim")
+    elif fault == 1:
+        verdict = Text("FAULT", style="bold red")
+    elif fault == 0:
+        verdict = Text(
+            "ok" if quality == "ok" else str(quality), style="green" if quality == "ok" else "yellow"
+        )
+    else:
+        verdict = Text(str(quality), style="yellow")
+    probability = fan.result.get("probability")
+    age = time.monotonic() - max(fan.read_at, fan.scored_at)
+    cells.append(Text(f"{probability:.4f}" if isinstance(probability, int | float) else "-"))
+    cells += [verdict, Text(str(fan.result.get("cause") or ""))]
+    cells.append(Text(f"{age:.0f} s", style="yellow" if age > _STALE_S else ""))
+    return cells
+
+
+def _number(value: object) -> str:
+    return f"{value:.1f}" if isinstance(value, int | float) and not isinstance(value, bool) else "-"
+
+
+def _store(part: Part) -> str:
+    return part.detail or part.state
+
+
+def _footer(feed: Feed, picture: Picture) -> list[Text]:
+    rates = Text(f"{feed.rates['readings']:,.0f} readings/s in, {feed.rates['results']:,.0f} results/s out")
+    if picture.first_result_s is not None:
+        rates.append(f"   first result after {picture.first_result_s:.1f} s", style="dim")
+    lines = [rates, Text(counts(picture.ledger))]
+    style = "green" if picture.store.state == "ok" else "yellow"
+    lines.append(Text("store: ").append(_store(picture.store), style=style))
+    if feed.dropped:
+        lines.append(
+            Text(f"The broker dropped {feed.dropped:,} messages: its queue was full.", style="bold red")
+        )
+    return lines

@@ -55,6 +55,7 @@ class Server:
     ) -> None:
         self.address = address
         self.log = log
+        self._connections: list[http.client.HTTPConnection] = []
         path = os.pathsep.join((str(ROOT), str(ROOT / "template" / "python3-fan")))
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FANWATCH_")}
         with log.open("ab") as output:
@@ -67,10 +68,13 @@ class Server:
             )
 
     def connection(self, timeout: float = 20) -> http.client.HTTPConnection:
-        """A new connection."""
+        """A new connection; it is closed with the server at the latest."""
         if isinstance(self.address, Path):
-            return UnixConnection(self.address, timeout)
-        return http.client.HTTPConnection("127.0.0.1", self.address, timeout=timeout)
+            connection: http.client.HTTPConnection = UnixConnection(self.address, timeout)
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.address, timeout=timeout)
+        self._connections.append(connection)
+        return connection
 
     def call(
         self, method: str, path: str, body: Body = None, headers: Mapping[str, str] | None = None
@@ -112,6 +116,8 @@ class Server:
 
     def kill(self) -> None:
         """End it, however it is."""
+        for connection in self._connections:
+            connection.close()
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(20)

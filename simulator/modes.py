@@ -1,0 +1,46 @@
+"""The ways in which a fan fails, and how each shows in the sensors."""
+
+from typing import Final, NamedTuple
+
+
+class Mode(NamedTuple):
+    """One failure mode."""
+
+    weights: tuple[float, float, float, float]
+    """How far each sensor goes from the healthy to the faulty box at full fault, in the order of FEATURES."""
+    exponent: float
+    """Severity is the elapsed share of the failure's life to this power: above 1 it begins slowly."""
+    raises_rotation: bool
+    """Whether the drive speeds the fan up to make good what it no longer moves, or the fan slows down."""
+
+
+MODES: Final = {
+    "bearing": Mode((0.4, 0.8, 1.0, 0.9), 2.0, raises_rotation=True),
+    "imbalance": Mode((0.25, 0.15, 1.0, 0.6), 1.0, raises_rotation=True),
+    "motor": Mode((1.0, 0.9, 0.2, 0.25), 0.7, raises_rotation=False),
+    "obstruction": Mode((0.7, 1.0, 0.4, 0.9), 1.0, raises_rotation=False),
+}
+
+
+def parse_failing(texts: list[str], fans: int) -> dict[int, Mode]:
+    """Fan number → mode, for texts such as `fan-03:bearing` or several with commas between them.
+
+    Raises ValueError, a sentence for a person, for an unknown fan or mode.
+    """
+    failing = {}
+    for text in (part.strip() for whole in texts for part in whole.split(",")):
+        if not text:
+            continue
+        device, _, mode = text.partition(":")
+        number = device.removeprefix("fan-")
+        if not number.isdecimal() or device != device_id(int(number)) or not 1 <= int(number) <= fans:
+            raise ValueError(f"there is no fan {device!r}: they are {device_id(1)} to {device_id(fans)}")
+        if mode not in MODES:
+            raise ValueError(f"{text!r} names no way of failing: write {device}:MODE with {', '.join(MODES)}")
+        failing[int(number)] = MODES[mode]
+    return failing
+
+
+def device_id(fan: int) -> str:
+    """The deviceID of fan number 1, 2 and so on."""
+    return f"fan-{fan:02d}"

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -100,9 +101,7 @@ class Runtime:
         self._until(lambda: gateway_ready(gateway_port), "gateway", "The gateway does not answer")
         for name in self.stack.local:
             log = f"fn-{name}-{self.stack.generation(name)}-0"
-            self._until(
-                lambda name=name: functions_ready(self.layout, self.stack, name), log, f"{name} is not ready"
-            )  # type: ignore[misc]
+            self._until(partial(functions_ready, self.layout, self.stack, name), log, f"{name} is not ready")
         self._until(lambda: connector_ready(self.connector), "connector", "The connector is not ready")
 
     def alive(self) -> bool:

@@ -1,0 +1,37 @@
+"""A real Telegraf with infra's configuration."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from local import tools
+from tests.support.influx import tool
+from tests.support.process import Process
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Telegraf(Process):
+    """From the broker at one port to the InfluxDB at the other; both may be away."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        broker_port: int,
+        influx_port: int,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        values = {
+            "FANWATCH_BROKER_URL": f"tcp://127.0.0.1:{broker_port}",
+            "FANWATCH_INFLUX_URL": f"http://127.0.0.1:{influx_port}",
+            "FANWATCH_TELEGRAF_DIR": str(ROOT / "infra/telegraf"),
+            **(environment or {}),
+        }
+        argv = [
+            tool(tools.TELEGRAF),
+            "--strict-env-handling",
+            "--config",
+            str(ROOT / "infra/telegraf/telegraf.conf"),
+        ]
+        super().__init__(argv, directory / "telegraf.log", values, directory)

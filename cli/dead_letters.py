@@ -23,9 +23,8 @@ def list_(as_json: AsJson = False) -> None:
     if not found:
         print("There are no dead letters.")
     for letter in found:
-        print(
-            f"{letter['id'][:12]}  {letter['firstSeen']}  {letter['reason']:<12} x{letter['count']:<4} {letter['topic']}"
-        )
+        identity, count = letter["id"][:12], f"x{letter['count']}"
+        print(f"{identity}  {letter['firstSeen']}  {letter['reason']:<12} {count:<5} {letter['topic']}")
 
 
 @app.command()

@@ -5,7 +5,6 @@ Parts are imported inside the commands that need them, so that `fanwatch --help`
 
 import importlib
 import sys
-from collections.abc import Callable
 
 import typer
 
@@ -19,19 +18,29 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-# Where each command lives: module, and the function that registers it on the app.
-_MODULES = ("cli.runtime", "cli.dead_letters", "cli.connector")
+# Modules and their commands, in the order of `fanwatch --help`; `register` adds a group or several commands itself.
+_COMMANDS = {
+    "cli.runtime": ("register",),
+    "cli.simulate": ("register",),
+    "cli.train": ("train", "evaluate"),
+    "cli.dead_letters": ("register",),
+    "cli.connector": ("register",),
+}
 
 
-def _register(module: str) -> None:
-    register: Callable[[typer.Typer], None] = importlib.import_module(module).register
-    register(app)
+def _add(module: str, names: tuple[str, ...]) -> None:
+    found = importlib.import_module(module)
+    for name in names:
+        if name == "register":
+            found.register(app)
+        else:
+            app.command()(getattr(found, name))
 
 
 def main() -> int:
     """Runs the command; 0 for success, 1 for what a person must act on, 2 for wrong usage or settings."""
-    for module in _MODULES:
-        _register(module)
+    for module, names in _COMMANDS.items():
+        _add(module, names)
     try:
         app()
     except SettingsError as error:

@@ -18,6 +18,7 @@ def up(
     """
     from local import session
 
+    _check_fleet(session.fleet_size(os.environ))
     raise typer.Exit(session.detach() if detach else session.run(os.environ))
 
 
@@ -35,6 +36,14 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")]
     found = report.collect(os.environ)
     sys.stdout.write(report.as_json(found) if as_json else report.as_text(found))
     raise typer.Exit(0 if found.healthy else 1)
+
+
+def _check_fleet(fans: int) -> None:
+    """Lets the simulator judge FANS, RATE and FAILING before anything is started."""
+    from simulator.__main__ import options
+
+    if fans:
+        options([])
 
 
 def register(app: typer.Typer) -> None:

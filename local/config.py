@@ -50,6 +50,7 @@ def local_environment(environment: Mapping[str, str], layout: Layout) -> dict[st
         **environment,
         "PYTHONUNBUFFERED": "1",
         "FANWATCH_STATE_DIR": str(layout.state),
+        "FANWATCH_STACK": str(layout.stack),
         "FANWATCH_BROKER_HOST": LOOPBACK,
         "FANWATCH_BROKER_PORT": str(broker.broker_port),
         "FANWATCH_GATEWAY_URL": f"http://{LOOPBACK}:{local.gateway_port}",

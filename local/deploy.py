@@ -14,7 +14,7 @@ from pathlib import Path
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import LocalSettings, load
 from local import stack as stacks
-from local.layout import Layout, layout
+from local.layout import Layout, of
 from local.supervisor import Program, Supervisor
 from local.unix_http import status
 
@@ -193,7 +193,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Apply stack.yml to the local runtime that is running.")
     parser.add_argument("--watch", action="store_true", help="go on, and follow its changes")
     arguments = parser.parse_args()
-    place = layout(load(LocalSettings).state_dir)
+    place = of(load(LocalSettings))
     deployer = Deployer(place, Supervisor(place))
     if arguments.watch:
         watch(deployer, place)

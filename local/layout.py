@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from fanwatch.errors import FanwatchError
+from fanwatch.settings import LocalSettings
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -18,6 +19,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     state: Path
     root: Path = CHECKOUT
+    stack: Path = CHECKOUT / "stack.yml"
 
     @property
     def short(self) -> Path:
@@ -56,10 +58,6 @@ class Layout(msgspec.Struct, frozen=True):
     def bin(self) -> Path:
         return self.state / "bin"
 
-    @property
-    def stack(self) -> Path:
-        return self.root / "stack.yml"
-
     def log(self, name: str) -> Path:
         """The log of one program."""
         return self.logs / f"{name}.log"
@@ -86,6 +84,11 @@ class Layout(msgspec.Struct, frozen=True):
         self.short.chmod(0o700)
 
 
-def layout(state_dir: str) -> Layout:
-    """The layout of FANWATCH_STATE_DIR; a relative one lies in the checkout."""
-    return Layout(state=(CHECKOUT / state_dir).resolve())
+def layout(state_dir: str, stack: str = "stack.yml") -> Layout:
+    """The layout of FANWATCH_STATE_DIR and FANWATCH_STACK; relative ones lie in the checkout."""
+    return Layout(state=(CHECKOUT / state_dir).resolve(), stack=(CHECKOUT / stack).resolve())
+
+
+def of(settings: LocalSettings) -> Layout:
+    """The layout that the settings describe."""
+    return layout(settings.state_dir, settings.stack)

@@ -9,7 +9,7 @@ from fanwatch.settings import LocalSettings, load
 from local import config, view
 from local.deploy import read_stack
 from local.health import Ledger, Part, ledger, parts
-from local.layout import layout
+from local.layout import of
 from local.runtime import holder, state_file
 
 
@@ -34,7 +34,7 @@ class Report(msgspec.Struct, frozen=True):
 
 def collect(environment: Mapping[str, str]) -> Report:
     """Asks every part. SettingsError for a setting that cannot be used."""
-    place = layout(load(LocalSettings, environment).state_dir)
+    place = of(load(LocalSettings, environment))
     said = UpState(0, "")
     with contextlib.suppress(OSError, msgspec.DecodeError):
         said = msgspec.json.decode(state_file(place).read_bytes(), type=UpState)
@@ -50,7 +50,7 @@ def collect(environment: Mapping[str, str]) -> Report:
 
 
 def as_json(report: Report) -> str:
-    """For scripts: {"healthy", "running", "parts": [{"name", "state", "detail"}], "ledger": {"connector", "stored"}}."""
+    """For scripts: {"healthy", "running", "parts": [{"name", "state", "detail"}], "ledger": {"connector", "stored"}}"""
     return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
 
 

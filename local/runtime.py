@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -122,11 +121,9 @@ class Runtime:
         return time.monotonic() - began
 
     def _start_supervisord(self) -> None:
-        path = self.layout.state / "supervisord.conf"
-        write_config(self.layout, path, as_root=os.getuid() == 0)
         spec = self.layout.run / "supervisord.json"
-        argv = [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-n", "-c", str(path)]
-        write_spec(spec, argv, self.environment, self.layout.root)
+        argv = write_config(self.layout, as_root=os.getuid() == 0)
+        write_spec(spec, argv, self.environment, self.layout.state)
         with self.layout.log("supervisord.out").open("wb") as output:
             # A session of its own: Ctrl-C reaches this process alone, which then stops the parts in their order.
             self._process = subprocess.Popen(

@@ -20,7 +20,7 @@ from local.collecting import Collecting
 from local.deploy import last_line
 from local.feed import Feed
 from local.hints import hints
-from local.layout import Layout, layout
+from local.layout import Layout, of
 from local.report import UpState
 
 _DOWN_S = 15.0
@@ -37,7 +37,7 @@ def run(environment: Mapping[str, str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     console = Console()
-    place = layout(load(LocalSettings, environment).state_dir)
+    place = of(load(LocalSettings, environment))
     machine = runtime.Runtime(environment, place, lambda text: console.print(text, highlight=False), stop)
     try:
         _Session(machine, console, began, environment).run()
@@ -133,9 +133,8 @@ class _Session:
 
     def _require_alive(self) -> None:
         if not self._machine.alive():
-            raise FanwatchError(
-                f"supervisord ended: {last_line(self._machine.layout.log('supervisord'))} Start again with `fanwatch up`."
-            )
+            said = last_line(self._machine.layout.log("supervisord"))
+            raise FanwatchError(f"supervisord ended: {said} Start again with `fanwatch up`.")
 
     def _poll(self) -> None:
         environment = self._machine.environment
@@ -177,7 +176,7 @@ def fleet_size(environment: Mapping[str, str]) -> int:
 
 def detach() -> int:
     """Starts `fanwatch up` in the background, and returns once it scores."""
-    place = layout(load(LocalSettings).state_dir)
+    place = of(load(LocalSettings))
     place.create()
     log = place.log("up")
     with log.open("wb") as output:
@@ -209,7 +208,7 @@ def last_line_of_failure(place: Layout) -> str:
 
 def down() -> str:
     """Stops the `fanwatch up` of this state directory; says what happened. FanwatchError where it does not end."""
-    place = layout(load(LocalSettings).state_dir)
+    place = of(load(LocalSettings))
     pid = runtime.holder(place)
     if pid is None:
         return "Nothing runs here."

@@ -67,19 +67,22 @@ def write_spec(path: Path, argv: list[str], env: Mapping[str, str], cwd: Path, n
     )
 
 
-def write_config(layout: Layout, path: Path, *, as_root: bool) -> None:
-    """supervisord's own configuration; programs are added one by one, from the folder it includes."""
+def write_config(layout: Layout, *, as_root: bool) -> list[str]:
+    """Writes supervisord's own configuration; the command that starts it, in the state directory.
+
+    Paths are relative to that, for supervisord reads spaces and % in them as something else.
+    """
     lines = [
         "[unix_http_server]",
         f"file={_plain(layout.control)}",
         "chmod=0700",
         "[supervisord]",
         "nodaemon=true",
-        f"logfile={_plain(layout.log('supervisord'))}",
+        "logfile=logs/supervisord.log",
         "logfile_maxbytes=1MB",
         "logfile_backups=1",
-        f"pidfile={_plain(layout.run / 'supervisord.pid')}",
-        f"childlogdir={_plain(layout.logs)}",
+        "pidfile=run/supervisord.pid",
+        "childlogdir=logs",
         "nocleanup=true",
         "minfds=256",
         *(["user=root"] if as_root else []),
@@ -88,9 +91,10 @@ def write_config(layout: Layout, path: Path, *, as_root: bool) -> None:
         "[supervisorctl]",
         f"serverurl=unix://{_plain(layout.control)}",
         "[include]",
-        f"files={_plain(layout.programs)}/*.conf",
+        "files=run/programs/*.conf",
     ]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (layout.state / "supervisord.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-n", "-c", "supervisord.conf"]
 
 
 class Supervisor:
@@ -119,7 +123,7 @@ class Supervisor:
         spec = layout.programs / f"{program.name}.json"
         write_spec(spec, program.argv, program.env, program.cwd)
         config = layout.programs / f"{program.name}.conf"
-        config.write_text(_section(program, spec, layout), encoding="utf-8")
+        config.write_text(_section(program), encoding="utf-8")
         self._call("reloadConfig")
         self._call("addProcessGroup", program.name, ignored=(_ALREADY_ADDED,))
 
@@ -157,13 +161,11 @@ class Supervisor:
             ) from error
 
 
-def _section(program: Program, spec: Path, layout: Layout) -> str:
+def _section(program: Program) -> str:
     several = program.replicas is not None
     number = "%(process_num)d" if several else "0"
+    spec = Path("run/programs") / f"{program.name}.json"
     command = " ".join(_plain(shlex.quote(part)) for part in argv_of(spec)[:-1])
-    log = _plain(layout.log(program.name)).removesuffix(".log") + (
-        "-%(process_num)d.log" if several else ".log"
-    )
     lines = [
         f"[program:{program.name}]",
         f"command={command} {number}",
@@ -178,7 +180,7 @@ def _section(program: Program, spec: Path, layout: Layout) -> str:
         f"stopwaitsecs={program.stop_s}",
         "killasgroup=true",
         "redirect_stderr=true",
-        f"stdout_logfile={log}",
+        f"stdout_logfile=logs/{program.name}" + ("-%(process_num)d.log" if several else ".log"),
         "stdout_logfile_maxbytes=5MB",
         "stdout_logfile_backups=1",
     ]
@@ -197,5 +199,13 @@ class _UnixTransport(xmlrpc.client.Transport):
         self._timeout_s = timeout_s
 
     def make_connection(self, host: object) -> http.client.HTTPConnection:
-        # A new connection a call: supervisord closes idle ones, and calls are rare.
-        return UnixConnection(self._path, self._timeout_s)
+        connection = UnixConnection(self._path, self._timeout_s)
+        self._connection = (None, connection)
+        return connection
+
+    def request(self, *arguments: Any, **options: Any) -> Any:
+        # A connection a call: calls are rare, and supervisord closes idle ones.
+        try:
+            return super().request(*arguments, **options)
+        finally:
+            self.close()

@@ -28,6 +28,7 @@ _APT_TIMEOUT_S = 300
 _BUILD_TIMEOUT_S = 1800
 _PROBE_TIMEOUT_S = 20
 _POLL_S = 0.2
+_SYSTEM_PLACES = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 _GO_PLACES = ("/usr/local/go/bin/go", "/opt/homebrew/bin/go", str(Path.home() / "go/bin/go"))
 
 
@@ -98,9 +99,7 @@ def mosquitto(say: Say = print) -> str:
 
 def _find_mosquitto() -> str | None:
     # Debian puts it where an ordinary user's PATH does not lead.
-    return shutil.which("mosquitto") or shutil.which(
-        "mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
-    )
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path=_SYSTEM_PLACES)
 
 
 def _apt(command: list[str]) -> bool:

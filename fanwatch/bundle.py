@@ -58,7 +58,7 @@ class Origin(msgspec.Struct, frozen=True):
     code_sha256: str
     rows: dict[str, int]
     """Rows used for training, validation and test."""
-    settings: dict[str, float]
+    settings: dict[str, int | float]
 
 
 class TestVector(msgspec.Struct, frozen=True):
@@ -75,7 +75,7 @@ class Metadata(msgspec.Struct, frozen=True):
     version: int
     features: tuple[Feature, Feature, Feature, Feature]
     threshold: Threshold
-    metrics: dict[str, float]
+    metrics: dict[str, int | float]
     """Of the test rows, which neither training nor the threshold has seen."""
     origin: Origin
     files: dict[str, str]

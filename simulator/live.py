@@ -107,7 +107,7 @@ def _publish(fleet: Fleet, outbox: Outbox, stop: threading.Event, log: Log) -> N
 
 def _drain(outbox: Outbox) -> None:
     deadline = time.monotonic() + _LAST_WAIT_S
-    while outbox.counts().waiting and time.monotonic() < deadline:
+    while outbox.connected and outbox.counts().waiting and time.monotonic() < deadline:
         outbox.pump()
         time.sleep(_TICK_S)
 

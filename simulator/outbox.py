@@ -102,6 +102,11 @@ class Outbox:
             if answered:
                 self._settle(sent.mid, reason)
 
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there, as far as is known."""
+        return self._connected
+
     def counts(self) -> Counts:
         """How it stands."""
         with self._lock:

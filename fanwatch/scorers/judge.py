@@ -42,7 +42,7 @@ class Judge:
         scored at their edge. Either names its fields. A fault's cause is the sensor without which the
         probability would have fallen most.
         """
-        values = np.asarray(rows, dtype=np.float64)
+        values = np.asarray(rows, dtype=np.float64).reshape(-1, len(self._names))
         # Asked this way round, a value that is not a number counts as implausible.
         implausible = ~((values >= self._plausible[0]) & (values <= self._plausible[1]))
         clamped = np.minimum(np.maximum(values, self._trained[0]), self._trained[1])
@@ -51,7 +51,7 @@ class Judge:
         batch = np.repeat(clamped.astype(np.float32)[:, None, :], 1 + len(self._names), axis=1)
         batch[self._occluded] = self._median
         scored = self._scorer.score(batch.reshape(-1, len(self._names))).astype(np.float64)
-        probabilities = np.round(scored.reshape(len(values), -1), 4)
+        probabilities = np.round(scored.reshape(-1, 1 + len(self._names)), 4)
         published = probabilities[:, 0].tolist()
         decisions = [
             Decision(int(value >= self._threshold), value, self._threshold, None, "ok", self._model)

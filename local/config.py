@@ -47,6 +47,8 @@ def local_environment(environment: Mapping[str, str], layout: Layout) -> dict[st
     local = load(LocalSettings, environment)
     broker = load(BrokerSettings, environment)
     return {
+        # Everything shall be stopped within 10 s; what it has not settled by then stays in the broker.
+        "FANWATCH_CONNECTOR_STOP": "2",
         **environment,
         "PYTHONUNBUFFERED": "1",
         "FANWATCH_STATE_DIR": str(layout.state),

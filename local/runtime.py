@@ -103,6 +103,11 @@ class Runtime:
             self._until(partial(functions_ready, self.layout, self.stack, name), log, f"{name} is not ready")
         self._until(lambda: connector_ready(self.connector), "connector", "The connector is not ready")
 
+    @property
+    def started(self) -> bool:
+        """Whether there is anything to stop."""
+        return self._process is not None
+
     def alive(self) -> bool:
         """Whether supervisord still runs."""
         return self._process is not None and self._process.poll() is None
@@ -117,6 +122,7 @@ class Runtime:
                 self._stop_in_waves()
             self._end_supervisord()
         if self._lock is not None:
+            state_file(self.layout).unlink(missing_ok=True)
             self._lock.close()
         return time.monotonic() - began
 

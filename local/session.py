@@ -13,7 +13,7 @@ import msgspec
 from rich.console import Console
 from rich.live import Live
 
-from fanwatch.errors import FanwatchError
+from fanwatch.errors import FanwatchError, SettingsError
 from fanwatch.settings import BrokerSettings, ConnectorSettings, LocalSettings, StoreSettings, load
 from local import health, runtime, view
 from local.collecting import Collecting
@@ -44,12 +44,12 @@ def run(environment: Mapping[str, str]) -> int:
     except runtime.Interrupted:
         pass
     finally:
-        console.print("Stopping ...")
+        if machine.started:
+            console.print("Stopping ...")
         seconds = machine.stop()
-        runtime.state_file(place).unlink(missing_ok=True)
-        console.print(
-            f"Stopped in {seconds:.1f} s. Data is kept in {place.state}.", highlight=False, soft_wrap=True
-        )
+        if machine.started:
+            kept = f"Data is kept in {place.state}."
+            console.print(f"Stopped in {seconds:.1f} s. {kept}", highlight=False, soft_wrap=True)
     return 0
 
 
@@ -167,10 +167,10 @@ class _Session:
 
 
 def fleet_size(environment: Mapping[str, str]) -> int:
-    """FANS, 10 by default. FanwatchError for what is no number."""
+    """FANS, 10 by default. SettingsError for what is no number."""
     text = environment.get("FANS") or "10"
     if not text.isdigit():
-        raise FanwatchError(f"FANS={text!r} is no number of fans; give 0 or more.")
+        raise SettingsError(f"FANS={text!r} is no number of fans; give 0 or more.")
     return int(text)
 
 

@@ -1,0 +1,269 @@
+"""The whole runtime, as a user starts and stops it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fanwatch.settings import StoreSettings
+from fanwatch.store import Store
+from local import tools
+from tests.support.influx import tool
+from tests.support.up import Machine
+from tests.support.wait import until
+
+STOP_S = 10
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A machine of the test's own; nothing of it runs afterwards."""
+    made = Machine(tmp_path / "state")
+    yield made
+    for pid in made.processes():
+        os.kill(pid, signal.SIGKILL)
+    for path in (made.state / "run").glob("up.lock"):
+        path.unlink()
+
+
+def store_of(machine: Machine) -> Store:
+    return Store(StoreSettings(influx_url=f"http://127.0.0.1:{machine.influx}"))
+
+
+def test_it_scores_stores_and_stops_and_starts_again_with_its_data(machine: Machine) -> None:
+    tool(tools.INFLUXD), tool(tools.TELEGRAF)
+    up = machine.up()
+    try:
+        up.until_said("First result")
+        up.until_said("store: storing")
+        until(lambda: store_of(machine).count("anomaly", "quality") > 10, 20, "stored results")
+        found = machine.status()
+        assert found["healthy"], found
+        assert {part["name"] for part in found["parts"]} == {
+            "mosquitto", "gateway", "score-fan", "infer-fan-lite", "connector", "deploy", "simulator",
+            "influxd", "telegraf",
+        }  # fmt: skip
+        assert found["ledger"]["connector"]["received"] > 10
+        second = machine.command("up")
+        assert second.returncode == 1
+        assert f"already runs here (process {up.process.pid})" in second.stderr
+        assert second.stderr.count("\n") == 1
+        assert up.stop() < STOP_S
+        assert up.process.returncode == 0
+        assert machine.processes() == []
+        assert machine.command("status").returncode == 1
+    finally:
+        up.end()
+    again = machine.up()
+    try:
+        seconds = float(again.until_said(r"([\d.]+) s  First result"))
+        assert seconds < STOP_S
+        again.until_said("store: storing")
+        stored = store_of(machine)
+        # Everything published so far, in both runs, ends in the store.
+        before = stored.count("anomaly", "quality")
+        assert before > 10
+        until(lambda: stored.count("anomaly", "quality") > before, 20, "more results")
+    finally:
+        again.end()
+
+
+def test_what_is_published_while_the_store_is_built_is_stored(tmp_path: Path) -> None:
+    """A slow `go` stands for the build; the pipeline scores meanwhile."""
+    paths = {wanted.name: tool(wanted) for wanted in (tools.INFLUXD, tools.TELEGRAF)}
+    fake = tmp_path / "bin"
+    fake.mkdir()
+    gate = tmp_path / "gate"
+    (fake / "go").write_text(
+        f"#!{sys.executable}\nimport os, shutil, sys, time\n"
+        f"while not os.path.exists({str(gate)!r}): time.sleep(0.05)\n"
+        f"paths = {paths!r}\nname = sys.argv[-1].split('@')[0].rsplit('/', 1)[1]\n"
+        "shutil.copy(paths[name], os.path.join(os.environ['GOBIN'], name))\n",
+        encoding="utf-8",
+    )
+    (fake / "go").chmod(0o755)
+    mosquitto = tools.mosquitto()
+    machine = Machine(
+        tmp_path / "state",
+        PATH=os.pathsep.join((str(fake), str(Path(mosquitto).parent))),
+        FANWATCH_CACHE=str(tmp_path / "cache"),
+    )
+    up = machine.up()
+    try:
+        up.until_said("First result")
+        up.until_said("Building influxd")
+        until(lambda: scored(machine) > 30, 20, "results without a store")
+        assert {part["name"]: part["state"] for part in machine.status()["parts"]}["influxd"] == "building"
+        gate.touch()
+        up.until_said("store: storing")
+        subprocess.run(["kill", str(simulator(machine))], check=True)
+        wanted = scored(machine)
+        until(lambda: store_of(machine).count("anomaly", "quality") >= wanted, 20, "all results stored")
+    finally:
+        up.end()
+
+
+def scored(machine: Machine) -> float:
+    counts = machine.status()["ledger"]["connector"] or {}
+    return sum(value for name, value in counts.items() if name.startswith("scored"))
+
+
+def simulator(machine: Machine) -> int:
+    found = next(part for part in machine.status()["parts"] if part["name"] == "simulator")
+    return int(found["detail"].split("pid ")[1].split(",")[0])
+
+
+def test_without_go_it_scores_and_says_that_nothing_is_stored(tmp_path: Path) -> None:
+    if tools._GO_PLACES and any(os.access(place, os.X_OK) for place in tools._GO_PLACES):
+        pytest.skip("Go is installed in a usual place; tests/local/test_tools.py covers its absence")
+    machine = Machine(
+        tmp_path / "state",
+        PATH=str(Path(tools.mosquitto()).parent),
+        FANWATCH_CACHE=str(tmp_path / "cache"),
+    )
+    up = machine.up()
+    try:
+        up.until_said("First result")
+        up.until_said("cannot be built without Go: install Go")
+    finally:
+        up.end()
+
+
+def test_a_network_that_is_away_is_said_and_it_scores(tmp_path: Path) -> None:
+    fake = tmp_path / "bin"
+    fake.mkdir()
+    (fake / "go").write_text("#!/bin/sh\necho 'dial tcp: no such host'; exit 1\n", encoding="utf-8")
+    (fake / "go").chmod(0o755)
+    machine = Machine(
+        tmp_path / "state",
+        PATH=os.pathsep.join((str(fake), str(Path(tools.mosquitto()).parent))),
+        FANWATCH_CACHE=str(tmp_path / "cache"),
+    )
+    up = machine.up()
+    try:
+        up.until_said("First result")
+        up.until_said(r"influxd is missing, and its source could not be downloaded \(no network\?\)")
+        states = {part["name"]: part["state"] for part in machine.status()["parts"]}
+        assert states["influxd"] == states["telegraf"] == "off"
+        assert machine.status()["healthy"]
+    finally:
+        up.end()
+
+
+def test_killed_it_leaves_nothing_running(machine: Machine) -> None:
+    up = machine.up()
+    try:
+        up.until_said("First result")
+        up.stop(signal.SIGKILL)
+        until(lambda: machine.processes() == [], 15, "all processes have ended")
+    finally:
+        up.end()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_stopped_while_it_starts(machine: Machine, number: signal.Signals) -> None:
+    up = machine.up()
+    try:
+        up.until_said("Broker on port")
+        assert up.stop(number) < STOP_S
+        assert up.process.returncode == 0
+        assert machine.processes() == []
+    finally:
+        up.end()
+
+
+def test_detached_it_goes_on_until_down(machine: Machine) -> None:
+    started = machine.command("up", "--detach")
+    assert started.returncode == 0, started.stderr
+    assert machine.status()["healthy"]
+    down = machine.command("down")
+    assert down.returncode == 0
+    assert down.stdout.startswith("Stopped in ")
+    assert machine.processes() == []
+    assert machine.command("down").stdout == "Nothing runs here.\n"
+
+
+def test_a_busy_port_is_one_line_and_leaves_nothing(machine: Machine) -> None:
+    with socket.create_server(("127.0.0.1", machine.broker)):
+        done = machine.command("up")
+        assert done.returncode == 1
+        lines = done.stderr.splitlines()
+        assert len(lines) == 1
+        assert lines[0].startswith(f"fanwatch: Port {machine.broker} is in use by ")
+        detached = machine.command("up", "--detach")
+        assert detached.returncode == 1
+        assert detached.stderr.splitlines() == lines
+    assert machine.processes() == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        (
+            "FANWATCH_BROKER_PROT",
+            "1",
+            "FANWATCH_BROKER_PROT is no setting. Did you mean FANWATCH_BROKER_PORT?",
+        ),
+        ("FANWATCH_GATEWAY_PORT", "70000", "FANWATCH_GATEWAY_PORT='70000'"),
+        ("FANWATCH_RAW_RETENTION", "long", "FANWATCH_RAW_RETENTION"),
+        ("FANWATCH_TIMEZONE", "Mars/Olympus", "FANWATCH_TIMEZONE='Mars/Olympus'"),
+        ("FAILING", "fan-03:rust", "FAILING"),
+        ("RATE", "fast", "RATE"),
+        ("FANS", "many", "FANS"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(
+    machine: Machine, setting: str, value: str, said: str
+) -> None:
+    done = machine.command("up", **{setting: value})
+    assert done.returncode == 2
+    assert said in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_status_is_quick_and_says_what_to_do(machine: Machine) -> None:
+    done = machine.command("status", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["parts"][0]["state"] == "down"
+    assert "make run" in done.stdout
+
+
+def test_a_terminal_shows_the_live_table(machine: Machine) -> None:
+    import pty
+
+    primary, secondary = pty.openpty()
+    os.set_blocking(primary, False)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "up"],
+        env=machine.environment | {"TERM": "xterm-256color", "COLUMNS": "150", "LINES": "40"},
+        stdin=secondary,
+        stdout=secondary,
+        stderr=secondary,
+        start_new_session=True,
+    )
+    os.close(secondary)
+    shown = bytearray()
+
+    def said(text: bytes) -> bool:
+        try:
+            shown.extend(os.read(primary, 65536))
+        except (BlockingIOError, OSError):
+            assert process.poll() is None, shown.decode(errors="replace")
+        return text in shown
+
+    try:
+        for text in (b"First result", b"probability", b"fan-02", b"readings/s in", b"mosquitto_pub"):
+            until(lambda text=text: said(text), 60, text.decode())  # type: ignore[misc]
+        process.send_signal(signal.SIGINT)
+        until(lambda: said(b"Stopped in") or process.poll() is not None, 15, "it stops")
+    finally:
+        process.kill() if process.poll() is None else None
+        process.wait(20)
+        os.close(primary)
+        until(lambda: not machine.processes(), 20, "no process is left")

@@ -22,7 +22,9 @@ class InvalidReading(FanwatchError):
 
     status = 400
 
-    def __init__(self, message: str, *, field: str | None = None, value: object = None, reason: str = "invalid") -> None:
+    def __init__(
+        self, message: str, *, field: str | None = None, value: object = None, reason: str = "invalid"
+    ) -> None:
         super().__init__(message)
         self.field = field
         self.value = value

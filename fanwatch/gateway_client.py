@@ -81,7 +81,9 @@ class Gateway:
                 "The gateway refused the credentials: check FANWATCH_GATEWAY_USER_FILE and _PASSWORD_FILE."
             )
         if response.status != 200:
-            raise Unavailable(f"The gateway answered {response.status} to /system/functions: {response.text()}")
+            raise Unavailable(
+                f"The gateway answered {response.status} to /system/functions: {response.text()}"
+            )
         try:
             return msgspec.json.decode(response.body, type=list[FunctionInfo])
         except msgspec.DecodeError as error:

@@ -33,7 +33,12 @@ class Log:
 
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         line = _encode(
-            {"time": format_ms(time.time_ns() // 1_000_000), "level": level, "part": self._part, "event": event}
+            {
+                "time": format_ms(time.time_ns() // 1_000_000),
+                "level": level,
+                "part": self._part,
+                "event": event,
+            }
             | fields
         )
         with _lock:

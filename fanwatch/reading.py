@@ -66,7 +66,8 @@ def parse(payload: bytes, rules: Rules) -> Reading:
     """The reading in `payload`, whatever its time; InvalidReading says which field is wrong and why."""
     if len(payload) > MAX_READING_BYTES:
         raise InvalidReading(
-            f"a reading has at most {MAX_READING_BYTES} bytes, this one has {len(payload)}", reason="oversized"
+            f"a reading has at most {MAX_READING_BYTES} bytes, this one has {len(payload)}",
+            reason="oversized",
         )
     try:
         wire = _decode(payload)
@@ -80,12 +81,18 @@ def parse(payload: bytes, rules: Rules) -> Reading:
     if DEVICE_ID.fullmatch(wire.deviceID) is None:
         raise InvalidReading(
             "deviceID must be 1 to 64 letters, digits, _ or -",
-            field="deviceID", value=wire.deviceID[:80], reason="deviceID",
-        )  # fmt: skip
+            field="deviceID",
+            value=wire.deviceID[:80],
+            reason="deviceID",
+        )
     return Reading(
-        wire.deviceID, _time_ms(wire.timeStamp, rules.timezone),
-        wire.rotation, wire.temperature, wire.vibration, wire.sound,
-    )  # fmt: skip
+        wire.deviceID,
+        _time_ms(wire.timeStamp, rules.timezone),
+        wire.rotation,
+        wire.temperature,
+        wire.vibration,
+        wire.sound,
+    )
 
 
 def parse_from_topic(topic: str, payload: bytes, rules: Rules, now_ms: int) -> Reading:
@@ -98,8 +105,10 @@ def parse_from_topic(topic: str, payload: bytes, rules: Rules, now_ms: int) -> R
     elif device != reading.device_id:
         raise InvalidReading(
             f"deviceID differs from its topic's, {device[:80]!r}",
-            field="deviceID", value=reading.device_id, reason="topic",
-        )  # fmt: skip
+            field="deviceID",
+            value=reading.device_id,
+            reason="topic",
+        )
     if reading.timestamp_ms is None:
         raise InvalidReading("a reading on a topic needs a timeStamp", field="timeStamp", reason="time")
     if reading.timestamp_ms > now_ms + AHEAD_MS:
@@ -110,7 +119,9 @@ def parse_from_topic(topic: str, payload: bytes, rules: Rules, now_ms: int) -> R
 
 
 def _unbelievable(timestamp_ms: int, why: str) -> InvalidReading:
-    return InvalidReading(f"the time is {why}", field="timeStamp", value=format_ms(timestamp_ms), reason="clock")
+    return InvalidReading(
+        f"the time is {why}", field="timeStamp", value=format_ms(timestamp_ms), reason="clock"
+    )
 
 
 def _time_ms(text: str | None, timezone: ZoneInfo) -> int | None:
@@ -121,8 +132,10 @@ def _time_ms(text: str | None, timezone: ZoneInfo) -> int | None:
     except (ValueError, OverflowError) as error:
         raise InvalidReading(
             "not a time such as 2026-11-23T12:00:00.250Z or 2026-11-23 12:00:00",
-            field="timeStamp", value=text[:80], reason="time",
-        ) from error  # fmt: skip
+            field="timeStamp",
+            value=text[:80],
+            reason="time",
+        ) from error
 
 
 def _wrong_field(payload: bytes, message: str) -> InvalidReading:

@@ -43,10 +43,16 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     def of(cls, reading: Reading, decision: Decision) -> "Result":
         """The result of `reading`, its time in RFC 3339 with milliseconds and Z."""
         return cls(
-            reading.device_id, None if reading.timestamp_ms is None else format_ms(reading.timestamp_ms),
-            decision.fault, decision.probability, decision.threshold, decision.cause, decision.quality,
-            decision.fields, decision.model,
-        )  # fmt: skip
+            reading.device_id,
+            None if reading.timestamp_ms is None else format_ms(reading.timestamp_ms),
+            decision.fault,
+            decision.probability,
+            decision.threshold,
+            decision.cause,
+            decision.quality,
+            decision.fields,
+            decision.model,
+        )
 
 
 encode_json = msgspec.json.Encoder().encode

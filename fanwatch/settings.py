@@ -120,8 +120,13 @@ class ConnectorSettings(Settings, frozen=True):
     """Seconds for which the broker keeps the session while the connector is away."""
     connector_refresh: Seconds = 1.0
     """Seconds between two looks at the gateway's functions."""
-    connector_patience: Seconds = 5.0
-    """Seconds without progress, with memory full, after which it leaves the broker until functions answer again."""
+    connector_patience: Annotated[float, msgspec.Meta(gt=0, le=60)] = 30.0
+    """Seconds without progress, with memory full, after which it leaves the broker until functions answer again.
+
+    Longer than a call may take, so that a slow function is not taken for an absent one; shorter than the keepalive.
+    """
+    connector_stop: Seconds = 5.0
+    """Seconds for calls under way at the end; what is not settled by then stays in the broker."""
 
 
 class LocalSettings(Settings, frozen=True):
@@ -185,7 +190,8 @@ def load(cls: type[T], environment: Mapping[str, str] | None = None) -> T:
     except msgspec.ValidationError as error:
         at = re.search(r"at `\$\.(\w+)`", str(error))
         field = at[1] if at else ""
-        raise SettingsError(f"{PREFIX}{field.upper()}={fields.get(field)!r}: {str(error).split(' - at')[0]}.") from error
+        problem = str(error).split(" - at")[0]
+        raise SettingsError(f"{PREFIX}{field.upper()}={fields.get(field)!r}: {problem}.") from error
 
 
 def secret(path: str | None, setting: str) -> str | None:

@@ -26,11 +26,13 @@ def zone(name: str) -> ZoneInfo:
 @lru_cache(maxsize=4096)
 def _second_ms(text: str) -> int:
     # Readings of a fleet share their second, so the calendar is done once for all of them.
-    return (datetime.fromisoformat(text.replace("t", "T")).replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+    return (datetime.fromisoformat(text.replace("t", "T")).replace(tzinfo=UTC) - _EPOCH) // timedelta(
+        milliseconds=1
+    )
 
 
 def parse_ms(text: str, timezone: ZoneInfo) -> int:
-    """Milliseconds since the epoch, truncated. `timezone` is that of the form without an offset. ValueError otherwise."""
+    """Milliseconds since the epoch, truncated; `timezone` is that of times without an offset. ValueError otherwise."""
     if len(text) > 40:
         raise ValueError("a time of more than 40 characters")
     head, tail = text[:19], text[19:]

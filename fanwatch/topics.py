@@ -46,9 +46,9 @@ def is_valid_filter(pattern: str) -> bool:
     if not pattern or len(pattern.encode()) > 65_535 or "\0" in pattern:
         return False
     levels = pattern.split("/")
-    return all(
-        level in ("+", "#") or not set(level) & {"+", "#"} for level in levels
-    ) and "#" not in levels[:-1]
+    return (
+        all(level in ("+", "#") or not set(level) & {"+", "#"} for level in levels) and "#" not in levels[:-1]
+    )
 
 
 def feeds_back(pattern: str) -> bool:

@@ -1,0 +1,1 @@
+"""What invokes functions for messages."""

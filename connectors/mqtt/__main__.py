@@ -1,0 +1,33 @@
+"""`python -m connectors.mqtt`: the connector, set by FANWATCH_*, until SIGTERM."""
+
+import signal
+import sys
+
+from connectors.mqtt.connector import Connector
+from connectors.mqtt.status import serve
+from fanwatch.errors import EXIT_USAGE, FanwatchError, SettingsError
+from fanwatch.logs import Log
+from fanwatch.settings import BrokerSettings, ConnectorSettings, GatewaySettings, load
+
+
+def main() -> int:
+    """0 after SIGTERM or SIGINT; 2 with one line for a bad setting."""
+    try:
+        settings = load(ConnectorSettings)
+        if settings.connector_patience <= settings.connector_timeout:
+            raise SettingsError("FANWATCH_CONNECTOR_PATIENCE must be longer than FANWATCH_CONNECTOR_TIMEOUT.")
+        connector = Connector(
+            settings, load(BrokerSettings), load(GatewaySettings), Log(settings.connector_id)
+        )
+        serve(connector, settings.connector_host, settings.connector_port)
+    except FanwatchError as error:
+        print(f"connector: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _signal, _frame: connector.stop())
+    connector.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

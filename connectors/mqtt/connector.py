@@ -1,0 +1,163 @@
+"""The connector as a whole: it enters the broker once functions are known, and leaves it while they take nothing."""
+
+import threading
+import time
+
+from connectors.mqtt import metrics
+from connectors.mqtt.directory import Directory
+from connectors.mqtt.inbox import Inbox
+from connectors.mqtt.letters import Letters
+from fanwatch.broker import Publisher, Subscriber
+from fanwatch.errors import FanwatchError
+from fanwatch.gateway_client import Gateway
+from fanwatch.logs import Log
+from fanwatch.settings import BrokerSettings, ConnectorSettings, GatewaySettings
+
+# As many as the broker is set to send.
+_RECEIVE_MAXIMUM = 1000
+
+
+class Connector:
+    """`run` until `stop`; both may be called once."""
+
+    def __init__(
+        self, settings: ConnectorSettings, broker: BrokerSettings, gateway: GatewaySettings, log: Log
+    ) -> None:
+        self._settings = settings
+        self._log = log
+        self._publisher = Publisher(broker, log, name=f"{settings.connector_id}-letters")
+        self._letters = Letters(self._publisher, settings.connector_id, log)
+        self._inbox = Inbox(
+            held=settings.connector_held,
+            held_bytes=settings.connector_held_bytes,
+            letters=self._letters,
+            log=log,
+        )
+        self._directory = Directory(
+            Gateway(gateway, settings.connector_timeout), settings, self._letters.condemn, log
+        )
+        self._subscriber = Subscriber(
+            broker,
+            log,
+            client_id=settings.connector_id,
+            session_expiry_s=settings.connector_session_expiry,
+            receive_maximum=_RECEIVE_MAXIMUM,
+            on_message=self._inbox.take,
+            on_opened=self._opened,
+            has_room=self._inbox.has_room,
+        )
+        self._directing = threading.Lock()
+        self._stopping = threading.Event()
+        self._inside = False
+        self._opened_before = False
+        self._stuck = False
+        self._gateway_away = False
+        self._over = 0
+        self._over_since = time.monotonic()
+        metrics.CONNECTED.set_function(lambda: self._subscriber.connected)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the broker is reached and has confirmed every topic."""
+        wanted = frozenset(map(self._filter, self._directory.topics))
+        return self._subscriber.connected and bool(wanted) and wanted <= self._subscriber.confirmed
+
+    def run(self) -> None:
+        """Serves until `stop`."""
+        while not self._stopping.wait(self._settings.connector_refresh if self._inside else 0.1):
+            self._direct()
+            self._pace()
+        self._finish()
+
+    def stop(self) -> None:
+        """Makes `run` settle what is under way and return; what is left stays in the broker."""
+        self._stopping.set()
+
+    def prune(self) -> list[str]:
+        """Ends subscriptions that no function is annotated with any more; what still comes of them is a dead letter.
+
+        Returns the topics. Raises Unavailable where gateway or broker cannot be asked now.
+        """
+        with self._directing:
+            self._directory.refresh()
+            removed = self._directory.unwanted()
+            self._subscriber.unsubscribe(map(self._filter, removed))
+            self._directory.prune()
+            abandoned = sorted({*removed, *self._inbox.waiting_topics()})
+            self._inbox.abandon(abandoned)
+            self._route()
+        self._log.info("pruned", topics=abandoned)
+        return abandoned
+
+    def _direct(self) -> None:
+        """Looks at the gateway's functions; enters the broker once there are any."""
+        try:
+            with self._directing:
+                changed = self._directory.refresh()
+                if changed:
+                    self._route()
+                self._subscriber.subscribe(map(self._filter, self._directory.topics))
+        except FanwatchError as error:
+            if not self._gateway_away:
+                self._gateway_away = True
+                self._log.warning("functions cannot be listed, trying again", why=str(error))
+            return
+        self._gateway_away = False
+        if changed and self._inbox.let_go:
+            # Messages that were too many to hold while they had no function come again with a new connection.
+            self._inbox.let_go = False
+            self._leave("messages were let go of that have a function now")
+
+    def _pace(self) -> None:
+        """Leaves the broker when memory is full and nothing gets done; enters it again when something does."""
+        now = time.monotonic()
+        if self._inbox.over != self._over:
+            self._over, self._stuck = self._inbox.over, False
+            self._over_since = now
+        elif self._inbox.has_room():
+            self._over_since = now
+        if self._inside and now - self._over_since > self._settings.connector_patience:
+            metrics.LEFT.inc()
+            self._stuck = True
+            self._leave("memory is full and functions take nothing; the broker keeps the rest")
+        if not self._inside and not self._stuck and self._directory.topics:
+            self._inside = True
+            self._subscriber.start()
+
+    def _leave(self, why: str) -> None:
+        self._log.warning("leaving the broker", why=why)
+        self._subscriber.stop()
+        self._inside = False
+
+    def _opened(self, session_present: bool) -> None:
+        if not session_present and self._opened_before:
+            metrics.LOST_SESSIONS.inc()
+            self._log.error(
+                "the broker had lost this session, and what it held for it",
+                hint="check the broker's persistence; readings that publishers had not confirmed come again from them",
+            )
+        self._opened_before = True
+
+    def _finish(self) -> None:
+        """Settles what is under way, acknowledges it and leaves; the session stays."""
+        lanes = [lane for entry in self._directory.entries.values() for lane in entry.lanes]
+        deadline = time.monotonic() + self._settings.connector_stop
+        for entry in self._directory.entries.values():
+            entry.function.stopping = True
+            entry.function.breaker.stop()
+        for lane in lanes:
+            lane.stop()
+        ended = [lane.join(max(0.0, deadline - time.monotonic())) for lane in lanes]
+        self._letters.stop(max(0.5, deadline - time.monotonic()))
+        self._subscriber.stop()
+        self._publisher.stop()
+        self._log.info("stopped", unfinishedLanes=ended.count(False), settled=self._inbox.over)
+
+    def _route(self) -> None:
+        self._inbox.set_functions(
+            {entry.name: (entry.topics, entry.lanes) for entry in self._directory.entries.values()}
+        )
+
+    def _filter(self, topic: str) -> str:
+        share = self._settings.connector_share
+        return f"$share/{share}/{topic}" if share else topic

@@ -1,0 +1,120 @@
+"""Which functions want which topics: the gateway's annotations, read again and again, only ever added to."""
+
+from collections.abc import Iterable
+
+from connectors.mqtt.calls import Calls
+from connectors.mqtt.lane import Condemn, Function, Lane
+from fanwatch import topics
+from fanwatch.gateway_client import FunctionInfo, Gateway
+from fanwatch.logs import Log
+from fanwatch.settings import ConnectorSettings
+
+TOPIC = "topic"
+BATCH = "fanwatch.batch"
+
+
+class Entry:
+    """One function: its topics and its lanes."""
+
+    def __init__(self, name: str, function: Function, lanes: list[Lane]) -> None:
+        self.name = name
+        self.function = function
+        self.lanes = lanes
+        self.topics: frozenset[str] = frozenset()
+        self.wanted: frozenset[str] = frozenset()
+        """The topics it is annotated with now; those it once had stay in `topics` until they are pruned."""
+
+
+class Directory:
+    """The functions seen so far."""
+
+    def __init__(self, gateway: Gateway, settings: ConnectorSettings, condemn: Condemn, log: Log) -> None:
+        self._gateway = gateway
+        self._settings = settings
+        self._condemn = condemn
+        self._log = log
+        self._refused: set[tuple[str, str]] = set()
+        self.entries: dict[str, Entry] = {}
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """All topics of all functions."""
+        return frozenset().union(*(entry.topics for entry in self.entries.values()))
+
+    def refresh(self) -> bool:
+        """Reads the annotations; whether anything changed. Unavailable where the gateway does not answer."""
+        found = {_full_name(info): info for info in self._gateway.functions()}
+        changed = False
+        for entry in self.entries.values():
+            if entry.name not in found:
+                entry.wanted = frozenset()
+        for name, info in found.items():
+            changed |= self._update(name, info)
+        return changed
+
+    def unwanted(self) -> list[str]:
+        """Topics that no function is annotated with any more."""
+        return sorted(self.topics - frozenset().union(*(entry.wanted for entry in self.entries.values())))
+
+    def prune(self) -> None:
+        """Forgets them."""
+        for entry in self.entries.values():
+            entry.topics = entry.wanted
+
+    def _update(self, name: str, info: FunctionInfo) -> bool:
+        annotations = info.annotations or {}
+        wanted = self._accepted(name, (topic.strip() for topic in annotations.get(TOPIC, "").split(",")))
+        entry = self.entries.get(name)
+        if entry is None and not wanted:
+            return False
+        size = self._batch_size(name, annotations.get(BATCH))
+        if entry is None:
+            entry = self.entries[name] = self._entry(name, size)
+        elif entry.function.calls.size != max(1, size):
+            entry.function.calls = Calls(self._gateway, name, size)
+        entry.wanted = wanted
+        added = wanted - entry.topics
+        entry.topics |= wanted
+        if added:
+            self._log.info("function takes topics", function=name, topics=sorted(entry.topics), batch=size)
+        return bool(added)
+
+    def _entry(self, name: str, size: int) -> Entry:
+        function = Function(Calls(self._gateway, name, size), self._condemn, self._log)
+        count = self._settings.connector_batch_lanes if size else self._settings.connector_single_lanes
+        return Entry(name, function, [Lane(function, number) for number in range(count)])
+
+    def _accepted(self, name: str, filters: Iterable[str]) -> frozenset[str]:
+        accepted = set()
+        for pattern in filter(None, filters):
+            why = _why_not(pattern)
+            if why is None:
+                accepted.add(pattern)
+            elif (name, pattern) not in self._refused:
+                self._refused.add((name, pattern))
+                self._log.error(f"topic refused: {why}", function=name, topic=pattern)
+        return frozenset(accepted)
+
+    def _batch_size(self, name: str, text: str | None) -> int:
+        if text is None:
+            return 0
+        if text.isascii() and text.isdigit() and 1 <= int(text) <= 4096:
+            return int(text)
+        if (name, text) not in self._refused:
+            self._refused.add((name, text))
+            self._log.error(
+                f"annotation {BATCH} is no number from 1 to 4096: one message a call", function=name
+            )
+        return 0
+
+
+def _why_not(pattern: str) -> str | None:
+    if not topics.is_valid_filter(pattern):
+        return "no valid MQTT topic filter"
+    if topics.feeds_back(pattern):
+        return "it would receive what Fanwatch publishes (results, alarms or dead letters)"
+    return None
+
+
+def _full_name(info: FunctionInfo) -> str:
+    return f"{info.name}.{info.namespace}" if info.namespace else info.name

@@ -1,0 +1,144 @@
+"""What is held in memory, bounded, and which function's lane each message goes to."""
+
+import re
+import threading
+import zlib
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from connectors.mqtt import metrics
+from connectors.mqtt.delivery import Delivery
+from connectors.mqtt.lane import Lane
+from connectors.mqtt.letters import Identity, Letters
+from fanwatch import topics
+from fanwatch.broker import Message
+from fanwatch.logs import Log
+from fanwatch.reading import MAX_READING_BYTES
+
+_DEVICE = re.compile(rb'"deviceID"\s*:\s*"([^"]*)"')
+_KNOWN_TOPICS = 20_000
+# Besides its payload, what Python keeps of a message.
+_OVERHEAD_BYTES = 600
+
+Lanes = Sequence[Lane]
+
+
+class Inbox:
+    """Takes messages on the link's thread; lanes give them back settled."""
+
+    def __init__(self, *, held: int, held_bytes: int, letters: Letters, log: Log) -> None:
+        """At most `held` messages and `held_bytes` bytes are kept; a last one may exceed them by its own size."""
+        self._most = held
+        self._most_bytes = held_bytes
+        self._letters = letters
+        self._log = log
+        self._lock = threading.RLock()
+        self._held = 0
+        self._held_bytes = 0
+        self._routes: dict[str, list[Lanes]] = {}
+        self._functions: dict[str, tuple[frozenset[str], Lanes]] = {}
+        self._waiting: deque[Delivery] = deque()
+        self._abandoned: tuple[str, ...] = ()
+        self.over = 0
+        """Messages that left memory; grows."""
+        self.let_go = False
+        """Whether messages without a function were too many to hold: a new connection brings them again."""
+        metrics.HELD.set_function(lambda: self._held)
+        metrics.HELD_BYTES.set_function(lambda: self._held_bytes)
+        metrics.WAITING.set_function(lambda: len(self._waiting))
+
+    def has_room(self) -> bool:
+        """Whether another message may be taken."""
+        return self._held < self._most and self._held_bytes < self._most_bytes
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is held."""
+        return self._held == 0
+
+    def take(self, message: Message) -> None:
+        """Routes a message to every function of its topic."""
+        metrics.RECEIVED.inc()
+        size = min(len(message.payload), MAX_READING_BYTES) + _OVERHEAD_BYTES
+        delivery = Delivery(message, size, self._release)
+        with self._lock:
+            self._held += 1
+            self._held_bytes += size
+            if len(message.payload) > MAX_READING_BYTES:
+                self._refuse_oversized(delivery, message)
+            else:
+                self._route(delivery)
+
+    def set_functions(self, functions: Mapping[str, tuple[frozenset[str], Lanes]]) -> None:
+        """Which topics each function takes and its lanes; messages that waited for one of them are routed."""
+        with self._lock:
+            self._functions = dict(functions)
+            self._routes = {}
+            waiting, self._waiting = self._waiting, deque()
+            # Before any newer message of their devices, which `take` routes under the same lock.
+            for delivery in waiting:
+                self._route(delivery)
+
+    def waiting_topics(self) -> list[str]:
+        """Topics of messages that wait for a function."""
+        with self._lock:
+            return sorted({delivery.topic for delivery in self._waiting})
+
+    def abandon(self, filters: Sequence[str]) -> None:
+        """From now on, messages of these topics that no function takes are dead letters, and no longer wait."""
+        self._abandoned = (*self._abandoned, *filters)
+        self.set_functions(self._functions)
+
+    def _route(self, delivery: Delivery) -> None:
+        routes = self._routes.get(delivery.topic)
+        if routes is None:
+            routes = self._find(delivery.topic)
+        if not routes:
+            self._without_function(delivery)
+            return
+        delivery.expect(len(routes))
+        found = _DEVICE.search(delivery.payload)
+        key = zlib.crc32(found[1] if found else delivery.topic.encode())
+        for lanes in routes:
+            lanes[key % len(lanes)].put(delivery)
+
+    def _find(self, topic: str) -> list[Lanes]:
+        routes = [
+            lanes
+            for filters, lanes in self._functions.values()
+            if any(topics.matches(f, topic) for f in filters)
+        ]
+        if len(self._routes) >= _KNOWN_TOPICS:
+            self._routes.clear()
+        self._routes[topic] = routes
+        return routes
+
+    def _without_function(self, delivery: Delivery) -> None:
+        delivery.expect(1)
+        if any(topics.matches(pattern, delivery.topic) for pattern in self._abandoned):
+            self._letters.condemn(delivery, "no-function", "no function takes its topic any more", 0)
+        elif len(self._waiting) < self._most // 4:
+            self._waiting.append(delivery)
+            if len(self._waiting) == 1:
+                self._log.warning(
+                    "messages wait for a function of their topic",
+                    topic=delivery.topic[:200],
+                    hint="deploy it again, or run `fanwatch connector prune`",
+                )
+        else:
+            self.let_go = True
+            delivery.drop()
+
+    def _refuse_oversized(self, delivery: Delivery, message: Message) -> None:
+        delivery.expect(1)
+        length = len(message.payload)
+        identity = Identity.of(message.topic, message.payload)
+        message.payload = b""
+        error = f"a reading has at most {MAX_READING_BYTES} bytes, this one has {length}"
+        self._letters.condemn_as(identity, delivery, "oversized", error, 0)
+
+    def _release(self, delivery: Delivery) -> None:
+        with self._lock:
+            self._held -= 1
+            self._held_bytes -= delivery.size
+            self.over += 1

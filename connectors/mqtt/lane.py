@@ -1,0 +1,197 @@
+"""A lane: messages of some devices, one call at a time, in order, until each is settled."""
+
+import queue
+import random
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from connectors.mqtt import metrics
+from connectors.mqtt.breaker import Breaker
+from connectors.mqtt.calls import Answer, Calls, Failed
+from connectors.mqtt.delivery import Delivery
+from fanwatch.logs import Log
+
+ATTEMPTS = 8
+"""Failures of a single message, while others succeed in between, after which it is given up."""
+
+Condemn = Callable[[Delivery, str, str, int], None]
+"""Takes a delivery, the reason as one word, the reason as a sentence, and the attempts made."""
+
+
+class Function:
+    """What the lanes of one function share."""
+
+    def __init__(self, calls: Calls, condemn: Condemn, log: Log) -> None:
+        self.calls = calls
+        self.condemn = condemn
+        self.log = log
+        self.successes = 0
+        """Calls that settled something; grows."""
+        self.good_payload: bytes | None = None
+        """A message that was scored: whoever wants to know whether the function works has this one scored again."""
+        self.stopping = False
+        gauge = metrics.BREAKER_OPEN.labels(calls.function)
+        self.breaker = Breaker(lambda opened: gauge.set(opened))
+
+
+class Lane:
+    """One thread. Neither bounded nor counted here: the inbox bounds what all lanes hold."""
+
+    def __init__(self, function: Function, number: int) -> None:
+        self._function = function
+        self._queue: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
+        self._ahead: deque[Delivery] = deque()
+        self._scored = metrics.SCORED.labels(function.calls.function)
+        self._retried = metrics.RETRIED.labels(function.calls.function)
+        self._thread = threading.Thread(
+            target=self._run, name=f"{function.calls.function} {number}", daemon=True
+        )
+        self._thread.start()
+        self.put = self._queue.put
+
+    def stop(self) -> None:
+        """Asks it to end after the call under way; what it holds stays unacknowledged."""
+        self._queue.put(None)
+
+    def join(self, timeout_s: float) -> bool:
+        """Whether it ended within `timeout_s` seconds."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (deliveries := self._take()) is not None and not self._function.stopping:
+            try:
+                self._deliver(deliveries)
+            except Exception as error:  # noqa: BLE001
+                # A defect here must neither end the lane nor acknowledge anything; the broker still has them all.
+                self._function.log.error("lane failed, its messages stay in the broker", error)
+
+    def _take(self) -> list[Delivery] | None:
+        """Whatever is queued, up to a call's size; waits for a first one. None at the end."""
+        first = self._ahead.popleft() if self._ahead else self._queue.get()
+        taken = [] if first is None else [first]
+        size = self._function.calls.size
+        try:
+            while first is not None and len(taken) < size:
+                following = self._ahead.popleft() if self._ahead else self._queue.get_nowait()
+                if following is None:
+                    self._queue.put(None)
+                    break
+                taken.append(following)
+        except queue.Empty:
+            pass
+        return taken or None
+
+    def _deliver(self, deliveries: list[Delivery]) -> None:
+        """Calls until each is settled; a call that fails while the function works otherwise is split in two."""
+        function = self._function
+        failures = 0
+        while deliveries := self._still_ours(deliveries):
+            if not function.breaker.wait():
+                return
+            seen = function.successes
+            answer = function.calls.invoke(deliveries)
+            left = self._settle(deliveries, answer)
+            if len(left) < len(deliveries):
+                function.breaker.succeeded()
+                deliveries, failures = left, 0
+                continue
+            self._retried.inc(len(deliveries))
+            if not self._works_otherwise(deliveries, answer, seen):
+                continue  # an outage says nothing of these messages
+            failures += 1
+            if len(deliveries) > 1 and (failures > 1 or _too_large(answer)):
+                middle = len(deliveries) // 2
+                self._deliver(deliveries[:middle])
+                self._deliver(deliveries[middle:])
+                return
+            if len(deliveries) == 1 and (failures >= ATTEMPTS or _too_large(answer)):
+                reason = "oversized" if _too_large(answer) else "unscorable"
+                function.condemn(deliveries[0], reason, _why(answer), failures)
+                return
+
+    def _still_ours(self, deliveries: list[Delivery]) -> list[Delivery]:
+        """Without those that a resumed session sends again anyway."""
+        if not any(delivery.comes_again for delivery in deliveries):
+            return deliveries
+        for delivery in deliveries:
+            if delivery.comes_again:
+                delivery.drop()
+        return [delivery for delivery in deliveries if not delivery.comes_again]
+
+    def _settle(self, deliveries: list[Delivery], answer: Answer) -> list[Delivery]:
+        """Settles what the answer decides; returns the others, in order."""
+        if isinstance(answer, Failed):
+            return deliveries
+        function = self._function
+        left = []
+        scored = 0
+        for delivery, verdict in zip(deliveries, answer, strict=True):
+            if verdict.settled:
+                scored += 1
+                function.good_payload = delivery.payload
+                delivery.settle()
+            elif verdict.condemned:
+                reason, _, error = (verdict.error or "refused: no reason was given").partition(": ")
+                function.condemn(delivery, reason, error, 1)
+            else:
+                left.append(delivery)
+        if scored:
+            self._scored.inc(scored)
+            function.successes += 1
+        return left
+
+    def _works_otherwise(self, deliveries: list[Delivery], answer: Answer, seen: int) -> bool:
+        """Whether the function provably works for other messages; waits for a proof where one can be had.
+
+        Proof is a success of others since `seen`, or another message that is scored now without being published.
+        Where the function itself says that something it needs is away (503), only others' successes prove anything.
+        """
+        function = self._function
+        if _too_large(answer):
+            function.breaker.succeeded()
+            return True
+        function.breaker.failed()
+        if _says_later(answer):
+            return function.successes != seen
+        while function.breaker.wait():
+            if function.successes != seen:
+                function.breaker.succeeded()
+                return True
+            payload = function.good_payload or self._another_payload(deliveries)
+            if payload is None:
+                function.breaker.abstain()
+                return False
+            if function.calls.probe(payload):
+                function.breaker.succeeded()
+                return True
+            function.breaker.failed()
+        return False
+
+    def _another_payload(self, deliveries: list[Delivery]) -> bytes | None:
+        # Before anything was ever scored, any other message may serve; by chance, for it might itself be the bad one.
+        try:
+            following = self._queue.get_nowait()
+            if following is None:
+                self._queue.put(None)
+            else:
+                self._ahead.append(following)
+        except queue.Empty:
+            pass
+        others = [*(deliveries if len(deliveries) > 1 else []), *self._ahead]
+        return random.choice(others).payload if others else None
+
+
+def _too_large(answer: Answer) -> bool:
+    return isinstance(answer, Failed) and answer.too_large
+
+
+def _says_later(answer: Answer) -> bool:
+    return not isinstance(answer, Failed) and all(verdict.status in (429, 503) for verdict in answer)
+
+
+def _why(answer: Answer) -> str:
+    if isinstance(answer, Failed):
+        return answer.why
+    return answer[0].error or f"status {answer[0].status}"

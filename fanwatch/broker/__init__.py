@@ -1,0 +1,7 @@
+"""The broker. Nothing else imports paho-mqtt: `Subscriber` and `Publisher` are made for the way of every reading,
+`tools` has plain clients for everything else."""
+
+from fanwatch.broker.publisher import NO_SUBSCRIBER, PUBLISHED, Publisher
+from fanwatch.broker.subscriber import Connection, Message, Subscriber
+
+__all__ = ["NO_SUBSCRIBER", "PUBLISHED", "Connection", "Message", "Publisher", "Subscriber"]

@@ -110,16 +110,16 @@ class _Session:
     def _watch(self) -> None:
         polls = threading.Thread(target=self._poll, name="polls", daemon=True)
         polls.start()
-        text = hints(self._machine)
+        # Above the table and unbroken, so that they can be copied.
+        self._console.print(hints(self._machine), highlight=False, soft_wrap=True)
         if not self._console.is_terminal:
-            self._console.print(text, highlight=False, soft_wrap=True)
             self._watch_plainly()
             return
         height = self._console.size.height
         with Live(console=self._console, screen=False, auto_refresh=False, transient=False) as live:
             while not self._machine.stop_event.wait(_REFRESH_S):
                 self._feed.tick()
-                live.update(view.table(self._feed, self._picture, height, text), refresh=True)
+                live.update(view.table(self._feed, self._picture, height), refresh=True)
                 self._require_alive()
 
     def _watch_plainly(self) -> None:

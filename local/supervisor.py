@@ -78,6 +78,7 @@ def write_config(layout: Layout, *, as_root: bool) -> list[str]:
         "chmod=0700",
         "[supervisord]",
         "nodaemon=true",
+        "silent=true",
         "logfile=logs/supervisord.log",
         "logfile_maxbytes=1MB",
         "logfile_backups=1",

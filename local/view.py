@@ -24,11 +24,11 @@ class Picture(msgspec.Struct):
     failing: tuple[str, ...] = ()
 
 
-def table(feed: Feed, picture: Picture, height: int, hints: str) -> RenderableType:
+def table(feed: Feed, picture: Picture, height: int) -> RenderableType:
     """Everything at once, in `height` lines."""
     fans = feed.fans()
     footer = _footer(feed, picture)
-    room = max(3, height - len(footer) - hints.count("\n") - 6)
+    room = max(3, height - len(footer) - 5)
     grid = Table(expand=True, box=None, pad_edge=False, header_style="bold")
     grid.add_column("fan")
     for name, unit in _SENSORS:
@@ -41,7 +41,7 @@ def table(feed: Feed, picture: Picture, height: int, hints: str) -> RenderableTy
         grid.add_row(Text(f"and {len(fans) - room} more", style="dim"))
     if not fans:
         grid.add_row(Text("waiting for readings ...", style="dim"))
-    return Group(grid, Text(), *footer, Text(), Text.from_markup(hints, overflow="fold"))
+    return Group(grid, Text(), *footer)
 
 
 def line(feed: Feed, picture: Picture) -> str:

@@ -119,22 +119,6 @@ def simulator(machine: Machine) -> int:
     return int(found["detail"].split("pid ")[1].split(",")[0])
 
 
-def test_without_go_it_scores_and_says_that_nothing_is_stored(tmp_path: Path) -> None:
-    if tools._GO_PLACES and any(os.access(place, os.X_OK) for place in tools._GO_PLACES):
-        pytest.skip("Go is installed in a usual place; tests/local/test_tools.py covers its absence")
-    machine = Machine(
-        tmp_path / "state",
-        PATH=str(Path(tools.mosquitto()).parent),
-        FANWATCH_CACHE=str(tmp_path / "cache"),
-    )
-    up = machine.up()
-    try:
-        up.until_said("First result")
-        up.until_said("cannot be built without Go: install Go")
-    finally:
-        up.end()
-
-
 def test_a_network_that_is_away_is_said_and_it_scores(tmp_path: Path) -> None:
     fake = tmp_path / "bin"
     fake.mkdir()

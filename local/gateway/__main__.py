@@ -7,8 +7,6 @@ import os
 import signal
 import socket
 import sys
-from pathlib import Path
-from types import FrameType
 
 import uvicorn
 import uvloop
@@ -29,23 +27,27 @@ def main() -> int:
     try:
         settings, access = load(LocalSettings), load(GatewaySettings)
         user, password = _credentials(access)
-        routes = Routes(Path(settings.stack), layout(settings.state_dir).short, os.environ)
+        paths = layout(settings.state_dir)
+        routes = Routes(paths.root / settings.stack, paths.short, os.environ)
         listener = _listen(settings.gateway_port)
     except FanwatchError as exc:
         print(f"The gateway cannot start: {exc}", file=sys.stderr)
         return EXIT_USAGE
-    # uvicorn stops on these signals and then raises them again; whoever is there must not end us with an error.
+    server = uvicorn.Server(_config(Application(routes, user, password, settings.gateway_timeout)))
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    # uvicorn has its own handlers while it serves, then raises what it got once more: to whoever was there before.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _ignore)
-    application = Application(routes, user, password, settings.gateway_timeout)
-    uvloop.run(_serve(application, routes, listener))
+        signal.signal(number, stop)
+    uvloop.run(_serve(server, routes, listener))
     return 0
 
 
-async def _serve(application: Application, routes: Routes, listener: socket.socket) -> None:
+async def _serve(server: uvicorn.Server, routes: Routes, listener: socket.socket) -> None:
     watcher = asyncio.create_task(routes.watch())
-    server = uvicorn.Server(_config(application))
-    watcher.add_done_callback(lambda _: server.handle_exit(signal.SIGTERM, None))
+    watcher.add_done_callback(lambda _: setattr(server, "should_exit", True))
     gc.freeze()
     await server.serve(sockets=[listener])
     if watcher.done():
@@ -90,10 +92,6 @@ def _config(application: Application) -> uvicorn.Config:
         timeout_keep_alive=_IDLE_CONNECTION_S,
         timeout_graceful_shutdown=_DRAIN_S,
     )
-
-
-def _ignore(signum: int, frame: FrameType | None) -> None:
-    """The server has already stopped when this is called."""
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The gateway's side towards a function: kept-alive HTTP/1.1 connections over a unix socket.
 
-One small protocol on httptools. It costs about a fifth of a general client's time for the only thing that is needed
-here: one request at a time on a connection, sent in as few writes as possible, its answer handed on as it comes.
+One small protocol on httptools, for the only thing that is needed here: one request at a time on a connection, sent in
+as few writes as possible, its answer handed on as it comes. A pass through the gateway takes about half the processor
+time that it takes with aiohttp's client.
 """
 
 import asyncio

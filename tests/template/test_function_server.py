@@ -1,6 +1,7 @@
 """What the template's server promises, each promise against a real process."""
 
 import json
+import socket
 import threading
 from pathlib import Path
 
@@ -275,3 +276,25 @@ def test_unknown_endpoints_of_the_servers_own_are_404(serve: Serve) -> None:
 def test_the_sample_handler_is_served(serve: Serve) -> None:
     sample = Path(__file__).parents[2] / "template" / "python3-fan" / "function" / "handler.py"
     assert serve(sample.read_text(encoding="utf-8")).call("POST", "/", b"hello").body == b"hello"
+
+
+@pytest.mark.parametrize("sent", [b"", b"some"])
+@pytest.mark.parametrize("threads", ["0", "1"])
+def test_a_body_that_does_not_come_takes_no_place_for_ever(serve: Serve, threads: str, sent: bytes) -> None:
+    server = serve(LENGTH, exec_timeout="400ms", max_inflight="1", handler_threads=threads)
+    assert isinstance(server.address, int)
+    with socket.create_connection(("127.0.0.1", server.address), 10) as stalled:
+        stalled.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n" + sent)
+        until(lambda: in_flight(server) == 1, 5, "the request taken up")
+        assert server.call("POST", "/", b"x").status == 429
+        assert stalled.recv(100).startswith(b"HTTP/1.1 408 ")
+    assert server.call("POST", "/", b"x").body == b"1"
+
+
+def test_a_caller_that_leaves_in_the_middle_of_its_body_takes_no_place(serve: Serve) -> None:
+    server = serve(LENGTH, max_inflight="1")
+    assert isinstance(server.address, int)
+    with socket.create_connection(("127.0.0.1", server.address), 10) as leaving:
+        leaving.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nsome")
+        until(lambda: in_flight(server) == 1, 5, "the request taken up")
+    until(lambda: server.call("POST", "/", b"x").status == 200, 5, "its place free")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from function_server import metrics, responses
+from function_server.arrivals import Arrivals, TooSlow
 from function_server.contract import Context, Event
 from function_server.loading import Handle, Loader
 from function_server.responses import Response
@@ -38,6 +39,7 @@ class Application:
         self._context = Context()
         self._metrics = metrics.RequestMetrics(lambda: self.in_flight)
         self._workers: Workers | None = None
+        self._arrivals = Arrivals(settings.exec_timeout_s)
         self._overdue = 0
         """Calls that were answered with 504 and whose threads are still at work."""
 
@@ -83,7 +85,7 @@ class Application:
         self.in_flight += 1
         submitted = False
         try:
-            body = await self._body(receive)
+            body = await self._arrivals.within_time(self._body(receive))
             if body is None:
                 return None
             if len(body) > self._settings.max_body_bytes:
@@ -94,6 +96,8 @@ class Application:
                 return responses.from_handler(handle(event, self._context))
             submitted = True
             return await self._threaded(handle, event)
+        except TooSlow:
+            return responses.error(408, "The request's body did not come within exec_timeout.")
         except Exception as exc:  # noqa: BLE001 - one request must not end the server, whatever the handler raises
             return self._failure(scope, exc)
         finally:

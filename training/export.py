@@ -22,7 +22,7 @@ class _Exported(tf.Module):  # type: ignore[misc]
         super().__init__(name="fan_anomaly")
         scale, *dense = network.layers
         self.mean = tf.Variable(np.asarray(scale.mean), trainable=False, name="mean")
-        self.deviation = tf.Variable(np.sqrt(np.asarray(scale.variance)), trainable=False, name="deviation")
+        self.deviation = tf.Variable(_deviation(scale), trainable=False, name="deviation")
         self.weights = [
             tf.Variable(np.asarray(layer.kernel), name=f"weights_{layer.units}") for layer in dense
         ]
@@ -47,6 +47,12 @@ def export(network: Any, directory: Path) -> None:
     _make_reproducible(saved)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([signature], module)
     (directory / LITERT_FILE).write_bytes(converter.convert())
+
+
+def _deviation(scale: Any) -> NDArray[np.float32]:
+    # As Keras does it: a sensor that always showed the same must not divide by zero.
+    deviation: NDArray[np.float32] = np.maximum(np.sqrt(np.asarray(scale.variance)), np.float32(1e-7))
+    return deviation
 
 
 def score(network: Any, features: NDArray[np.float32]) -> NDArray[np.float32]:

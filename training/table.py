@@ -50,8 +50,6 @@ class _Device:
     def __init__(self) -> None:
         self.rows: dict[datetime, int] = {}
         """Time → hash of the row's values."""
-        self.count = 0
-        """Rows read, duplicates among them."""
         self.labels: set[str] = set()
 
 
@@ -128,11 +126,11 @@ def _duplicate(cells: tuple[str, ...], devices: dict[str, _Device], where: str) 
     except ValueError:
         raise HistoryError(f"{where}: Time {text!r} is not a time such as 2026-01-31 12:00:00.") from None
     device, content = devices[name], hash(cells[2:])
-    device.labels.add(cells[-1])
+    known = len(device.rows)
     if device.rows.setdefault(time, content) != content:
         raise HistoryError(f"{where}: {name} has another row at {text} with other values.")
-    device.count += 1
-    return device.count > len(device.rows)
+    device.labels.add(cells[-1])
+    return len(device.rows) == known
 
 
 def _number(cell: str, column: str, where: str) -> float:
@@ -154,14 +152,12 @@ def _label(cell: str, where: str) -> int:
 def _notes(devices: dict[str, _Device], duplicates: int, implausible: int) -> list[str]:
     notes = []
     if duplicates:
-        notes.append(f"{duplicates:,} rows stand in the file twice; each was read once.")
+        notes.append(f"Repeated rows, read once each: {duplicates:,}.")
     if implausible:
-        notes.append(f"{implausible:,} rows hold values that no working sensor gives; they were left out.")
+        notes.append(f"Rows left out, for they hold values that no working sensor gives: {implausible:,}.")
     gaps = sum(_gaps(sorted(device.rows)) for device in devices.values())
     if gaps:
-        notes.append(
-            f"{gaps:,} times a device was silent for more than {_GAP_FACTOR} of its usual intervals."
-        )
+        notes.append(f"Gaps, where a device was silent for more than {_GAP_FACTOR} intervals: {gaps:,}.")
     if len(devices) > 1 and all(len(device.labels) == 1 for device in devices.values()):
         notes.append(
             "No device ever changes its label, so DeviceID gives it away; it is not used as a feature."

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from fanwatch.bundle import SAVED_MODEL, Bundle
 from fanwatch.errors import BundleError
 
-_PADDED_ROWS = 8
-"""Fewer rows are filled up: one row takes another kernel, which may differ in the last bit."""
+_PADDED_ROWS = 64
+"""Batches are filled up to a multiple of this: few rows take other kernels, whose last bits may differ."""
 
 
 class TensorFlow:

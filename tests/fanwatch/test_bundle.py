@@ -100,7 +100,7 @@ def test_checked_bytes_are_used_even_if_the_file_changes_afterwards(copy: Path) 
     bundle = bundles.load(copy)
     (copy / "model.tflite").write_bytes(b"something else")
     assert open_scorer(bundle, "litert") is not None
-    with pytest.raises(BundleError, match="no model.onnx"):
+    with pytest.raises(BundleError, match=r"no model\.onnx"):
         bundle.read("model.onnx")
 
 

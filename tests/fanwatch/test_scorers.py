@@ -120,9 +120,8 @@ def test_an_unknown_engine_and_a_wrong_pin_are_named() -> None:
 
 
 def test_healthy_and_faulty_readings_and_their_cause(judge: Judge) -> None:
-    healthy, hot, shaking, loud, slow = judge.judge(
-        [HEALTHY, HOT, [600, 40, 230, 48], [600, 40, 150, 57], [450, 40, 150, 48]]
-    )
+    others = [[600.0, 40, 230, 48], [600.0, 40, 150, 57], [450.0, 40, 150, 48]]
+    healthy, hot, shaking, loud, slow = judge.judge([HEALTHY, HOT, *others])
     threshold = BUNDLE.metadata.threshold.value
     assert (healthy.fault, healthy.cause, healthy.quality) == (0, None, "ok")
     assert healthy.probability is not None
@@ -162,9 +161,8 @@ def test_an_implausible_reading_gets_no_verdict(
 
 def test_an_extrapolated_reading_is_scored_at_the_edge_and_named(judge: Judge) -> None:
     edge = BUNDLE.metadata.features[0].trained[1]
-    beyond, at_edge, hot_and_beyond = judge.judge(
-        [[900, 40, 150, 48], [edge, 40, 150, 48], [900, 80, 150, 48]]
-    )
+    rows = [[900.0, 40, 150, 48], [edge, 40, 150, 48], [900.0, 80, 150, 48]]
+    beyond, at_edge, hot_and_beyond = judge.judge(rows)
     assert (beyond.quality, beyond.fields) == ("extrapolated", ["rotation"])
     assert (beyond.probability, beyond.fault) == (at_edge.probability, at_edge.fault)
     assert (at_edge.quality, at_edge.fields) == ("ok", msgspec.UNSET)
@@ -173,7 +171,7 @@ def test_an_extrapolated_reading_is_scored_at_the_edge_and_named(judge: Judge) -
 
 
 def test_the_same_reading_gives_the_same_bytes_in_any_batch(judge: Judge) -> None:
-    rows = readings(300).tolist()
+    rows: list[list[float]] = readings(300).tolist()
     rows[7] = [0, 40, 150, 48]
     whole = judge.judge(rows)
     singly = [judge.judge([row])[0] for row in rows]

@@ -109,8 +109,13 @@ def test_no_bytes_make_it_fail(client: flask.testing.FlaskClient, body: bytes) -
 
 def test_the_model_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FANWATCH_ENGINE", "litert")
-    loads, load = [], bundles.load
-    monkeypatch.setattr("fanwatch.scorers.load", lambda *given: loads.append(given) or load(*given))
+    loads: list[object] = []
+
+    def load(*given: Any) -> bundles.Bundle:
+        loads.append(given)
+        return bundles.load(*given)
+
+    monkeypatch.setattr("fanwatch.scorers.load", load)
     client = app(import_handler("infer_fan").handle).test_client()
     for _ in range(3):
         assert ask(client, {"params": HEALTHY})[0] == 200

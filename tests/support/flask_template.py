@@ -27,8 +27,8 @@ def import_handler(function: str) -> ModuleType:
 def app(handle: Callable[[Any, Any], Any]) -> flask.Flask:
     """A Flask app that calls the handler as the official template's index.py does.
 
-    The event holds the raw body, Flask's headers, method, query and path. Of what the handler returns, a missing
-    status is 200, a body that is exactly a dict becomes JSON, and any other but bytes becomes its str().
+    The event holds the raw body, Flask's headers, method, query and path. Of what the handler returns, a
+    missing status is 200, a body that is exactly a dict becomes JSON, and any other but bytes its str().
     """
     served = flask.Flask("index")
 

@@ -1,0 +1,108 @@
+"""History files: each thing that can be wrong is one line that says where."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simulator.history import save
+from training.table import HistoryError, check_learnable, read
+
+HEADER = "DeviceID,Time,Rotation,Temperature,Vibration,Sound,Faulty"
+FIRST = "fan-01,2026-01-01 00:00:00,600,40,150,48,0"
+
+
+def written(directory: Path, *lines: str) -> Path:
+    """A CSV file of these lines."""
+    file = directory / "history.csv"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def test_a_simulated_history_is_read_whole_and_without_remarks(tmp_path: Path) -> None:
+    file = tmp_path / "history.csv"
+    save(2880, file, seed=1)
+    table = read(file)
+    check_learnable(table, file)
+    assert table.features.shape == (2880, 4)
+    assert table.faulty.mean() == 0.5
+    assert (table.implausible, table.notes) == (0, [])
+    first = file.read_text().splitlines()[1].split(",")
+    assert table.features[0].tolist() == [float(cell) for cell in first[2:6]]
+
+
+def test_columns_are_found_by_name_with_others_between_them_and_both_time_formats(tmp_path: Path) -> None:
+    table = read(
+        written(
+            tmp_path, "\ufeffFaulty,Sound,Site,Vibration, Temperature,Rotation,Time,DeviceID",
+            "1,48,north,150,40,600,2026-01-01 00:00:00,fan-01",
+            "0,49,north,151,41,601,2026-01-01T00:10:00.250Z,fan-01",
+        )
+    )  # fmt: skip
+    assert table.features.tolist() == [[600, 40, 150, 48], [601, 41, 151, 49]]
+    assert table.faulty.tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([], "no column DeviceID"),
+        ([HEADER], "has a header but no rows"),
+        ([HEADER.replace("Sound", "Noise"), FIRST], "no column Sound"),
+        ([HEADER, FIRST, "fan-01,2026-01-01 00:10:00,600,40"], "line 3 has 4 values"),
+        ([HEADER, FIRST.replace("600", "fast")], "line 2: Rotation 'fast' is not a finite number"),
+        ([HEADER, FIRST.replace("48", "nan")], "line 2: Sound 'nan' is not a finite number"),
+        ([HEADER, FIRST.replace("40", "")], "line 2: Temperature '' is not a finite number"),
+        ([HEADER, FIRST[:-1] + "2"], "line 2: Faulty '2' must be 0 or 1"),
+        ([HEADER, FIRST.replace("2026-01-01", "yesterday")], "line 2: Time 'yesterday 00:00:00'"),
+        ([HEADER, FIRST[6:]], "line 2: DeviceID is empty"),
+        (
+            [HEADER, FIRST, FIRST.replace("600", "601")],
+            "line 3: fan-01 has another row at 2026-01-01 00:00:00",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, lines: list[str], words: str) -> None:
+    with pytest.raises(HistoryError) as error:
+        read(written(tmp_path, *lines))
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_and_one_that_is_no_text_are_named(tmp_path: Path) -> None:
+    with pytest.raises(HistoryError, match=r"nothing\.csv cannot be read"):
+        read(tmp_path / "nothing.csv")
+    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(HistoryError, match=r"binary\.csv is no CSV file"):
+        read(tmp_path / "binary.csv")
+
+
+def test_duplicates_implausible_rows_gaps_and_leaks_are_noted(tmp_path: Path) -> None:
+    rows = [
+        f"fan-0{fan},2026-01-01 0{hour}:00:00,600,40,150,48,{fan - 1}" for fan in (1, 2) for hour in range(5)
+    ]
+    late = ["fan-01,2026-01-03 00:00:00,600,40,150,48,0", "fan-01,2026-01-03 01:00:00,0,40,150,48,0"]
+    table = read(written(tmp_path, HEADER, *rows, rows[0], *late))
+    assert len(table.features) == 11
+    assert table.implausible == 1
+    repeated, implausible, gaps, leak = table.notes
+    assert repeated == "Repeated rows, read once each: 1."
+    assert (implausible.startswith("Rows left out"), implausible.endswith(": 1.")) == (True, True)
+    assert (gaps.startswith("Gaps"), gaps.endswith(": 1.")) == (True, True)
+    assert leak.startswith("No device ever changes its label")
+
+
+def test_too_few_of_a_kind_and_mostly_broken_sensors_cannot_be_learned_from(tmp_path: Path) -> None:
+    def rows(count: int, rotation: int, label: int) -> list[str]:
+        return [
+            f"fan-{rotation}-{label},{day},{rotation},40,150,48,{label}"
+            for day in np.arange("2026-01-01", count, dtype="datetime64[D]").astype(str)[:count]
+        ]
+
+    for lines, words in (
+        (rows(100, 600, 0) + rows(49, 600, 1), "49 faulty rows"),
+        (rows(100, 600, 0) + rows(100, 600, 1) + rows(60, 0, 0), "23% of the rows are beyond"),
+    ):
+        file = written(tmp_path, HEADER, *lines)
+        with pytest.raises(HistoryError, match=words):
+            check_learnable(read(file), file)

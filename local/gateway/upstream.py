@@ -65,10 +65,10 @@ class Connection(asyncio.Protocol):
             self.transport.write(data)
 
     async def drain(self) -> None:
-        """Wait until the function has taken what was written. Raises UpstreamError."""
-        if self._drained is not None:
+        """Wait until the function has taken what was written, or answers already. Raises UpstreamError."""
+        if self._drained is not None and not self.started:
             await self._drained
-        if self._failure is not None:
+        if self._failure is not None and not self.started:
             raise self._failure
 
     async def more(self) -> None:
@@ -168,6 +168,7 @@ class Connection(asyncio.Protocol):
             self.headers = []
             return
         self.started = True
+        self.resume_writing()  # it may answer without reading the rest of the request: that is to be waited for no more
         self.complete = self._head_only  # the answer to HEAD has no body, whatever its length says
 
     def on_body(self, body: bytes) -> None:

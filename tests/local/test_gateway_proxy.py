@@ -145,6 +145,7 @@ def test_connections_are_kept_on_both_sides(world: World) -> None:
         return {line.split()[6] for line in lines if line.endswith(str(path))}
 
     before = inodes()
+    assert len(before) > 1, "only the listening socket is there"
     for _ in range(20):
         assert exchange(connection, "POST", "/function/echo", b"x").status == 200
     assert connection.sock is mine
@@ -274,6 +275,35 @@ def test_an_answer_broken_off_is_seen_by_the_caller(world: World) -> None:
             gateway.call("POST", "/function/echo", b"x")
         answer = gateway.call("POST", "/function/echo/garbage", b"x")
         assert answer.status == 502
+
+
+def test_an_answer_to_a_request_that_is_not_read_is_handed_on(world: World) -> None:
+    world.declare("echo")
+    path = world.sockets / "echo-00000000-0.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        threading.Thread(target=_refusing_server, args=(listener,), daemon=True).start()
+        gateway = world.gateway()
+        available(gateway, "echo", 1)
+        begun = time.monotonic()
+        answer = gateway.call("POST", "/function/echo", iter([b"x" * 500_000] * 20))
+        assert (answer.status, answer.body) == (413, b"no")
+        assert time.monotonic() - begun < 2
+
+
+def _refusing_server(listener: socket.socket) -> None:
+    """Answers after the first bytes of a request, and neither reads on nor closes."""
+    held = []
+    while True:
+        connection, _ = listener.accept()
+        held.append(connection)
+        ready = b"/_/ready" in connection.recv(1000)
+        connection.sendall(
+            b"HTTP/1.1 %b\r\ncontent-length: 2\r\n\r\nno" % (b"200 OK" if ready else b"413 Large")
+        )
+        if ready:
+            connection.close()
 
 
 def _broken_server(listener: socket.socket) -> None:

@@ -1,5 +1,6 @@
 """How the template's server starts, fails to start, and stops."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -85,6 +86,19 @@ def test_a_handler_that_hangs_holds_the_stop_up_for_exec_timeout_only(serve: Ser
 
 def test_it_stops_while_it_loads(serve: Serve) -> None:
     server = serve("import time\ntime.sleep(60)\ndef handle(event, context): ...", wait="/_/health")
+    code, seconds = server.stop()
+    assert code == 0
+    assert seconds < 1
+
+
+def test_it_stops_before_it_has_started(serve: Serve, tmp_path: Path) -> None:
+    slow, importing = tmp_path / "slow", tmp_path / "importing"
+    slow.mkdir()
+    source = f"import pathlib, time\npathlib.Path({str(importing)!r}).touch()\ntime.sleep(60)\n"
+    (slow / "uvicorn.py").write_text(source, encoding="utf-8")
+    path = os.pathsep.join((str(slow), str(ROOT / "template" / "python3-fan")))
+    server = serve(OK, wait=None, PYTHONPATH=path)
+    until(importing.exists, 10, "its imports begun")
     code, seconds = server.stop()
     assert code == 0
     assert seconds < 1

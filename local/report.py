@@ -10,7 +10,7 @@ from local import config, view
 from local.deploy import read_stack
 from local.health import Ledger, Part, ledger, parts
 from local.layout import of
-from local.runtime import holder, state_file
+from local.lock import holder, state_file
 
 
 class UpState(msgspec.Struct):

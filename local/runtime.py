@@ -1,7 +1,6 @@
 """Starts the whole pipeline on this machine, in the order in which nothing gets lost, and stops it again."""
 
 import contextlib
-import fcntl
 import os
 import signal
 import socket
@@ -10,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import IO
 
 from fanwatch.errors import FanwatchError, Unavailable
@@ -19,22 +17,21 @@ from local import config, programs, sessions, tools
 from local.deploy import last_line, read_stack
 from local.health import connector_ready, functions_ready, gateway_ready
 from local.layout import Layout
+from local.lock import acquire, state_file
 from local.ports import LOOPBACK, require_free
 from local.supervisor import Program, Supervisor, argv_of, write_config, write_spec
 
 Say = Callable[[str], None]
 
 _POLL_S = 0.05
+_GIVEN_UP_S = 5.0
+"""Seconds for which a part may end right after each start before starting is given up."""
 _STOP_S = (1.0, 3.0, 2.0, 2.5)
 """Seconds that each of programs.STOP_WAVES may take before the next one begins; 10 s in all with what follows."""
 
 
 class Interrupted(FanwatchError):
     """The user asked to stop while the runtime was starting."""
-
-
-class AlreadyRunning(FanwatchError):
-    """Another `fanwatch up` has this state directory."""
 
 
 class Runtime:
@@ -153,17 +150,32 @@ class Runtime:
         for session in wanted if self.local.no_store else [*wanted, *sessions.TELEGRAF]:
             sessions.create(load(BrokerSettings, self.environment), session)
 
-    def _until(self, ready: Callable[[], bool], log: str, what: str) -> None:
-        deadline = time.monotonic() + self.local.start_timeout
+    def _until(self, ready: Callable[[], bool], name: str, what: str) -> None:
+        """Waits for a part; `name` is that of its process and its log."""
+        began = time.monotonic()
+        ending_since: float | None = None
         while not ready():
             if self.stop_event.wait(_POLL_S):
                 raise Interrupted("Stopped while starting.")
-            path = self.layout.log(log)
             if not self.alive():
                 raise FanwatchError(f"supervisord ended: {last_line(self.layout.log('supervisord.out'))}")
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            states = self._states(name)
+            if "BACKOFF" in states:
+                ending_since = ending_since or now
+            elif "RUNNING" in states:
+                ending_since = None
+            if now - began > self.local.start_timeout or now - (ending_since or now) > _GIVEN_UP_S:
+                path = self.layout.log(name)
                 reason = last_line(path) or "its log is empty."
-                raise FanwatchError(f"{what} after {self.local.start_timeout:g} s: {reason} (log: {path})")
+                raise FanwatchError(f"{what} after {now - began:.0f} s: {reason} (log: {path})")
+
+    def _states(self, name: str) -> set[str]:
+        """BACKOFF: it ended within a second of its start, and will be started again."""
+        try:
+            return {process.statename for process in self.supervisor.processes() if process.name == name}
+        except Unavailable:
+            return set()
 
     def _stop_in_waves(self) -> None:
         for wave, seconds in zip(programs.STOP_WAVES, _STOP_S, strict=True):
@@ -197,44 +209,9 @@ class Runtime:
             self._process.wait(1.0)
 
 
-def acquire(layout: Layout) -> IO[str]:
-    """Locks the state directory for this process. AlreadyRunning where another one has it."""
-    file = layout.lock.open("a+", encoding="ascii")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise AlreadyRunning(
-            f"Fanwatch already runs here (process {holder(layout) or '?'}). See it with `fanwatch status`, "
-            "stop it with `fanwatch down`, or run a second one with other ports and another FANWATCH_STATE_DIR."
-        ) from None
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
-    return file
-
-
-def holder(layout: Layout) -> int | None:
-    """The process id of the `fanwatch up` that runs; None where none does."""
-    try:
-        with layout.lock.open("r+", encoding="ascii") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return int(file.read() or 0) or None
-    except (FileNotFoundError, ValueError):
-        pass
-    return None
-
-
 def _listens(port: int) -> bool:
     try:
         with socket.create_connection((LOOPBACK, port), timeout=1.0):
             return True
     except OSError:
         return False
-
-
-def state_file(layout: Layout) -> Path:
-    """What `fanwatch up` tells `fanwatch status` and `fanwatch up --detach`."""
-    return layout.run / "up.json"

@@ -15,7 +15,7 @@ from rich.live import Live
 
 from fanwatch.errors import FanwatchError, SettingsError
 from fanwatch.settings import BrokerSettings, ConnectorSettings, LocalSettings, StoreSettings, load
-from local import health, runtime, view
+from local import health, lock, runtime, view
 from local.collecting import Collecting
 from local.deploy import last_line
 from local.feed import Feed
@@ -160,7 +160,7 @@ class _Session:
         self._console.print(f"{time.monotonic() - self._began:6.1f} s  {text}", highlight=False)
 
     def _write_state(self) -> None:
-        path = runtime.state_file(self._machine.layout)
+        path = lock.state_file(self._machine.layout)
         fresh = path.with_suffix(".new")
         fresh.write_bytes(msgspec.json.encode(self._state))
         fresh.replace(path)
@@ -189,7 +189,7 @@ def detach() -> int:
         )
     while process.poll() is None:
         with contextlib.suppress(OSError, msgspec.DecodeError):
-            said = msgspec.json.decode(runtime.state_file(place).read_bytes(), type=UpState)
+            said = msgspec.json.decode(lock.state_file(place).read_bytes(), type=UpState)
             if said.pid == process.pid and said.state == "up":
                 print(
                     f"Running (process {process.pid}). See `fanwatch status`, stop it with `fanwatch down`."
@@ -209,12 +209,12 @@ def last_line_of_failure(place: Layout) -> str:
 def down() -> str:
     """Stops the `fanwatch up` of this state directory; says what happened. FanwatchError where it does not end."""
     place = of(load(LocalSettings))
-    pid = runtime.holder(place)
+    pid = lock.holder(place)
     if pid is None:
         return "Nothing runs here."
     began = time.monotonic()
     os.kill(pid, signal.SIGTERM)
-    while runtime.holder(place) == pid:
+    while lock.holder(place) == pid:
         if time.monotonic() - began > _DOWN_S:
             raise FanwatchError(
                 f"Process {pid} has not stopped within {_DOWN_S:g} s; its log is {place.log('up')}."

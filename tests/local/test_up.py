@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from fanwatch.settings import StoreSettings
 from fanwatch.store import Store
 from local import tools
 from tests.support.influx import tool
-from tests.support.up import Machine
+from tests.support.up import ROOT, Machine
 from tests.support.wait import until
 
 STOP_S = 10
@@ -251,3 +253,22 @@ def test_a_terminal_shows_the_live_table(machine: Machine) -> None:
         process.wait(20)
         os.close(primary)
         until(lambda: not machine.processes(), 20, "no process is left")
+
+
+def test_a_function_that_cannot_start_is_said_soon(tmp_path: Path) -> None:
+    """A pin that no bundle has: one line that names it, and nothing is left."""
+    stack = (ROOT / "stack.yml").read_text(encoding="utf-8")
+    changed = re.sub(r"(FANWATCH_BUNDLE_SHA256:).*", rf'\1 "{"ab" * 32}"', stack)
+    changed = changed.replace("handler: ./", f"handler: {ROOT}/").replace(
+        "BUNDLE: models", f"BUNDLE: {ROOT}/models"
+    )
+    (tmp_path / "stack.yml").write_text(changed, encoding="utf-8")
+    machine = Machine(tmp_path / "state", FANWATCH_STACK=str(tmp_path / "stack.yml"))
+    began = time.monotonic()
+    done = machine.command("up")
+    assert done.returncode == 1
+    assert time.monotonic() - began < 30, "it does not wait for what will not come"
+    assert done.stderr.startswith("fanwatch: infer-fan-lite is not ready")
+    assert "abababab" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert machine.processes() == []

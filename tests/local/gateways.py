@@ -17,6 +17,19 @@ ADMIN = {"Authorization": "Basic YWRtaW46c2VjcmV0"}
 """admin:secret"""
 
 
+ECHO = """
+    import os
+    def handle(event, context):
+        return {"statusCode": int(event.headers.get("X-Want", "200")), "headers": {"X-Own": "yes"}, "body": {
+            "method": event.method, "path": event.path, "query": event.query, "size": len(event.body),
+            "headers": {name: event.headers[name] for name in event.headers}, "pid": os.getpid()}}
+"""
+BIG = """
+    def handle(event, context):
+        return b"x" * int(event.query["n"])
+"""
+
+
 class World:
     """A gateway with a state directory, a stack.yml and replicas of its own."""
 
@@ -85,3 +98,13 @@ def available(gateway: Server, name: str, count: int) -> None:
         return answer.status == 200 and json.loads(answer.body)["availableReplicas"] == count
 
     until(counted, 10, f"{count} replicas of {name}")
+
+
+def started(world: World, source: str = ECHO, replicas: int = 1, **settings: str) -> Server:
+    """A gateway over one function, `echo`."""
+    world.declare("echo")
+    for number in range(replicas):
+        world.replica("echo", source, number=number, **settings)
+    gateway = world.gateway()
+    available(gateway, "echo", replicas)
+    return gateway

@@ -1,0 +1,190 @@
+"""Calls whose function is slow, dies, or answers oddly; a real gateway each time."""
+
+import http.client
+import json
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.local.gateways import ECHO, World, available, started
+from tests.support.servers import Answer
+from tests.support.wait import until
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """An empty one."""
+    made = World(tmp_path, FANWATCH_GATEWAY_TIMEOUT="3")
+    yield made
+    made.close()
+
+
+def test_too_slow_is_504(world: World) -> None:
+    gateway = started(
+        world, "import time\ndef handle(event, context):\n    time.sleep(60)", exec_timeout="60s"
+    )
+    begun = time.monotonic()
+    answer = gateway.call("POST", "/function/echo", b"x")
+    assert answer.status == 504
+    assert 2.5 < time.monotonic() - begun < 6
+
+
+def test_killed_in_mid_call_is_502_and_the_next_call_goes_elsewhere(world: World, tmp_path: Path) -> None:
+    entered = tmp_path / "entered"
+    deadly = f"""
+        import os, pathlib, time
+        def handle(event, context):
+            if event.body == b"wait":
+                pathlib.Path({str(entered)!r}).write_text(str(os.getpid()))
+                time.sleep(60)
+            return str(os.getpid())
+    """
+    gateway = started(world, deadly, replicas=2)
+    answers: list[Answer] = []
+    thread = threading.Thread(target=lambda: answers.append(gateway.call("POST", "/function/echo", b"wait")))
+    thread.start()
+    until(lambda: entered.exists() and entered.read_text(), 10, "the handler at work")
+    killed = next(server for server in world.servers if server.process.pid == int(entered.read_text()))
+    killed.kill()
+    thread.join()
+    assert answers[0].status == 502
+    pids = {gateway.call("POST", "/function/echo", b"x").body for _ in range(20)}
+    assert len(pids) == 1
+    assert str(killed.process.pid).encode() not in pids
+    available(gateway, "echo", 1)
+
+
+def test_idle_replicas_that_die_are_not_noticed_by_callers(world: World) -> None:
+    gateway = started(world, replicas=2)
+    for _ in range(10):
+        gateway.call("POST", "/function/echo", b"x")
+    world.servers[0].kill()
+    assert [gateway.call("POST", "/function/echo", b"x").status for _ in range(20)] == [200] * 20
+
+
+def test_a_replica_that_comes_back_is_used_again(world: World) -> None:
+    gateway = started(world)
+    world.servers[0].kill()
+    assert gateway.call("POST", "/function/echo", b"x").status == 503
+    world.replica("echo", ECHO)
+    until(lambda: gateway.call("POST", "/function/echo", b"x").status == 200, 3, "the new process used")
+
+
+def test_a_replica_that_stops_answering_is_left_out(world: World) -> None:
+    gateway = started(world, replicas=2)
+    world.servers[0].process.send_signal(signal.SIGSTOP)
+    available(gateway, "echo", 1)
+    world.servers[0].process.send_signal(signal.SIGCONT)
+    available(gateway, "echo", 2)
+
+
+def test_calls_are_shared_among_replicas(world: World) -> None:
+    gateway = started(
+        world, ECHO.replace("import os", "import os, time").replace("return", "time.sleep(.02); return"), 2
+    )
+
+    def call(_: int) -> int:
+        return int(json.loads(gateway.call("POST", "/function/echo", b"x").body)["pid"])
+
+    with ThreadPoolExecutor(8) as pool:
+        pids = list(pool.map(call, range(80)))
+    assert all(25 <= pids.count(pid) <= 55 for pid in set(pids))
+    assert len(set(pids)) == 2
+
+
+def test_an_answer_broken_off_is_seen_by_the_caller(world: World) -> None:
+    world.declare("echo")
+    path = world.sockets / "echo-00000000-0.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        thread = threading.Thread(target=_broken_server, args=(listener,), daemon=True)
+        thread.start()
+        gateway = world.gateway()
+        available(gateway, "echo", 1)
+        with pytest.raises(http.client.IncompleteRead):
+            gateway.call("POST", "/function/echo", b"x")
+        answer = gateway.call("POST", "/function/echo/garbage", b"x")
+        assert answer.status == 502
+
+
+def test_an_answer_to_a_request_that_is_not_read_is_handed_on(world: World) -> None:
+    world.declare("echo")
+    path = world.sockets / "echo-00000000-0.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        threading.Thread(target=_refusing_server, args=(listener,), daemon=True).start()
+        gateway = world.gateway()
+        available(gateway, "echo", 1)
+        begun = time.monotonic()
+        answer = gateway.call("POST", "/function/echo", iter([b"x" * 500_000] * 20))
+        assert (answer.status, answer.body) == (413, b"no")
+        assert time.monotonic() - begun < 2
+
+
+def _refusing_server(listener: socket.socket) -> None:
+    """Answers after the first bytes of a request, and neither reads on nor closes."""
+    held = []
+    while True:
+        connection, _ = listener.accept()
+        held.append(connection)
+        ready = b"/_/ready" in connection.recv(1000)
+        connection.sendall(
+            b"HTTP/1.1 %b\r\ncontent-length: 2\r\n\r\nno" % (b"200 OK" if ready else b"413 Large")
+        )
+        if ready:
+            connection.close()
+
+
+def _broken_server(listener: socket.socket) -> None:
+    """Ready, but its answers are cut short, or are no HTTP."""
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            request = connection.recv(65536)
+            if b"/_/ready" in request:
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK")
+            elif b"garbage" in request:
+                connection.sendall(b"SMTP ready\r\n\r\n")
+            else:
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n" + b"x" * 50)
+
+
+def test_a_stream_comes_through_as_it_is_sent(world: World) -> None:
+    world.declare("echo")
+    path = world.sockets / "echo-00000000-0.sock"
+    go_on = threading.Event()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        thread = threading.Thread(target=_streaming_server, args=(listener, go_on), daemon=True)
+        thread.start()
+        gateway = world.gateway()
+        available(gateway, "echo", 1)
+        connection = gateway.connection()
+        connection.request("POST", "/function/echo", b"x")
+        response = connection.getresponse()
+        assert response.read(5) == b"first"
+        go_on.set()
+        assert response.read() == b"second"
+
+
+def _streaming_server(listener: socket.socket, go_on: threading.Event) -> None:
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            request = connection.recv(65536)
+            if b"/_/ready" in request:
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nOK")
+                continue
+            head = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+            connection.sendall(head + b"5\r\nfirst\r\n")
+            assert go_on.wait(10)
+            connection.sendall(b"6\r\nsecond\r\n0\r\n\r\n")

@@ -129,7 +129,7 @@ def _time_ms(text: str | None, timezone: ZoneInfo) -> int | None:
         return None
     try:
         return parse_ms(text, timezone)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise InvalidReading(
             "not a time such as 2026-11-23T12:00:00.250Z or 2026-11-23 12:00:00",
             field="timeStamp",
@@ -145,7 +145,8 @@ def _wrong_field(payload: bytes, message: str) -> InvalidReading:
     if field is not None and "missing" not in message:
         try:
             value = msgspec.json.decode(payload)[field]
-        except (msgspec.DecodeError, RecursionError, KeyError, TypeError):
+        except (ValueError, RecursionError, KeyError, TypeError):
+            # What follows the wrong field need not be JSON, nor UTF-8.
             value = None
     if not isinstance(value, int | float | str | bool):
         value = None

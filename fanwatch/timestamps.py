@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from fanwatch.errors import SettingsError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d", re.ASCII)
+_SECOND = re.compile(r"\d{4}-\d\d-\d\d[Tt](?:[01]\d|2[0-3]):\d\d:\d\d", re.ASCII)
 _REST = re.compile(r"(?:\.(\d{1,9}))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))", re.ASCII)
-_PLAIN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
+_PLAIN = re.compile(r"\d{4}-\d\d-\d\d (?:[01]\d|2[0-3]):\d\d:\d\d", re.ASCII)
+# The years 1 to 9999: an offset must not lead beyond what can be written again.
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 
 
 def zone(name: str) -> ZoneInfo:
@@ -32,29 +34,43 @@ def _second_ms(text: str) -> int:
 
 
 def parse_ms(text: str, timezone: ZoneInfo) -> int:
-    """Milliseconds since the epoch, truncated; `timezone` is that of times without an offset. ValueError otherwise."""
+    """Milliseconds since the epoch, truncated; `timezone` is that of times without an offset. ValueError otherwise.
+
+    A leap second (:60) is refused, as a time that cannot be told from another one.
+    """
     if len(text) > 40:
         raise ValueError("a time of more than 40 characters")
-    head, tail = text[:19], text[19:]
-    if tail:
-        rest = _REST.fullmatch(tail)
-        if rest is None or _SECOND.fullmatch(head) is None:
-            raise ValueError("neither RFC 3339 nor YYYY-MM-DD HH:MM:SS")
-        fraction, sign, hours, minutes = rest.groups()
-        ms = _second_ms(head) + (int((fraction + "00")[:3]) if fraction else 0)
-        if sign is None:
-            return ms
-        offset_ms = (int(hours) * 60 + int(minutes)) * 60_000
-        return ms - offset_ms if sign == "+" else ms + offset_ms
-    if _PLAIN.fullmatch(head) is None:
+    try:
+        ms = _with_offset(text) if len(text) > 19 else _in_zone(text, timezone)
+    except OverflowError as error:
+        raise ValueError("a time outside the years 1 to 9999") from error
+    if not _FIRST_MS <= ms <= _LAST_MS:
+        raise ValueError("a time outside the years 1 to 9999")
+    return ms
+
+
+def _with_offset(text: str) -> int:
+    head, rest = text[:19], _REST.fullmatch(text[19:])
+    if rest is None or _SECOND.fullmatch(head) is None:
         raise ValueError("neither RFC 3339 nor YYYY-MM-DD HH:MM:SS")
-    local = datetime.fromisoformat(head).replace(tzinfo=timezone)
+    fraction, sign, hours, minutes = rest.groups()
+    ms = _second_ms(head) + (int((fraction + "00")[:3]) if fraction else 0)
+    if sign is None:
+        return ms
+    offset_ms = (int(hours) * 60 + int(minutes)) * 60_000
+    return ms - offset_ms if sign == "+" else ms + offset_ms
+
+
+def _in_zone(text: str, timezone: ZoneInfo) -> int:
+    if _PLAIN.fullmatch(text) is None:
+        raise ValueError("neither RFC 3339 nor YYYY-MM-DD HH:MM:SS")
+    local = datetime.fromisoformat(text).replace(tzinfo=timezone)
     return (local - _EPOCH) // timedelta(milliseconds=1)
 
 
 @lru_cache(maxsize=4096)
 def _second_text(second: int) -> str:
-    return (_EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S")
+    return (_EPOCH + timedelta(seconds=second)).replace(tzinfo=None).isoformat()
 
 
 def format_ms(ms: int) -> str:

@@ -7,13 +7,18 @@ RESULTS = "fan/anomaly"
 DEAD_LETTER_PREFIX = "dead-letter/"
 DEVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-# What we publish ourselves: a subscription that matched one of these would feed results back into scoring.
-_OURS = (RESULTS, "fan/any-device/alarm", DEAD_LETTER_PREFIX + READINGS)
+# What we publish ourselves: a subscription that matched any of it would feed results back into scoring.
+_OURS = (RESULTS, "fan/+/alarm", DEAD_LETTER_PREFIX + "#")
+_MOST_TOPIC_BYTES = 65_535
 
 
 def dead_letter(topic: str) -> str:
-    """Where a condemned reading of `topic` goes. Outside fan/#, so nothing scores it again."""
-    return DEAD_LETTER_PREFIX + topic
+    """Where a condemned reading of `topic` goes. Outside fan/#, so nothing scores it again.
+
+    The longest topics are cut, for no client may publish to a longer one; a dead letter itself names the whole topic.
+    """
+    whole = DEAD_LETTER_PREFIX + topic
+    return whole.encode()[:_MOST_TOPIC_BYTES].decode(errors="ignore")
 
 
 def device_of(topic: str) -> str | None:
@@ -42,8 +47,13 @@ def matches(pattern: str, topic: str) -> bool:
 
 
 def is_valid_filter(pattern: str) -> bool:
-    """Whether a broker would accept `pattern` in a subscription."""
-    if not pattern or len(pattern.encode()) > 65_535 or "\0" in pattern:
+    """Whether a broker would accept `pattern` in a subscription of one's own, which a shared one ($share) is not."""
+    if (
+        not pattern
+        or len(pattern.encode()) > _MOST_TOPIC_BYTES
+        or "\0" in pattern
+        or pattern.startswith("$share/")
+    ):
         return False
     levels = pattern.split("/")
     return (
@@ -53,4 +63,16 @@ def is_valid_filter(pattern: str) -> bool:
 
 def feeds_back(pattern: str) -> bool:
     """Whether a subscription to `pattern` would receive what Fanwatch publishes: results, alarms or dead letters."""
-    return any(matches(pattern, own) for own in _OURS) or pattern.startswith(DEAD_LETTER_PREFIX)
+    return any(_overlap(pattern.split("/"), own.split("/")) for own in _OURS)
+
+
+def _overlap(one: list[str], other: list[str]) -> bool:
+    """Whether some topic matches both filters; none of them begins with $."""
+    for left, right in zip(one, other, strict=False):
+        if "#" in (left, right):
+            return True
+        if "+" not in (left, right) and left != right:
+            return False
+    longer = max(one, other, key=len)[min(len(one), len(other)) :]
+    # `a/#` matches `a` as well.
+    return longer in ([], ["#"])

@@ -3,6 +3,8 @@
 Binary-safe: a payload that is no UTF-8 travels as it came, and each reading gets its own status.
 """
 
+from typing import TypeVar
+
 import msgspec
 
 CONTENT_TYPE = "application/msgpack"
@@ -14,6 +16,8 @@ Message = tuple[str, bytes]
 Outcome = tuple[int, str | None]
 """HTTP status of one reading and, unless 200, why."""
 
+T = TypeVar("T")
+
 encode_messages = msgspec.msgpack.Encoder().encode
 encode_outcomes = msgspec.msgpack.Encoder().encode
 _messages = msgspec.msgpack.Decoder(list[Message])
@@ -21,10 +25,17 @@ _outcomes = msgspec.msgpack.Decoder(list[Outcome])
 
 
 def decode_messages(body: bytes) -> list[Message]:
-    """The readings of a batch; ValueError where `body` is no batch."""
-    return _messages.decode(body)
+    """The readings of a batch; msgspec.DecodeError where `body` is no batch."""
+    return _decoded(_messages, body)
 
 
 def decode_outcomes(body: bytes) -> list[Outcome]:
-    """One outcome a reading, in the order sent; ValueError where `body` is no answer to a batch."""
-    return _outcomes.decode(body)
+    """One outcome a reading, in the order sent; msgspec.DecodeError where `body` is no answer to a batch."""
+    return _decoded(_outcomes, body)
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[T], body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(f"no batch: {error}") from error

@@ -116,7 +116,8 @@ class Subscriber(Link):
         if session_present:
             for earlier in self._earlier:
                 earlier.superseded = True
-            self._earlier.clear()
+        # What came before a session was lost, no later session knows of: those connections stay as they are.
+        self._earlier.clear()
         self._connection = Connection(self.wake)
         self._earlier.append(self._connection)
         self._asked.clear()

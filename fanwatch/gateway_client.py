@@ -5,12 +5,11 @@ import http.client
 import socket
 import threading
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from fanwatch.errors import SettingsError, Unavailable
+from fanwatch.errors import FanwatchError, SettingsError, Unavailable
 from fanwatch.settings import GatewaySettings, secret
 
 _MAX_ANSWER_BYTES = 16_000_000
@@ -51,15 +50,7 @@ class Gateway:
 
     def __init__(self, settings: GatewaySettings, timeout_s: float) -> None:
         """`timeout_s` bounds the connect and each read of a call. SettingsError for a URL that is none."""
-        parts = urlsplit(settings.gateway_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SettingsError(
-                f"FANWATCH_GATEWAY_URL={settings.gateway_url!r} is no URL such as http://127.0.0.1:8080."
-            )
-        self._secure = parts.scheme == "https"
-        self._host = parts.hostname
-        self._port = parts.port
-        self._path = parts.path.rstrip("/")
+        self._secure, self._host, self._port, self._path = _address(settings.gateway_url)
         self._timeout_s = timeout_s
         user = secret(settings.gateway_user_file, "FANWATCH_GATEWAY_USER_FILE")
         password = secret(settings.gateway_password_file, "FANWATCH_GATEWAY_PASSWORD_FILE")
@@ -70,7 +61,10 @@ class Gateway:
         self._local = threading.local()
 
     def call(self, function: str, body: bytes, headers: Mapping[str, str]) -> Response:
-        """Invokes `function` (NAME or NAME.namespace). Unavailable where no answer came, whatever was sent."""
+        """Invokes `function` (NAME or NAME.namespace). Unavailable where no answer came, whatever was sent.
+
+        Header values go out as UTF-8. FanwatchError for one with a line break, which HTTP cannot carry.
+        """
         return self._request("POST", f"/function/{quote(function)}", body, headers)
 
     def functions(self) -> list[FunctionInfo]:
@@ -86,7 +80,7 @@ class Gateway:
             )
         try:
             return msgspec.json.decode(response.body, type=list[FunctionInfo])
-        except msgspec.DecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise Unavailable(f"The gateway's list of functions cannot be read: {error}") from error
 
     def close(self) -> None:
@@ -96,6 +90,11 @@ class Gateway:
             connection.close()
 
     def _request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
+        for name, text in headers.items():
+            if "\n" in text or "\r" in text or "\0" in text:
+                raise FanwatchError(
+                    f"The header {name} cannot carry {text[:80]!r}: it has a line break or NUL."
+                )
         connection, fresh = self._connection()
         try:
             return self._exchange(connection, method, path, body, headers)
@@ -115,9 +114,15 @@ class Gateway:
             raise self._away(error) from error
 
     def _exchange(
-        self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None, headers: Any
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
     ) -> Response:
-        connection.request(method, self._path + path, body, headers)
+        # http.client would refuse what Latin-1 lacks.
+        connection.request(method, self._path + path, body, {k: v.encode() for k, v in headers.items()})
         answer = connection.getresponse()
         content = answer.read(_MAX_ANSWER_BYTES)
         if not answer.isclosed():
@@ -138,3 +143,15 @@ class Gateway:
     def _away(self, error: Exception) -> Unavailable:
         what = "did not answer in time" if isinstance(error, TimeoutError) else f"gave no answer ({error})"
         return Unavailable(f"The gateway at {self._host}:{self._port or ''} {what}.")
+
+
+def _address(url: str) -> tuple[bool, str, int | None, str]:
+    """Whether TLS is used, host, port and path before the gateway's own."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname:
+            return parts.scheme == "https", parts.hostname, parts.port, parts.path.rstrip("/")
+        problem = ""
+    except ValueError as error:
+        problem = f" ({error})"
+    raise SettingsError(f"FANWATCH_GATEWAY_URL={url!r} is no URL such as http://127.0.0.1:8080{problem}.")

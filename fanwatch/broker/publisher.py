@@ -21,6 +21,7 @@ NO_SUBSCRIBER = "nobody is subscribed to its topic"
 """The broker took the message, and it is gone: no session is subscribed to its topic."""
 
 _PENDING = "no PUBACK in time"
+_ENDED = "the connection to the broker ended before its PUBACK"
 _NO_MATCHING_SUBSCRIBERS = 0x10
 # Unacknowledged publishes on the way; further ones wait in paho. Mosquitto is set to take 1000.
 _IN_FLIGHT = 500
@@ -60,6 +61,9 @@ class Publisher(Link):
             if early is not slot:  # its PUBACK was quicker than this line
                 del slots[info.mid]
                 group.settle(index, early)
+        if self._current is not current:
+            # It ended meanwhile, and `closed` may have been too early to see all of this group.
+            group.end()
         return group.wait(self._settings.broker_timeout)
 
     def prepare(self, client: mqtt.Client) -> None:
@@ -89,7 +93,7 @@ class Publisher(Link):
         for slot in list(slots.values()):
             if isinstance(slot, tuple):
                 group, index = slot
-                group.settle(index, "the connection to the broker ended before its PUBACK")
+                group.settle(index, _ENDED)
 
 
 class _Group:
@@ -107,6 +111,12 @@ class _Group:
             self._left -= 1
             if self._left == 0:
                 self._all.set()
+
+    def end(self) -> None:
+        """Gives up what has no PUBACK yet."""
+        with self._counting:
+            self._outcomes = [_ENDED if outcome == _PENDING else outcome for outcome in self._outcomes]
+            self._all.set()
 
     def wait(self, timeout_s: float) -> list[str]:
         if self._outcomes:

@@ -109,7 +109,7 @@ def _judge(readings: Sequence[Reading]) -> list[Decision]:
             raise kind(f"{_SETTINGS.infer_function} answered {answer.status}: {answer.text()}")
         try:
             some = decode_decisions(answer.body)
-        except msgspec.DecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise UpstreamFailed(f"{_SETTINGS.infer_function} answered with no decisions: {error}") from error
         if len(some) != len(rows):
             raise UpstreamFailed(f"{_SETTINGS.infer_function} decided on {len(some)} rows of {len(rows)}")

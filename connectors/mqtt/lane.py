@@ -64,8 +64,11 @@ class Lane:
             try:
                 self._deliver(deliveries)
             except Exception as error:  # noqa: BLE001
-                # A defect here must neither end the lane nor acknowledge anything; the broker still has them all.
-                self._function.log.error("lane failed, its messages stay in the broker", error)
+                # A defect here must neither end the lane, nor acknowledge anything, nor fill the memory.
+                self._function.log.error("lane failed; its messages stay in the broker until it reconnects", error)
+                self._function.breaker.abstain()
+                for delivery in deliveries:
+                    delivery.drop()
 
     def _take(self) -> list[Delivery] | None:
         """Whatever is queued, up to a call's size; waits for a first one. None at the end."""

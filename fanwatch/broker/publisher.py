@@ -90,6 +90,9 @@ class Publisher(Link):
             if early is not slot:  # its PUBACK was quicker than this line
                 del slots[info.mid]
                 group.settle(index, early)
+        if self._current is not current:
+            # It ended meanwhile, and `closed` may have been too early to see all of this group.
+            group.end()
         return group.wait(self._settings.broker_timeout)
 
     def prepare(self, client: mqtt.Client) -> None:

@@ -65,7 +65,9 @@ class Lane:
                 self._deliver(deliveries)
             except Exception as error:  # noqa: BLE001
                 # A defect here must neither end the lane, nor acknowledge anything, nor fill the memory.
-                self._function.log.error("lane failed; its messages stay in the broker until it reconnects", error)
+                self._function.log.error(
+                    "lane failed; its messages stay in the broker until it reconnects", error
+                )
                 self._function.breaker.abstain()
                 for delivery in deliveries:
                     delivery.drop()

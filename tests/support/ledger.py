@@ -1,11 +1,13 @@
 """Both ends of the pipeline as records: what was published, and what an independent subscriber saw of it."""
 
 import base64
+import contextlib
+import itertools
 import json
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
@@ -46,7 +48,7 @@ def key_of(payload: bytes) -> Key:
 
 
 class Fans:
-    """Makes readings: devices in turn, each with times of its own, a millisecond apart. Every second one has a topic."""
+    """Makes readings: devices in turn, times of each a millisecond apart; every second device has its own topic."""
 
     def __init__(self, prefix: str = "fan", devices: int = 20) -> None:
         self._names = [f"{prefix}-{number:02}" for number in range(devices)]
@@ -97,15 +99,31 @@ class Source:
             self._waiting += made
 
     def flow(
-        self, fans: Fans, *, rate: float, seconds: float = 1e9, stop: threading.Event | None = None
+        self, fans: Fans, *, rate: float, count: int = 10**9, stop: threading.Event | None = None
     ) -> None:
-        """Publishes `rate` readings a second, for so long or until `stop`."""
+        """Publishes `rate` readings a second, so many or until `stop`."""
         stop = stop or threading.Event()
         began, made = time.monotonic(), 0
-        while (passed := time.monotonic() - began) < seconds and not stop.wait(0.01):
-            due = int(passed * rate) - made
+        while made < count and not stop.wait(0.01):
+            due = min(count, int((time.monotonic() - began) * rate)) - made
             self.put(fans.make(due))
             made += due
+
+    @contextlib.contextmanager
+    def flowing(self, fans: Fans, rate: float, count: int = 10**9) -> Iterator[threading.Thread]:
+        """Publishes in the background; at the end of the block at once, or after `count`."""
+        stop = threading.Event()
+        thread = threading.Thread(
+            target=self.flow, args=(fans,), kwargs={"rate": rate, "count": count, "stop": stop}
+        )
+        thread.start()
+        try:
+            yield thread
+            if count < 10**9:
+                thread.join()
+        finally:
+            stop.set()
+            thread.join()
 
     @property
     def unconfirmed(self) -> int:
@@ -324,3 +342,15 @@ def check(
         until(lambda: time.sleep(0.1) or stored() == scored, timeout_s, "stored = scored")
     lost = len(published - scored - letters)
     return Counts(len(published), len(scored), len(letters), lost, witness.duplicated)
+
+
+def recovery_s(source: Source, witness: Witness, since: float) -> float:
+    """Seconds from `since` until everything that the broker had taken by then was scored."""
+    before = [key for key, at in list(source.confirmed_at.items()) if at <= since]
+    return max((witness.first_at[key] - since for key in before if key in witness.first_at), default=0.0)
+
+
+def longest_pause_s(witness: Witness) -> float:
+    """The longest time without a new result."""
+    times = sorted(witness.first_at.values())
+    return max((later - sooner for sooner, later in itertools.pairwise(times)), default=0.0)

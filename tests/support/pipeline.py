@@ -10,11 +10,11 @@ from pathlib import Path
 
 from fanwatch.settings import StoreSettings
 from fanwatch.store import Store
+from local import tools
 from local.collecting import Collecting
 from local.layout import CHECKOUT, layout
 from local.runtime import Runtime
 from local.supervisor import Supervisor
-from local import tools
 from tests.support.influx import tool
 from tests.support.ledger import Key, Source, Witness
 from tests.support.ports import free_port, listens
@@ -63,8 +63,7 @@ class Pipeline:
         self.runtime = Runtime(kept | values, self.layout, lambda _text: None, self._stop)
         self.peak_mb = 0.0
         """The most memory that any connector process has had resident."""
-        self._watch: threading.Thread | None = None
-        self.source: Source | None = None
+        self._ends: list[Callable[[], object]] = [self.runtime.stop]
 
     def start(self, *, collect: bool = True) -> "Pipeline":
         """Returns when a reading would be scored; `collect=False` leaves InfluxDB and Telegraf for `start_store`."""
@@ -74,10 +73,13 @@ class Pipeline:
         if collect and not self.runtime.local.no_store:
             self.start_store()
         self.runtime.wait_ready()
-        self._watch = threading.Thread(target=self._sample, daemon=True)
-        self._watch.start()
-        self.source = Source(self.settings)
+        watch = threading.Thread(target=self._sample, daemon=True)
+        watch.start()
+        self._ends.append(lambda: watch.join(5))
         self.witness = Witness(self.settings)
+        self._ends.append(self.witness.close)
+        self.source = Source(self.settings)
+        self._ends.append(self.source.close)
         return self
 
     def start_store(self) -> None:
@@ -90,12 +92,8 @@ class Pipeline:
     def close(self) -> None:
         """Ends all of it."""
         self._stop.set()
-        if self.source is not None:
-            self.source.close()
-            self.witness.close()
-        self.runtime.stop()
-        if self._watch is not None:
-            self._watch.join(5)
+        while self._ends:
+            self._ends.pop()()
 
     # Parts, by the start of their name: connector, gateway, mosquitto, fn-score-fan, fn-infer-fan-lite, influxd, ...
 
@@ -160,6 +158,14 @@ class Pipeline:
             float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{"))
         )
 
+    def ready(self) -> bool:
+        """Whether the connector says that it is."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.connector_port}/readyz", timeout=5):
+                return True
+        except OSError:
+            return False
+
     def log(self, name: str) -> str:
         """What a part has said."""
         path = self.layout.log(name)
@@ -180,7 +186,7 @@ class Pipeline:
                 found = [p.pid for p in supervisor.processes() if p.group == "connector" and p.pid]
                 for pid in found:
                     self.peak_mb = max(self.peak_mb, peak_mb(pid))
-            except Exception:  # noqa: BLE001, S112
+            except Exception:  # noqa: BLE001
                 continue  # whatever is being stopped just now
 
 

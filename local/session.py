@@ -1,6 +1,7 @@
 """One `fanwatch up` from its first line to its last."""
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -28,6 +29,8 @@ _REFRESH_S = 1.0
 _POLL_S = 5.0
 _PLAIN_LINE_S = 10.0
 _FIRST_RESULT_S = 60.0
+_HANGUP_S = 2.0
+"""Seconds within which the hangup signal follows when the terminal is closed."""
 
 
 def run(environment: Mapping[str, str]) -> int:
@@ -43,14 +46,25 @@ def run(environment: Mapping[str, str]) -> int:
         _Session(machine, console, began, environment).run()
     except runtime.Interrupted:
         pass
+    except OSError as error:
+        # The terminal was closed: nobody reads this any more, and all has to be stopped none the less.
+        if error.errno != errno.EIO or not stop.wait(_HANGUP_S):
+            raise
     finally:
-        if machine.started:
-            console.print("Stopping ...")
-        seconds = machine.stop()
-        if machine.started:
-            kept = f"Data is kept in {place.state}."
-            console.print(f"Stopped in {seconds:.1f} s. {kept}", highlight=False, soft_wrap=True)
+        _stop(machine, console)
     return 0
+
+
+def _stop(machine: runtime.Runtime, console: Console) -> None:
+    if not machine.started:
+        machine.stop()
+        return
+    with contextlib.suppress(OSError):
+        console.print("Stopping ...")
+    seconds = machine.stop()
+    with contextlib.suppress(OSError):
+        kept = f"Data is kept in {machine.layout.state}."
+        console.print(f"Stopped in {seconds:.1f} s. {kept}", highlight=False, soft_wrap=True)
 
 
 class _Session:

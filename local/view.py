@@ -12,7 +12,8 @@ from local.feed import Fan, Feed
 from local.health import Ledger, Part
 
 _STALE_S = 5.0
-_SENSORS = (("rotation", "rpm"), ("temperature", "°C"), ("vibration", "vib"), ("sound", "dB"))
+_SENSORS = {"rotation": "rpm", "temperature": "°C", "vibration": "", "sound": "dB"}
+_TITLES = {"temperature": "temp."}
 
 
 class Picture(msgspec.Struct):
@@ -28,13 +29,13 @@ def table(feed: Feed, picture: Picture, height: int) -> RenderableType:
     """Everything at once, in `height` lines."""
     fans = feed.fans()
     footer = _footer(feed, picture)
-    room = max(3, height - len(footer) - 5)
+    room = max(3, height - len(footer) - 6)
     grid = Table(expand=True, box=None, pad_edge=False, header_style="bold")
-    grid.add_column("fan")
-    for name, unit in _SENSORS:
-        grid.add_column(f"{name} {unit}" if unit not in ("vib",) else name, justify="right")
-    for name in ("probability", "verdict", "cause", "age"):
-        grid.add_column(name, justify="right" if name in ("probability", "age") else "left")
+    grid.add_column("fan", no_wrap=True)
+    for name, unit in _SENSORS.items():
+        grid.add_column(f"{_TITLES.get(name, name)}\n{unit}", justify="right", no_wrap=True)
+    for name in ("score", "verdict", "cause", "age"):
+        grid.add_column(name, justify="right" if name in ("score", "age") else "left", no_wrap=True)
     for name, fan in _worst_first(fans)[:room]:
         grid.add_row(*_row(name, fan))
     if len(fans) > room:
@@ -81,10 +82,10 @@ def _worst_first(fans: list[tuple[str, Fan]]) -> list[tuple[str, Fan]]:
 
 def _row(name: str, fan: Fan) -> list[Text]:
     cells = [Text(name)]
-    cells += [Text(_number(fan.reading.get(sensor))) for sensor, _ in _SENSORS]
+    cells += [Text(_number(fan.reading.get(sensor))) for sensor in _SENSORS]
     fault, quality = fan.result.get("fault"), fan.result.get("quality")
     if not fan.result:
-        verdict = Text("not scored yet", style="dim")
+        verdict = Text("not yet", style="dim")
     elif fault == 1:
         verdict = Text("FAULT", style="bold red")
     elif fault == 0:

@@ -227,7 +227,7 @@ def test_a_terminal_shows_the_live_table(machine: Machine) -> None:
     os.set_blocking(primary, False)
     process = subprocess.Popen(
         [sys.executable, "-m", "cli.main", "up"],
-        env=machine.environment | {"TERM": "xterm-256color", "COLUMNS": "150", "LINES": "40"},
+        env=machine.environment | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "40"},
         stdin=secondary,
         stdout=secondary,
         stderr=secondary,
@@ -244,7 +244,7 @@ def test_a_terminal_shows_the_live_table(machine: Machine) -> None:
         return text in shown
 
     try:
-        for text in (b"First result", b"probability", b"fan-02", b"readings/s in", b"mosquitto_pub"):
+        for text in (b"First result", b"verdict", b"fan-02", b"readings/s in", b"mosquitto_pub"):
             until(lambda text=text: said(text), 60, text.decode())  # type: ignore[misc]
         process.send_signal(signal.SIGINT)
         until(lambda: said(b"Stopped in") or process.poll() is not None, 15, "it stops")

@@ -166,7 +166,7 @@ def _single(scored: Scored) -> tuple[int, str]:
 
 
 def _line(scored: Scored) -> str:
-    content = msgspec.structs.asdict(scored) if isinstance(scored, Result) else _problem(scored)
+    content = msgspec.to_builtins(scored) if isinstance(scored, Result) else _problem(scored)
     status = 200 if isinstance(scored, Result) else scored.status
     return _json({"status": status} | content) + "\n"
 

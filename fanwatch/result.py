@@ -26,7 +26,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     fields: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
-class Result(msgspec.Struct, frozen=True, gc=False):
+class Result(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A decision with the reading it belongs to."""
 
     deviceID: str  # noqa: N815 - the names on the wire
@@ -36,22 +36,22 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     threshold: float
     cause: str | None
     quality: Quality
-    fields: list[str] | msgspec.UnsetType
+    fields: list[str] | msgspec.UnsetType = msgspec.UNSET
     model: str
 
     @classmethod
     def of(cls, reading: Reading, decision: Decision) -> "Result":
         """The result of `reading`, its time in RFC 3339 with milliseconds and Z."""
         return cls(
-            reading.device_id,
-            None if reading.timestamp_ms is None else format_ms(reading.timestamp_ms),
-            decision.fault,
-            decision.probability,
-            decision.threshold,
-            decision.cause,
-            decision.quality,
-            decision.fields,
-            decision.model,
+            deviceID=reading.device_id,
+            timeStamp=None if reading.timestamp_ms is None else format_ms(reading.timestamp_ms),
+            fault=decision.fault,
+            probability=decision.probability,
+            threshold=decision.threshold,
+            cause=decision.cause,
+            quality=decision.quality,
+            fields=decision.fields,
+            model=decision.model,
         )
 
 

@@ -33,8 +33,10 @@ def test_a_reading_without_time_has_a_result_without() -> None:
 
 def test_the_same_result_gives_the_same_bytes_and_comes_back() -> None:
     decision = Decision(0, 0.0001, 0.5, None, "extrapolated", "fan-anomaly@3", ["sound", "vibration"])
-    wire = encode_json(Result.of(READING, decision))
-    assert encode_json(decode_result(wire)) == wire == encode_json(Result.of(READING, decision))
+    plain = Decision(0, 0.0001, 0.5, None, "ok", "fan-anomaly@3")
+    for each in (decision, plain):
+        wire = encode_json(Result.of(READING, each))
+        assert encode_json(decode_result(wire)) == wire == encode_json(Result.of(READING, each))
 
 
 def test_decisions_are_read_as_infer_fan_writes_them() -> None:

@@ -130,6 +130,8 @@ class Connector:
         self._inside = False
 
     def _opened(self, session_present: bool) -> None:
+        if session_present:
+            self._inbox.resumed()
         if not session_present and self._opened_before:
             metrics.LOST_SESSIONS.inc()
             self._log.error(

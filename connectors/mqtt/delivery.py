@@ -31,7 +31,7 @@ class Delivery:
 
     @property
     def comes_again(self) -> bool:
-        """Whether a later connection has resumed its session, so that the broker sends it again by itself."""
+        """Whether a later connection has resumed its session: the broker sends it again, if no crash lost it."""
         return self._message.connection.superseded
 
     def expect(self, functions: int) -> None:
@@ -49,6 +49,14 @@ class Delivery:
             else:
                 metrics.DUPLICATED.inc()
             self._release(self)
+
+    def adopt(self, message: Message) -> bool:
+        """Makes the same message, come again, the one that is acknowledged; False where this delivery is over."""
+        with _counting:
+            if self._left <= 0:
+                return False
+            self._message = message
+            return True
 
     def drop(self) -> None:
         """Gives it up unacknowledged: the broker will send it again."""

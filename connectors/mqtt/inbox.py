@@ -35,6 +35,8 @@ class Inbox:
         self._lock = threading.RLock()
         self._held = 0
         self._held_bytes = 0
+        self._held_now: set[Delivery] = set()
+        self._expected: dict[tuple[str, bytes], Delivery] = {}
         self._routes: dict[str, list[Lanes]] = {}
         self._functions: dict[str, tuple[frozenset[str], Lanes]] = {}
         self._waiting: deque[Delivery] = deque()
@@ -48,8 +50,9 @@ class Inbox:
         metrics.WAITING.set_function(lambda: len(self._waiting))
 
     def has_room(self) -> bool:
-        """Whether another message may be taken."""
-        return self._held < self._most and self._held_bytes < self._most_bytes
+        """Whether another message may be taken; twice as many while some of them may be held already."""
+        fold = 2 if self._expected else 1
+        return self._held < fold * self._most and self._held_bytes < fold * self._most_bytes
 
     @property
     def empty(self) -> bool:
@@ -59,15 +62,31 @@ class Inbox:
     def take(self, message: Message) -> None:
         """Routes a message to every function of its topic."""
         metrics.RECEIVED.inc()
+        if self._expected:
+            with self._lock:
+                held = self._expected.pop((message.topic, message.payload), None)
+            if held is not None and held.adopt(message):
+                return
         size = min(len(message.payload), MAX_READING_BYTES) + _OVERHEAD_BYTES
         delivery = Delivery(message, size, self._release)
         with self._lock:
             self._held += 1
             self._held_bytes += size
+            self._held_now.add(delivery)
             if len(message.payload) > MAX_READING_BYTES:
                 self._refuse_oversized(delivery, message)
             else:
                 self._route(delivery)
+
+    def resumed(self) -> None:
+        """The session was resumed: the broker sends again what is held, unless it lost that in a crash."""
+        with self._lock:
+            self._expected = {
+                (delivery.topic, delivery.payload): delivery
+                for delivery in self._held_now
+                # Not those whose payload was too large to be held.
+                if delivery.comes_again and delivery.size == len(delivery.payload) + _OVERHEAD_BYTES
+            }
 
     def set_functions(self, functions: Mapping[str, tuple[frozenset[str], Lanes]]) -> None:
         """Which topics each function takes and its lanes; messages that waited for one of them are routed."""
@@ -141,4 +160,7 @@ class Inbox:
         with self._lock:
             self._held -= 1
             self._held_bytes -= delivery.size
+            self._held_now.discard(delivery)
+            if self._expected:
+                self._expected.pop((delivery.topic, delivery.payload), None)
             self.over += 1

@@ -92,7 +92,7 @@ class Lane:
         """Calls until each is settled; a call that fails while the function works otherwise is split in two."""
         function = self._function
         failures = 0
-        while deliveries := self._still_ours(deliveries):
+        while deliveries:
             if not function.breaker.wait():
                 return
             seen = function.successes
@@ -115,15 +115,6 @@ class Lane:
                 reason = "oversized" if _too_large(answer) else "unscorable"
                 function.condemn(deliveries[0], reason, _why(answer), failures)
                 return
-
-    def _still_ours(self, deliveries: list[Delivery]) -> list[Delivery]:
-        """Without those that a resumed session sends again anyway."""
-        if not any(delivery.comes_again for delivery in deliveries):
-            return deliveries
-        for delivery in deliveries:
-            if delivery.comes_again:
-                delivery.drop()
-        return [delivery for delivery in deliveries if not delivery.comes_again]
 
     def _settle(self, deliveries: list[Delivery], answer: Answer) -> list[Delivery]:
         """Settles what the answer decides; returns the others, in order."""

@@ -44,7 +44,7 @@ clean:  ## Remove everything that running has made (.fanwatch), stopping it firs
 # A stamp for each set of requirements: made anew when its lock file or the package's own metadata changes.
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "Fanwatch needs Python 3.11 or later with its venv module ($(PYTHON) is $$($(PYTHON) --version 2>&1));" \
+		echo "Fanwatch needs Python 3.11 or later with its venv module ($(PYTHON) is $$($(PYTHON) --version 2>&1 | head -n 1));" \
 		"on Debian or Ubuntu: sudo apt-get install python3 python3-venv; or give another one: make PYTHON=python3.12" >&2; exit 1; }
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	@echo "Installing requirements (once) ..."

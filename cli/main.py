@@ -22,6 +22,7 @@ app = typer.Typer(
 _COMMANDS = {
     "cli.runtime": ("register",),
     "cli.simulate": ("register",),
+    "cli.score": ("score",),
     "cli.train": ("train", "evaluate"),
     "cli.dead_letters": ("register",),
     "cli.connector": ("register",),

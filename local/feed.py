@@ -62,6 +62,11 @@ class Feed:
         self._client.disconnect()
         self._client.loop_stop()
 
+    @property
+    def sampled(self) -> bool:
+        """Whether there is too much to follow; then the rates here are no measure."""
+        return self._paused or sum(self.rates.values()) > _SAMPLED_ABOVE
+
     def fans(self) -> list[tuple[str, Fan]]:
         """The fans seen, by name."""
         with self._lock:

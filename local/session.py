@@ -154,13 +154,20 @@ class _Session:
         environment = self._machine.environment
         connector, store = load(ConnectorSettings, environment), load(StoreSettings, environment)
         since_ns = time.time_ns()
-        turn = 0
         stored: dict[str, int] | None = None
+        before: tuple[float, dict[str, float]] | None = None
         while not self._machine.stop_event.is_set():
-            if self._picture.store.state == "ok" and turn % 2 == 0:
+            if self._picture.store.state == "ok":
                 stored = health.stored_counts(store, since_ns)
-            self._picture.ledger = health.Ledger(health.connector_counts(connector), stored)
-            turn += 1
+            counted = health.connector_counts(connector)
+            self._picture.ledger = health.Ledger(counted, stored)
+            now = (time.monotonic(), view.totals(counted)) if counted is not None else None
+            if before and now:
+                self._picture.rates = {
+                    kind: max(0.0, now[1].get(name, 0) - before[1].get(name, 0)) / (now[0] - before[0])
+                    for kind, name in (("readings", "received"), ("results", "scored"))
+                }
+            before = now
             self._machine.stop_event.wait(_POLL_S)
 
     def _on_store(self, part: health.Part) -> None:

@@ -22,7 +22,8 @@ class Picture(msgspec.Struct):
     first_result_s: float | None = None
     ledger: Ledger = Ledger(None, None)
     store: Part = Part("store", "starting")
-    failing: tuple[str, ...] = ()
+    rates: dict[str, float] | None = None
+    """Readings and results a second by the connector's counters."""
 
 
 def table(feed: Feed, picture: Picture, height: int) -> RenderableType:
@@ -48,9 +49,10 @@ def table(feed: Feed, picture: Picture, height: int) -> RenderableType:
 def line(feed: Feed, picture: Picture) -> str:
     """One line for logs."""
     fans = feed.fans()
+    rates = _rates(feed, picture)
     faults = sorted(name for name, fan in fans if fan.result.get("fault") == 1)
     return (
-        f"{len(fans)} fans, {feed.rates['readings']:.0f} readings/s, {feed.rates['results']:.0f} results/s; "
+        f"{len(fans)} fans, {rates['readings']:.0f} readings/s, {rates['results']:.0f} results/s; "
         f"faults: {', '.join(faults[:10]) or 'none'}; {counts(picture.ledger)}; store: {_store(picture.store)}"
     )
 
@@ -59,14 +61,19 @@ def counts(ledger: Ledger) -> str:
     """The ledger in one line."""
     parts = []
     if ledger.connector is not None:
-        values = _totals(ledger.connector)
+        values = totals(ledger.connector)
         parts += [f"{name.replace('_', ' ')} {value:,.0f}" for name, value in values.items()]
     if ledger.stored is not None:
         parts.append("stored " + ", ".join(f"{name} {count:,}" for name, count in ledger.stored.items()))
     return " · ".join(parts) or "no counts yet"
 
 
-def _totals(values: Mapping[str, float]) -> dict[str, float]:
+def _rates(feed: Feed, picture: Picture) -> dict[str, float]:
+    return picture.rates if feed.sampled and picture.rates else feed.rates
+
+
+def totals(values: Mapping[str, float]) -> dict[str, float]:
+    """The ledger's counts, over all functions and reasons."""
     wanted = ("received", "scored", "dead_lettered", "duplicated", "retried", "waiting", "in_flight")
     totals: dict[str, float] = {}
     for name in wanted:
@@ -111,10 +118,11 @@ def _store(part: Part) -> str:
 
 
 def _footer(feed: Feed, picture: Picture) -> list[Text]:
-    rates = Text(f"{feed.rates['readings']:,.0f} readings/s in, {feed.rates['results']:,.0f} results/s out")
+    rates = _rates(feed, picture)
+    first = Text(f"{rates['readings']:,.0f} readings/s in, {rates['results']:,.0f} results/s out")
     if picture.first_result_s is not None:
-        rates.append(f"   first result after {picture.first_result_s:.1f} s", style="dim")
-    lines = [rates, Text(counts(picture.ledger))]
+        first.append(f"   first result after {picture.first_result_s:.1f} s", style="dim")
+    lines = [first, Text(counts(picture.ledger))]
     style = "green" if picture.store.state == "ok" else "yellow"
     lines.append(Text("store: ").append(_store(picture.store), style=style))
     if feed.dropped:

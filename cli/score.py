@@ -1,0 +1,200 @@
+"""`fanwatch score`: a reading, or a file of readings, through the gateway. Nothing is published."""
+
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cli import readings
+from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
+from fanwatch.gateway_client import Gateway
+from fanwatch.reading import FEATURES
+from fanwatch.settings import GatewaySettings, LocalSettings, load
+
+_FUNCTION = "score-fan"
+_TIMEOUT_S = 30.0
+_MOST_ROWS = 50
+
+Answered = tuple[int, dict[str, Any]]
+"""Line number and score-fan's answer, with its status."""
+
+
+def score(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FILE|JSON|-]", help="A CSV or NDJSON file, a reading as JSON, or - for standard input."
+        ),
+    ] = None,
+    file: Annotated[str | None, typer.Option(metavar="FILE", help="The same as the argument.")] = None,
+    rotation: Annotated[float | None, typer.Option(help="In rpm.", show_default=False)] = None,
+    temperature: Annotated[float | None, typer.Option(help="In °C.", show_default=False)] = None,
+    vibration: Annotated[float | None, typer.Option(help="In the model's unit.", show_default=False)] = None,
+    sound: Annotated[float | None, typer.Option(help="In dB.", show_default=False)] = None,
+    device: Annotated[str, typer.Option(help="Its deviceID.")] = "fan",
+    time: Annotated[
+        str | None, typer.Option(help="Such as 2026-11-23T12:00:00Z.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line a reading, for scripts.")] = False,
+) -> None:
+    """Score a reading or a file of readings, without publishing anything.
+
+    Exit code 1 when some were refused or not scored.
+    """
+    source = source or file
+    values = dict(zip(FEATURES, (rotation, temperature, vibration, sound), strict=True))
+    given = {name: value for name, value in values.items() if value is not None}
+    if (source is None) != bool(given) or (given and len(given) < len(FEATURES)):
+        raise typer.BadParameter(
+            "give a file, a JSON reading or -, or all of --rotation, --temperature, --vibration and --sound"
+        )
+    with ExitStack() as stack:
+        if source is None:
+            reading = {"deviceID": device, "timeStamp": time} | given
+            content = iter([readings.Line(1, readings.as_line(reading))])
+        elif source.lstrip().startswith("{"):
+            content = iter([readings.Line(1, " ".join(source.splitlines()).encode(errors="replace"))])
+        else:
+            content = readings.lines(_opened(source, stack), source)
+        shown = Shown(as_json)
+        for answered in _scored(_gateway(), content):
+            shown.add(*answered)
+    if not shown.total:
+        raise FanwatchError(f"{source} has no readings.")
+    shown.finish()
+    raise typer.Exit(0 if shown.total == shown.scored else 1)
+
+
+def _opened(source: str, stack: ExitStack) -> BinaryIO:
+    if source == "-":
+        return sys.stdin.buffer
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    stack.enter_context(progress)
+    try:
+        return stack.enter_context(
+            progress.open(Path(source), "rb", description=f"scoring {Path(source).name}")
+        )
+    except OSError as error:
+        raise typer.BadParameter(f"{source} cannot be read: {error.strerror}") from error
+
+
+def _gateway() -> Gateway:
+    settings = load(GatewaySettings)
+    if not os.environ.get("FANWATCH_GATEWAY_URL"):
+        # The one that `fanwatch up` started with the same settings.
+        return Gateway(
+            GatewaySettings(gateway_url=f"http://127.0.0.1:{load(LocalSettings).gateway_port}"), _TIMEOUT_S
+        )
+    return Gateway(settings, _TIMEOUT_S)
+
+
+def _scored(gateway: Gateway, content: Iterator[readings.Line]) -> Iterator[Answered]:
+    for chunk in readings.chunks(content):
+        body = b"\n".join(line.content for line in chunk) + b"\n"
+        try:
+            response = gateway.call(_FUNCTION, body, {"Content-Type": "application/x-ndjson"})
+        except Unavailable as error:
+            raise Unavailable(f"{error} Start it with `fanwatch up`, or set FANWATCH_GATEWAY_URL.") from error
+        if response.status != 200:
+            hint = (
+                " Is score-fan deployed? See `fanwatch status`." if response.status in (404, 502, 503) else ""
+            )
+            raise UpstreamFailed(f"{_FUNCTION} answered {response.status}: {response.text()}{hint}")
+        try:
+            answers = [json.loads(line) for line in response.body.splitlines()]
+            if len(answers) != len(chunk):
+                raise ValueError(f"{len(answers)} lines to {len(chunk)} readings")
+            yield from ((line.number, dict(answer)) for line, answer in zip(chunk, answers, strict=True))
+        except (ValueError, TypeError) as error:
+            raise UpstreamFailed(
+                f"{_FUNCTION} answered with something else than results: {error}."
+            ) from error
+
+
+class Shown:
+    """Prints answers: JSON lines as they come, or a table of the first ones that matter and a summary."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._rows: list[tuple[bool, list[str]]] = []
+        self._faults = Counter[str]()
+        self.total = 0
+        self.scored = 0
+
+    def add(self, number: int, answer: dict[str, Any]) -> None:
+        """One answer."""
+        self.total += 1
+        scored = answer.get("status") == 200
+        self.scored += scored
+        if self._as_json:
+            print(json.dumps({"line": number} | answer))
+            return
+        fault = answer.get("fault") if scored else None
+        self._faults["faulty" if fault else "implausible" if scored and fault is None else "healthy"] += (
+            scored
+        )
+        notable = fault != 0
+        if len(self._rows) < _MOST_ROWS or notable:
+            self._keep(notable, _row(number, answer) if scored else _refusal(number, answer))
+
+    def finish(self) -> None:
+        """The table and the summary."""
+        if self._as_json:
+            return
+        rows = self._rows
+        table = Table(
+            "line", "device", "time", "fault", "probability", "cause", "quality", box=None, pad_edge=False
+        )
+        for _, row in rows:
+            table.add_row(*row)
+        console = Console(width=None if sys.stdout.isatty() else 140)
+        console.print(table)
+        if self.total > 1:
+            counts = ", ".join(f"{count:,} {name}" for name, count in sorted(self._faults.items()) if count)
+            refused = self.total - self.scored
+            print(
+                f"{self.total:,} readings: {counts or 'none scored'}{f', {refused:,} not scored' if refused else ''}."
+            )
+            if self.total > len(rows):
+                print(f"The table has {len(rows)} of them, those with a fault first; --json prints all.")
+
+    def _keep(self, notable: bool, row: list[str]) -> None:
+        if len(self._rows) == _MOST_ROWS:
+            plain = next((i for i in reversed(range(_MOST_ROWS)) if not self._rows[i][0]), None)
+            if plain is None:
+                return
+            del self._rows[plain]
+        self._rows.append((notable, row))
+
+
+def _row(number: int, result: dict[str, Any]) -> list[str]:
+    fault = {0: "no", 1: "[red]yes[/]"}.get(result["fault"], "not judged")
+    probability = "" if result["probability"] is None else f"{result['probability']:.4f}"
+    fields = ", ".join(result.get("fields") or ())
+    quality = result["quality"] + (f": {fields}" if fields else "")
+    return [
+        str(number),
+        result["deviceID"],
+        result["timeStamp"] or "",
+        fault,
+        probability,
+        result["cause"] or "",
+        quality,
+    ]
+
+
+def _refusal(number: int, problem: dict[str, Any]) -> list[str]:
+    field = f"{problem['field']}: " if problem.get("field") else ""
+    text = f"{problem.get('status')} {field}{problem.get('error', 'no reason was given')}".replace("[", r"\[")
+    return [str(number), "", "", "[yellow]not scored[/]", "", "", text]

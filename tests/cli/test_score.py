@@ -1,0 +1,148 @@
+"""`fanwatch score` as a user starts it, against the real gateway and functions."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.pipeline import Functions
+from tests.support.ports import free_port
+from tests.support.readings import HEALTHY, reading
+from tests.support.servers import ROOT
+
+HEADER = "DeviceID,Time,Rotation,Temperature,Vibration,Sound,Faulty\n"
+OPTIONS = ["--rotation=600", "--temperature=53", "--vibration=150", "--sound=48"]
+
+
+@pytest.fixture(scope="module")
+def functions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Functions]:
+    made = Functions(tmp_path_factory.mktemp("functions"), free_port())
+    yield made
+    made.close()
+
+
+class Run:
+    """One `fanwatch score`."""
+
+    def __init__(self, url: str, *arguments: str, stdin: bytes = b"") -> None:
+        environment = {
+            "PYTHONPATH": f"{ROOT}:{ROOT}/template/python3-fan",
+            "FANWATCH_GATEWAY_URL": url,
+            "COLUMNS": "200",
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "cli.main", "score", *arguments],
+            env=environment, input=stdin, capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+        self.code, self.out, self.error = done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def test_a_reading_from_options(functions: Functions) -> None:
+    run = Run(functions.url, *OPTIONS, "--device=fan-07", "--time=2026-11-23 12:00:00")
+    assert run.code == 0, run.error
+    assert "fan-07" in run.out
+    assert "2026-11-23T12:00:00.000Z" in run.out
+    assert "yes" in run.out
+    assert "temperature" in run.out
+    [line] = Run(functions.url, *OPTIONS, "--json").lines()
+    assert (line["status"], line["fault"], line["cause"], line["timeStamp"]) == (200, 1, "temperature", None)
+
+
+def test_a_reading_as_json(functions: Functions) -> None:
+    text = json.dumps(reading("fan-07"), indent=1)
+    for run in (Run(functions.url, text, "--json"), Run(functions.url, "-", "--json", stdin=text.encode())):
+        assert run.code == 0, run.error
+        assert [line["deviceID"] for line in run.lines()] == ["fan-07"]
+
+
+def test_a_history_file(functions: Functions, tmp_path: Path) -> None:
+    """More rows than one request takes; the label is not looked at."""
+    rows = [f"fan-{n},2026-11-23 12:00:00,600,{53 if n == 11_999 else 40},150,48,1\n" for n in range(12_000)]
+    file = tmp_path / "history.csv"
+    file.write_text(HEADER + "".join(rows), encoding="utf-8")
+    run = Run(functions.url, str(file), "--json")
+    assert run.code == 0, run.error
+    lines = run.lines()
+    assert [line["deviceID"] for line in lines] == [f"fan-{n}" for n in range(12_000)]
+    assert [line["line"] for line in lines] == list(range(2, 12_002))
+    assert [line["deviceID"] for line in lines if line["fault"]] == ["fan-11999"]
+    table = Run(functions.url, "--file", str(file))
+    assert table.code == 0
+    assert "12,000 readings: 1 faulty, 11,999 healthy." in table.out
+    assert "fan-11999" in table.out
+    assert table.out.count("\n") < 60
+
+
+def test_columns_in_any_order_and_case_and_bad_cells(functions: Functions, tmp_path: Path) -> None:
+    file = tmp_path / "odd.csv"
+    file.write_bytes(
+        b"\xef\xbb\xbfSOUND,vibration,note,timestamp,deviceid,Temperature,rotation\r\n48,150,x,,a,40,600\r\n\r\n"
+        b"48,150,x,yesterday,b,40,600\r\nloud,150,x,,c,40,600\r\n48,150,x,,d,,600\r\n48,150,x,,e f,40,600\r\n"
+        b"nan,150,x,,g,40,600\r\n48,150,\xff,,h,40,600\r\n48\r\n"
+    )
+    run = Run(functions.url, str(file), "--json")
+    assert run.code == 1
+    found = [(line["line"], line["status"], line.get("field")) for line in run.lines()]
+    assert found == [
+        (2, 200, None), (4, 400, "timeStamp"), (5, 400, "sound"), (6, 400, "temperature"), (7, 400, "deviceID"),
+        (8, 400, "sound"), (9, 200, None), (10, 400, found[-1][2]),
+    ]  # fmt: skip
+    table = Run(functions.url, str(file))
+    assert table.code == 1
+    assert "8 readings: 2 healthy, 6 not scored." in table.out
+    assert "deviceID must be 1 to 64 letters" in table.out
+
+
+def test_an_ndjson_file(functions: Functions, tmp_path: Path) -> None:
+    file = tmp_path / "readings.ndjson"
+    good = json.dumps(reading()).encode()
+    file.write_bytes(b"\n" + good + b"\n\n{\n\xff\r\n" + good.replace(b", ", b",\r") + b"\r\n" + good)
+    run = Run(functions.url, str(file), "--json")
+    assert run.code == 1
+    assert [(line["status"], line.get("reason")) for line in run.lines()] == [
+        (200, None), (400, "json"), (400, "json"), (200, None), (200, None),
+    ]  # fmt: skip
+
+
+def test_a_list_over_several_lines(functions: Functions, tmp_path: Path) -> None:
+    file = tmp_path / "list.json"
+    file.write_text(json.dumps([reading("a"), reading("b")], indent=2), encoding="utf-8")
+    assert [line["deviceID"] for line in Run(functions.url, str(file), "--json").lines()] == ["a", "b"]
+
+
+@pytest.mark.parametrize("arguments", [("--rotation=600",), (*OPTIONS, "file.csv"), ("/nowhere/file.csv",)])
+def test_wrong_usage(functions: Functions, arguments: tuple[str, ...]) -> None:
+    run = Run(functions.url, *arguments)
+    assert run.code == 2
+    assert "Traceback" not in run.error
+    assert run.out == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "no column"), (b"a,b\n1,2\n", "no column deviceID, rotation"), (HEADER.encode(), "no readings"),
+     (HEADER.encode() + b'"' + b"x" * 200_000 + b"\n", "line 2")],
+)  # fmt: skip
+def test_a_file_that_is_none(functions: Functions, tmp_path: Path, content: bytes, said: str) -> None:
+    file = tmp_path / "file.csv"
+    file.write_bytes(content)
+    run = Run(functions.url, str(file))
+    assert run.code == 1
+    assert run.error.startswith("fanwatch: ")
+    assert said in run.error
+    assert run.error.strip().count("\n") == 0
+
+
+def test_without_a_gateway_it_says_what_to_do() -> None:
+    run = Run(f"http://127.0.0.1:{free_port()}", json.dumps(HEALTHY))
+    assert run.code == 1
+    assert "fanwatch up" in run.error
+    assert run.error.count("\n") == 1
+    assert Run("nonsense", json.dumps(HEALTHY)).code == 2

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.support.pipeline import Pipeline
+from tests.support.runtime import Pipeline
 
 
 class Scale(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ import pytest
 from tests.faults.conftest import Scale
 from tests.support.figures import record
 from tests.support.ledger import Fans, identity, longest_pause_s
-from tests.support.pipeline import Pipeline
+from tests.support.runtime import Pipeline
 from tests.support.wait import until
 
 NAMES = {

@@ -26,6 +26,7 @@ _COMMANDS = {
     "cli.train": ("train", "evaluate"),
     "cli.dead_letters": ("register",),
     "cli.connector": ("register",),
+    "cli.settings": ("settings",),
 }
 
 

@@ -47,9 +47,13 @@ class BrokerSettings(Settings, frozen=True):
     """How to reach the MQTT broker."""
 
     broker_host: str = "127.0.0.1"
+    """Host name or address of the MQTT broker."""
     broker_port: Port = 1883
+    """Its port; where the local broker listens."""
     broker_user: str | None = None
+    """User name, where the broker asks for one."""
     broker_password_file: str | None = None
+    """File that holds the password."""
     broker_ca_file: str | None = None
     """CA certificate of the broker; TLS is used where it is set."""
     broker_timeout: Seconds = 5.0
@@ -60,8 +64,11 @@ class GatewaySettings(Settings, frozen=True):
     """How to reach the OpenFaaS gateway."""
 
     gateway_url: str = "http://127.0.0.1:8080"
+    """Where functions are called."""
     gateway_user_file: str | None = None
+    """File that holds the user of /system/*."""
     gateway_password_file: str | None = None
+    """File that holds its password."""
 
 
 class ReadingSettings(Settings, frozen=True):
@@ -85,7 +92,9 @@ class ScoreSettings(Settings, frozen=True):
     """score-fan."""
 
     infer_function: str = "infer-fan"
+    """The function that decides: infer-fan (TensorFlow) or infer-fan-lite (LiteRT)."""
     infer_timeout: Seconds = 4.0
+    """Seconds until an inference that was not answered has failed."""
 
 
 class InferSettings(Settings, frozen=True):
@@ -105,12 +114,15 @@ class ConnectorSettings(Settings, frozen=True):
     connector_id: str = "fanwatch-connector-0"
     """Client id: it owns the session in which the broker keeps unacknowledged readings, so keep it."""
     connector_host: str = "127.0.0.1"
+    """Address on which the connector's metrics are served."""
     connector_port: Port = 8091
-    """Where /metrics, /healthz, /readyz and /prune are served."""
+    """Port of its /metrics, /healthz, /readyz and /prune."""
     connector_share: str | None = None
     """Group of a shared subscription, where several connectors share the topics."""
     connector_batch_lanes: Count = 2
+    """Calls under way at once of a function that takes batches."""
     connector_single_lanes: Count = 8
+    """Calls under way at once of a function that takes one message a call."""
     connector_held: Count = 1000
     """Readings held in memory at most; further ones stay in the broker.
 
@@ -118,6 +130,7 @@ class ConnectorSettings(Settings, frozen=True):
     of order: with 10 fans, 8000 held cost it 60 µs a reading, 1000 cost it 43.
     """
     connector_held_bytes: Count = 16_000_000
+    """Bytes of readings held in memory at most."""
     connector_timeout: Seconds = 20.0
     """Seconds a call of a function may take; longer than the gateway's."""
     connector_session_expiry: Annotated[int, msgspec.Meta(ge=60, le=0xFFFFFFFF)] = 7 * 86_400
@@ -137,12 +150,15 @@ class LocalSettings(Settings, frozen=True):
     """The laptop runtime."""
 
     gateway_port: Port = 8080
+    """Where the local gateway listens."""
     gateway_timeout: Seconds = 15.0
     """Seconds a function may take to answer; longer than each exec_timeout in stack.yml."""
     stack: str = "stack.yml"
     """The functions that run here."""
     influx_port: Port = 8086
+    """Where the local InfluxDB listens."""
     state_dir: str = ".fanwatch"
+    """Where the local runtime keeps its data, logs and secrets."""
     broker_durable: bool = False
     """Mosquitto saves its store after every change: a crash loses almost nothing, at about 250 readings a second."""
     broker_queued_bytes: Annotated[int, msgspec.Meta(ge=1_000_000)] = 512 * 1024 * 1024
@@ -161,10 +177,13 @@ class StoreSettings(Settings, frozen=True):
     """How to read what InfluxDB keeps."""
 
     influx_url: str = "http://127.0.0.1:8086"
+    """Where InfluxDB is read."""
     influx_database: str = "fanwatch"
+    """The database of measurements."""
     influx_token_file: str | None = None
     """Holds `user:password` of InfluxDB 1.x, or a token of 2.x."""
     influx_timeout: Seconds = 10.0
+    """Seconds until a query that was not answered has failed."""
 
 
 T = TypeVar("T", bound=Settings)

@@ -1,0 +1,82 @@
+"""`fanwatch settings`: every FANWATCH_* setting with its default and meaning, from the code that reads them."""
+
+import ast
+import inspect
+import json
+from typing import Annotated
+
+import typer
+
+
+def settings(
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    markdown: Annotated[bool, typer.Option(help="As docs/settings.md has it.")] = False,
+) -> None:
+    """List every FANWATCH_* setting, its default and what it does."""
+    parts = _parts()
+    if as_json:
+        print(json.dumps([row for _, rows in parts for row in rows], indent=2))
+    elif markdown:
+        print(_markdown(parts), end="")
+    else:
+        _print(parts)
+
+
+def _parts() -> list[tuple[str, list[dict[str, str]]]]:
+    """Each part's title and its settings: name, default, meaning."""
+    import msgspec
+
+    from fanwatch import settings as module
+
+    tree = ast.parse(inspect.getsource(module))
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name != "Settings" and node.name.endswith("Settings"):
+            defaults = {
+                field.name: field.default for field in msgspec.structs.fields(getattr(module, node.name))
+            }
+            found.append((ast.get_docstring(node) or node.name, _rows(node, defaults)))
+    return found
+
+
+def _rows(node: ast.ClassDef, defaults: dict[str, object]) -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = []
+    for statement in node.body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            default = defaults[statement.target.id]
+            shown = (
+                "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
+            )
+            rows.append({"name": f"FANWATCH_{statement.target.id.upper()}", "default": shown, "meaning": ""})
+        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and rows:
+            rows[-1]["meaning"] = " ".join(str(statement.value.value).split())
+    return rows
+
+
+def _markdown(parts: list[tuple[str, list[dict[str, str]]]]) -> str:
+    lines = [
+        "# Settings",
+        "",
+        "From the environment, read once at the start of each part. An unknown `FANWATCH_*` name is refused. "
+        "This page is made by `fanwatch settings --markdown`.",
+    ]
+    for title, rows in parts:
+        lines += ["", f"## {title.rstrip('.')}", "", "| setting | default | meaning |", "|---|---|---|"]
+        lines += [f"| `{row['name']}` | {_code(row['default'])} | {row['meaning']} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _print(parts: list[tuple[str, list[dict[str, str]]]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("setting", "default", "meaning", box=None, pad_edge=False)
+    for title, rows in parts:
+        table.add_row(f"[bold]{title.rstrip('.')}[/bold]")
+        for row in rows:
+            table.add_row(f"  {row['name']}", row["default"], row["meaning"])
+    Console().print(table)

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 from rich.console import Console
@@ -29,6 +30,7 @@ _REFRESH_S = 1.0
 _POLL_S = 5.0
 _PLAIN_LINE_S = 10.0
 _FIRST_RESULT_S = 60.0
+_LAST_WORDS_S = 2.0
 _HANGUP_S = 2.0
 """Seconds within which the hangup signal follows when the terminal is closed."""
 
@@ -241,4 +243,8 @@ def down() -> str:
                 f"Process {pid} has not stopped within {_DOWN_S:g} s; its log is {place.log('up')}."
             )
         time.sleep(0.05)
+    # It has let go of everything, and is saying so.
+    last = time.monotonic() + _LAST_WORDS_S
+    while time.monotonic() < last and Path(f"/proc/{pid}").exists():
+        time.sleep(0.02)
     return f"Stopped in {time.monotonic() - began:.1f} s. Data is kept in {place.state}."

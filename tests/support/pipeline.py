@@ -10,13 +10,13 @@ from tests.support.servers import ROOT, Server, free_port
 class Functions(World):
     """The gateway with score-fan and infer-fan-lite, one process each; `broker_port` need not be listened on."""
 
-    def __init__(self, directory: Path, broker_port: int) -> None:
+    def __init__(self, directory: Path, broker_port: int, *, batched: bool = True) -> None:
         super().__init__(directory)
         self.environment = {
             "FANWATCH_BROKER_PORT": str(broker_port),
             "FANWATCH_INFER_FUNCTION": "infer-fan-lite",
         }
-        topics = {"topic": "fan/messages,fan/+/messages", "fanwatch.batch": "256"}
+        topics = {"topic": "fan/messages,fan/+/messages"} | ({"fanwatch.batch": "256"} if batched else {})
         self.declare("score-fan", annotations=topics)
         self.declare("infer-fan-lite")
         self.front = self.gateway()
@@ -38,9 +38,9 @@ class Functions(World):
 class Pipeline(Functions):
     """The same with a broker and a connector that is ready."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, batched: bool = True) -> None:
         self.broker = Mosquitto(directory / "mosquitto")
-        super().__init__(directory, self.broker.port)
+        super().__init__(directory, self.broker.port, batched=batched)
         port = free_port()
         settings = self.environment | {
             "FANWATCH_CONNECTOR_PORT": str(port),

@@ -7,6 +7,7 @@ Measured with Mosquitto 2.0.11, QoS 1, groups of 256, on 2 cores: receive and ac
 
 import contextlib
 import socket
+import ssl
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -50,13 +51,14 @@ class BufferedSocket:
         return bool(self._written)
 
     def flush(self) -> None:
-        """Sends as much as the socket takes now, in one piece."""
-        data = b"".join(self._written)
+        """Sends as much as the socket takes now, in as few pieces as it can."""
+        data = memoryview(b"".join(self._written))
         try:
-            sent = self._raw.send(data)
-        except BlockingIOError:
-            sent = 0
-        self._written = [data[sent:]] if sent < len(data) else []
+            while data:
+                data = data[self._raw.send(data) :]
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            pass  # TLS has its own words for a socket that is full
+        self._written = [bytes(data)] if data else []
 
     def fileno(self) -> int:
         return int(self._raw.fileno())

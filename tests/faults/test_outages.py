@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Factory, Scale
+from tests.faults.conftest import FULL, SHORT, Factory, Scale
 from tests.support import scripted
 from tests.support.figures import record
 from tests.support.ledger import Fans, identity, recovery_s
@@ -24,7 +24,18 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("what", ANSWERS)
+LONG = [pytest.mark.faults, pytest.mark.timeout(600)]
+
+
+@pytest.mark.parametrize(
+    ("scale", "what"),
+    [
+        # The others, for a short time: tests/connectors.
+        pytest.param(SHORT, "404", id="short-404"),
+        pytest.param(SHORT, "a reset in mid-response", id="short-reset"),
+        *(pytest.param(FULL, what, id=f"full-{what}", marks=LONG) for what in ANSWERS),
+    ],
+)
 def test_a_gateway_that_answers_with_a_failure(pipeline: Pipeline, scale: Scale, what: str) -> None:
     source = pipeline.source
     with source.flowing(Fans(), scale.rate):

@@ -1,0 +1,48 @@
+"""A long absence of the gateway: the backlog stays in the broker, and goes while readings keep coming."""
+
+import subprocess
+import threading
+import time
+
+import pytest
+
+from tests.support.figures import record
+from tests.support.ledger import Fans, identity
+from tests.support.runtime import Pipeline
+from tests.support.wait import until
+
+BACKLOG = 500_000
+RATE = 1000
+MOST_MB = 150
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(900)
+def test_a_backlog_of_500_000(pipeline: Pipeline) -> None:
+    source, witness = pipeline.source, pipeline.witness
+    pipeline.down("gateway")
+    made = [sent._replace(topic="fan/messages") for sent in Fans("old", 100).make(BACKLOG)]
+    command = ["mosquitto_pub", "-p", str(pipeline.broker_port), "-q", "1", "-t", "fan/messages", "-l"]
+    lines = b"\n".join(sent.payload for sent in made)
+    subprocess.run(command, input=lines, check=True, timeout=300)
+    source.published += made
+    until(
+        lambda: pipeline.metric("fanwatch_connector_left_total") > 0, 60, "the connector to leave the broker"
+    )
+    stop = threading.Event()
+    arriving = threading.Thread(target=source.flow, args=(Fans("new"),), kwargs={"rate": RATE, "stop": stop})
+    arriving.start()
+    back = time.monotonic()
+    pipeline.up("gateway")
+    old = {sent.key for sent in made}
+    try:
+        until(lambda: time.sleep(0.5) or old <= witness.scored, 600, "the backlog scored")
+    finally:
+        stop.set()
+        arriving.join()
+    drained_s = time.monotonic() - back
+    per_second = len(witness.results) / drained_s
+    counts = identity(source, witness, timeout_s=120)
+    name = f"gateway away, {BACKLOG:,} queued; drained at {per_second:,.0f}/s while {RATE:,}/s arrived"
+    record(name, counts, drained_s, pipeline.peak_mb, full=True)
+    assert pipeline.peak_mb < MOST_MB

@@ -13,7 +13,9 @@ from fanwatch.errors import FanwatchError
 from fanwatch.timestamps import format_ms
 
 SCALING = (10, 100, 1_000, 10_000)
-OUTSTANDING = 20_000
+OUTSTANDING = 4_000
+_STORED_OUTSTANDING = 20_000
+"""More, for what InfluxDB has taken is looked up only a few times a second."""
 _CEILING = 16_000
 _STORED_S = 120.0
 _COUNT_S = 0.25
@@ -31,6 +33,7 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     backlog: int = 100_000
     repeats: int = 5
     reference_latency_count: int = 120
+    inference_s: float = 3.0
 
 
 class Drain(msgspec.Struct, frozen=True):
@@ -67,7 +70,7 @@ def stored(effort: Effort) -> ways.Way:
     """
     with Pipeline(store=True) as pipeline:
         stock = _Stock(pipeline)
-        return _measured(pipeline, _plan(effort), stock)
+        return _measured(pipeline, _plan(effort, outstanding=_STORED_OUTSTANDING), stock)
 
 
 def scaling(effort: Effort) -> dict[str, float]:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -155,8 +156,12 @@ class Broker:
         self.layout.create()
         self.port = free_port()
         settings = config.write_mosquitto(self.layout, self.port, durable=False, queued_bytes=1 << 29)
-        self.child = Child([tools.mosquitto(), "-c", str(settings)], stderr=-3)
-        until(lambda: listens(self.port), "the broker answers")
+        self.child = Child([tools.mosquitto(), "-c", str(settings)], stderr=subprocess.DEVNULL)
+        try:
+            until(lambda: listens(self.port), "the broker answers")
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Stops it."""

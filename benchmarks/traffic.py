@@ -13,23 +13,26 @@ from benchmarks.load import Readings
 from benchmarks.processes import Child
 from fanwatch import topics
 from fanwatch.errors import FanwatchError
+from fanwatch.settings import BrokerSettings
+from local import sessions
 
 _CHUNK = 50_000
 """Readings a process of mosquitto_pub: past 65,535 it stops without a word."""
 _PIPE_BYTES = 32_768
 _POLL_S = 0.005
 _END_S = 60.0
+_SESSION_S = 600
 
 
 class Source:
     """Publishes readings from their file, as many as `feed` allows; CPU time in `cpu_s`."""
 
-    def __init__(self, readings: Readings, port: int, *, qos: int = 1) -> None:
+    def __init__(self, readings: Readings, port: int, *, qos: int = 1, topic: str = topics.READINGS) -> None:
         self._readings = readings
         version = ["-V", "mqttv5"]
         self._argv = [
             *(_tool("mosquitto_pub"), *version, "-h", "127.0.0.1", "-p", str(port)),
-            *("-q", str(qos), "-t", topics.READINGS, "-l"),
+            *("-q", str(qos), "-t", topic, "-l"),
         ]
         self._file = readings.path.open("rb")
         self._children: list[Child] = []
@@ -128,7 +131,10 @@ class Witness:
     """A persistent QoS 1 subscriber of the results, independent of everything that is measured."""
 
     def __init__(self, path: Path, port: int) -> None:
-        session = ["-V", "mqttv5", "-i", "fanwatch-benchmark", "-c", "-x", "600"]
+        # With the session there, nothing is missed while mosquitto_sub still starts.
+        kept = sessions.Session("fanwatch-benchmark", (topics.RESULTS,), _SESSION_S)
+        sessions.create(BrokerSettings(broker_port=port), kept)
+        session = ["-V", "mqttv5", "-i", kept.client_id, "-c", "-x", str(_SESSION_S)]
         where = ["-h", "127.0.0.1", "-p", str(port)]
         self._path = path
         with path.open("wb") as output:

@@ -30,7 +30,7 @@ def main() -> None:
     @app.post("/")
     def score() -> dict[str, float]:
         row = np.array([request.get_json()["params"]])
-        # Once for the probability and once for the class; without the progress bar, which would cost more.
+        # Once for the probability and once for the class. The progress bar, off here, costs no time.
         probability = float(model.predict(row, verbose=0)[0][0])
         fault = int(model.predict(row, verbose=0)[0][0] > 0.5)
         return {"fault": fault, "probability": probability}

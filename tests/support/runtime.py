@@ -1,5 +1,6 @@
 """The product's own runtime for fault tests: its supervisord owns all parts, so what is killed is replaced by it."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -114,6 +115,10 @@ class Pipeline:
         """The same; returns once others run in their place."""
         before = self.pids(part)
         self.kill(part)
+        self.replaced(part, before)
+
+    def replaced(self, part: str, before: list[int]) -> None:
+        """Waits until other processes than `before` are a part's."""
         until(lambda: (now := self.pids(part)) and not set(now) & set(before), 20, f"another {part}")
 
     def freeze(self, part: str) -> list[int]:
@@ -124,9 +129,10 @@ class Pipeline:
         return found
 
     def thaw(self, pids: list[int]) -> None:
-        """SIGCONT."""
+        """SIGCONT, to those that are still there."""
         for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
     def groups(self, part: str) -> list[str]:
         """supervisord's names of a part."""

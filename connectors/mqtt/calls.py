@@ -116,6 +116,6 @@ class _Problem(msgspec.Struct):
 def _said(response: Response) -> str:
     try:
         problem = msgspec.json.decode(response.body, type=_Problem)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return response.text()
     return f"{problem.reason}: {problem.error}"

@@ -16,7 +16,9 @@ from fanwatch.logs import Log
 from fanwatch.reading import MAX_READING_BYTES
 
 _DEVICE = re.compile(rb'"deviceID"\s*:\s*"([^"]*)"')
+# Routes are remembered for so many topics of at most so many characters; readings' topics are short.
 _KNOWN_TOPICS = 20_000
+_SHORT_TOPIC = 128
 # Besides its payload, what Python keeps of a message.
 _OVERHEAD_BYTES = 600
 
@@ -67,7 +69,7 @@ class Inbox:
                 held = self._expected.pop((message.topic, message.payload), None)
             if held is not None and held.adopt(message):
                 return
-        size = min(len(message.payload), MAX_READING_BYTES) + _OVERHEAD_BYTES
+        size = min(len(message.payload), MAX_READING_BYTES) + len(message.topic) + _OVERHEAD_BYTES
         delivery = Delivery(message, size, self._release)
         with self._lock:
             self._held += 1
@@ -127,9 +129,10 @@ class Inbox:
             for filters, lanes in self._functions.values()
             if any(topics.matches(f, topic) for f in filters)
         ]
-        if len(self._routes) >= _KNOWN_TOPICS:
-            self._routes.clear()
-        self._routes[topic] = routes
+        if len(topic) <= _SHORT_TOPIC:
+            if len(self._routes) >= _KNOWN_TOPICS:
+                self._routes.clear()
+            self._routes[topic] = routes
         return routes
 
     def _without_function(self, delivery: Delivery) -> None:

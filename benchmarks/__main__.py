@@ -17,6 +17,8 @@ from fanwatch.errors import FanwatchError
 from local.layout import CHECKOUT
 
 _LIMIT_S = 25 * 60
+_QUIET = 0.5
+"""A higher load average before the first measurement is worth a warning."""
 PARTIAL = CHECKOUT / ".fanwatch/benchmarks/results.json"
 QUICK = ours.Effort(
     seconds=6,
@@ -52,6 +54,13 @@ def run(chosen: list[str], effort: ours.Effort, console: Console) -> tuple[resul
     """Measures what was chosen; also a sentence for each step that could not be measured."""
     found = results.Results(machine=machine.describe())
     problems = []
+    if found.machine.load > _QUIET:
+        console.print(
+            f"Something else uses this machine (load average {found.machine.load:g}): rates will be too low, "
+            "latencies too high; CPU times hold.",
+            highlight=False,
+            soft_wrap=True,
+        )
     for name in chosen:
         began = time.monotonic()
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from fanwatch.errors import FanwatchError
-from fanwatch.settings import LocalSettings
+from fanwatch.settings import LocalSettings, load
 from local import tools
 from local.layout import CHECKOUT
 
@@ -66,7 +66,7 @@ def _versions() -> dict[str, str]:
         found["mosquitto"] = match[1] if match else "unknown"
     except FanwatchError:
         found["mosquitto"] = "missing"
-    cache = Path(LocalSettings().cache).expanduser()
+    cache = Path(load(LocalSettings).cache).expanduser()
     for tool in (tools.INFLUXD, tools.TELEGRAF):
         found[tool.name] = tool.version.removeprefix("v") if tools.find(tool, cache) else "missing"
     for package in _PACKAGES:

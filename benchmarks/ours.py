@@ -10,6 +10,7 @@ from benchmarks.pipeline import Pipeline, single, until
 from benchmarks.processes import peaks_mb
 from benchmarks.traffic import compare
 from fanwatch.errors import FanwatchError
+from fanwatch.store import Store
 from fanwatch.timestamps import format_ms
 
 SCALING = (10, 100, 1_000, 10_000)
@@ -127,7 +128,7 @@ def _measured(pipeline: Pipeline, plan: ways.Plan, stock: "_Stock | None" = None
         way = ways.measure(
             rig, plan, lambda: stock.readings() - plan.latency_count, lambda: stock.settle(rig)
         )
-        stock.check(rig, plan.devices)
+        check_stored(pipeline.store, set(rig.witness.keys()), plan.devices)
         return way
     finally:
         rig.close()
@@ -195,21 +196,16 @@ class _Stock:
         """Returns when all of it is stored."""
         until(lambda: self.readings() >= len(rig.published), "all is stored", _STORED_S)
 
-    def check(self, rig: ways.Rig, devices: int) -> None:
-        """stored = scored, from InfluxDB's rows."""
-        scored = set(rig.witness.keys())
-        for measurement, field in (("telemetry", "rotation"), ("anomaly", "threshold")):
-            rows = self._rows(measurement, field, devices)
-            if rows != scored:
-                raise FanwatchError(
-                    f"{measurement}: {len(scored - rows)} readings were scored and not stored, "
-                    f"{len(rows - scored)} stored and not scored."
-                )
 
-    def _rows(self, measurement: str, field: str, devices: int) -> set[str]:
-        store = self._pipeline.store
-        found: set[str] = set()
+def check_stored(store: Store, scored: set[str], devices: int) -> None:
+    """stored = scored, from the rows of both measurements. FanwatchError where they differ."""
+    for measurement, field in (("telemetry", "rotation"), ("anomaly", "threshold")):
+        rows: set[str] = set()
         for device in map(name, range(devices)):
-            rows = store.query(f'SELECT "{field}" FROM "{measurement}" WHERE "deviceID" = \'{device}\'')
-            found.update(f"{device} {format_ms(row['time'] // 1_000_000)}" for row in rows)
-        return found
+            found = store.query(f'SELECT "{field}" FROM "{measurement}" WHERE "deviceID" = \'{device}\'')
+            rows.update(f"{device} {format_ms(row['time'] // 1_000_000)}" for row in found)
+        if rows != scored:
+            raise FanwatchError(
+                f"{measurement}: {len(scored - rows)} readings were scored and not stored, "
+                f"{len(rows - scored)} stored and not scored."
+            )

@@ -43,8 +43,12 @@ def python_path() -> str:
 
 
 def plain_environment() -> dict[str, str]:
-    """This process's, without settings that would change what is measured."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FANWATCH_")}
+    """This process's, without settings that would change what is measured; FANWATCH_CACHE does not."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("FANWATCH_") or name == "FANWATCH_CACHE"
+    }
     return kept | {"PYTHONPATH": python_path()}
 
 

@@ -17,7 +17,7 @@ from fanwatch.settings import BrokerSettings
 from local import sessions
 
 _CHUNK = 50_000
-"""Readings a process of mosquitto_pub: past 65,535 it stops without a word."""
+"""Readings a process of mosquitto_pub: with 65,536 unconfirmed it loses most of them without a word."""
 _PIPE_BYTES = 32_768
 _POLL_S = 0.005
 _END_S = 60.0

@@ -69,7 +69,7 @@ class Inbox:
                 held = self._expected.pop((message.topic, message.payload), None)
             if held is not None and held.adopt(message):
                 return
-        size = min(len(message.payload), MAX_READING_BYTES) + len(message.topic) + _OVERHEAD_BYTES
+        size = _size(message)
         delivery = Delivery(message, size, self._release)
         with self._lock:
             self._held += 1
@@ -87,7 +87,7 @@ class Inbox:
                 (delivery.topic, delivery.payload): delivery
                 for delivery in self._held_now
                 # Not those whose payload was too large to be held.
-                if delivery.comes_again and delivery.size == len(delivery.payload) + _OVERHEAD_BYTES
+                if delivery.comes_again and delivery.size == _size(delivery)
             }
 
     def set_functions(self, functions: Mapping[str, tuple[frozenset[str], Lanes]]) -> None:
@@ -167,3 +167,7 @@ class Inbox:
             if self._expected:
                 self._expected.pop((delivery.topic, delivery.payload), None)
             self.over += 1
+
+
+def _size(message: Message | Delivery) -> int:
+    return min(len(message.payload), MAX_READING_BYTES) + len(message.topic) + _OVERHEAD_BYTES

@@ -116,7 +116,7 @@ class Letters:
         pending: list[tuple[Delivery, Letter]] = []
         while not (self._stopping.is_set() and self._queue.empty()):
             pending += self._take(wait_s if pending else None)
-            pending = self._publish([pair for pair in pending if not _comes_again(pair[0])])
+            pending = self._publish(pending)
             metrics.UNDELIVERED.set(len(pending))
             if not pending:
                 wait_s, self._warned = _FIRST_WAIT_S, False
@@ -165,9 +165,3 @@ class Letters:
                 why=why,
                 hint="is Telegraf's session for dead-letter/# there?",
             )
-
-
-def _comes_again(delivery: Delivery) -> bool:
-    if delivery.comes_again:
-        delivery.drop()
-    return delivery.comes_again

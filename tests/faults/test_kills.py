@@ -18,16 +18,16 @@ NAMES = {
 
 @pytest.mark.parametrize("part", NAMES)
 def test_a_killed_part_loses_nothing(pipeline: Pipeline, scale: Scale, part: str) -> None:
-    kills, readings = (20, 20_000) if scale.full else (3, 800)
+    kills, readings, rate = (20, 20_000, 300) if scale.full else (3, 800, scale.rate)
     source = pipeline.source
-    with source.flowing(Fans(), scale.rate, readings):
+    with source.flowing(Fans(), rate, readings):
         for number in range(1, kills + 1):
             # Spread over the readings, so that some are on their way at each.
             due = number * readings // (kills + 1)
-            until(lambda due=due: len(source.published) >= due, 60, "readings to flow")
+            until(lambda due=due: len(source.published) >= due, 120, "readings to flow")
             # Some are always in calls under way when it dies.
             frozen = pipeline.freeze("fn-infer-fan-lite")
-            due = min(readings, due + int(scale.rate / 5))
+            due = min(readings, due + int(rate / 5))
             until(lambda due=due: len(source.published) >= due, 10, "readings to pile up")
             before = pipeline.pids(part)
             pipeline.kill(part)

@@ -118,8 +118,16 @@ class Pipeline:
         self.replaced(part, before)
 
     def replaced(self, part: str, before: list[int]) -> None:
-        """Waits until other processes than `before` are a part's."""
-        until(lambda: (now := self.pids(part)) and not set(now) & set(before), 20, f"another {part}")
+        """Waits until other processes than `before` are a part's, and supervisord takes them for started.
+
+        One that ends sooner counts as a failed start, and the next one waits a second longer each time.
+        """
+
+        def started() -> bool:
+            found = [process for process in self.supervisor.processes() if process.group.startswith(part)]
+            return all(process.running and process.pid not in before for process in found)
+
+        until(started, 20, f"another {part}")
 
     def freeze(self, part: str) -> list[int]:
         """SIGSTOP: its processes are there and do nothing. Returns what `thaw` takes."""

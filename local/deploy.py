@@ -5,13 +5,14 @@ generation is started beside the old one, which goes only once the new one is re
 """
 
 import argparse
+import contextlib
 import os
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from fanwatch.errors import FanwatchError
+from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import LocalSettings, load
 from local import stack as stacks
 from local.layout import Layout, of
@@ -117,7 +118,9 @@ class Deployer:
                 if (left := [path for path in sockets if status(path, "/_/ready", 1.0) != 200])
             }
             ending = {
-                process.group for process in self._supervisor.processes() if process.statename == "BACKOFF"
+                process.group
+                for process in self._supervisor.processes()
+                if process.statename in ("BACKOFF", "FATAL")
             }
             failed += [group for group in waiting if group in ending]
             waiting = {group: left for group, left in waiting.items() if group not in ending}
@@ -166,8 +169,8 @@ def read_stack(layout: Layout, environment: Mapping[str, str]) -> stacks.Stack:
     return stacks.read(layout.stack, stacks.local_environment(environment))
 
 
-def watch(deployer: Deployer, layout: Layout) -> None:
-    """Applies stack.yml now and after each of its changes, for ever."""
+def watch(deployer: Deployer, supervisor: Supervisor, layout: Layout) -> None:
+    """Applies stack.yml now and after each of its changes, and revives what was given up, for ever."""
     seen: tuple[int, int] | None = None
     while True:
         try:
@@ -185,6 +188,8 @@ def watch(deployer: Deployer, layout: Layout) -> None:
             seen = (0, 0)
         except FanwatchError as error:
             print(f"{error} What runs stays as it is.", flush=True)
+        with contextlib.suppress(Unavailable):
+            supervisor.revive()
         time.sleep(_WATCH_S)
 
 
@@ -194,9 +199,10 @@ def main() -> int:
     parser.add_argument("--watch", action="store_true", help="go on, and follow its changes")
     arguments = parser.parse_args()
     place = of(load(LocalSettings))
-    deployer = Deployer(place, Supervisor(place))
+    supervisor = Supervisor(place)
+    deployer = Deployer(place, supervisor)
     if arguments.watch:
-        watch(deployer, place)
+        watch(deployer, supervisor, place)
     try:
         problems = deployer.apply(read_stack(place, os.environ))
     except FanwatchError as error:

@@ -161,7 +161,7 @@ class Runtime:
                 raise FanwatchError(f"supervisord ended: {last_line(self.layout.log('supervisord.out'))}")
             now = time.monotonic()
             states = self._states(name)
-            if "BACKOFF" in states:
+            if states & {"BACKOFF", "FATAL"}:
                 ending_since = ending_since or now
             elif "RUNNING" in states:
                 ending_since = None
@@ -171,7 +171,7 @@ class Runtime:
                 raise FanwatchError(f"{what} after {now - began:.0f} s: {reason} (log: {path})")
 
     def _states(self, name: str) -> set[str]:
-        """BACKOFF: it ended within a second of its start, and will be started again."""
+        """BACKOFF and FATAL: it ended within a second of its start, and will be started again."""
         try:
             return {process.statename for process in self.supervisor.processes() if process.name == name}
         except Unavailable:

@@ -19,6 +19,8 @@ TIMEOUT_S = 5.0
 _ALREADY_ADDED = 90
 _BAD_NAME = 10
 _NOT_RUNNING = 70
+_STARTED = 60
+_NOT_SPAWNED = 50
 _STILL_RUNNING = 91
 
 _CHILD = Path(__file__).with_name("child.py")
@@ -137,6 +139,17 @@ class Supervisor:
         self._call("stopProcessGroup", group, True, ignored=(_BAD_NAME, _NOT_RUNNING))
         self._call("startProcessGroup", group, False, ignored=(_BAD_NAME,))
 
+    def revive(self) -> None:
+        """Starts processes again that supervisord has given up, having ended soon after several starts."""
+        for process in self.processes():
+            if process.statename == "FATAL":
+                self._call(
+                    "startProcess",
+                    f"{process.group}:{process.name}",
+                    False,
+                    ignored=(_BAD_NAME, _STARTED, _NOT_SPAWNED),
+                )
+
     def remove(self, group: str) -> bool:
         """Forgets a stopped program; False while one of its processes still runs."""
         try:
@@ -176,7 +189,8 @@ def _section(program: Program) -> str:
         "autostart=true",
         "autorestart=true",
         "startsecs=1",
-        "startretries=1000000",
+        # supervisord waits a second longer for each; `revive` begins anew, so that no part waits longer than this.
+        "startretries=3",
         "stopsignal=TERM",
         f"stopwaitsecs={program.stop_s}",
         "killasgroup=true",

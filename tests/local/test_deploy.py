@@ -199,3 +199,24 @@ def test_secrets_are_made_once_and_for_the_owner_only(tmp_path: Path) -> None:
     assert password.read_text(encoding="ascii") == first
     assert len(first) >= 32
     assert password.stat().st_mode & 0o077 == 0
+
+
+def test_a_part_that_keeps_ending_is_started_again_within_seconds(place: Place, tmp_path: Path) -> None:
+    """supervisord alone waits a second longer each time, and gives up in the end."""
+    starts = tmp_path / "starts"
+    supervised = supervisor.Program(
+        name="ending",
+        argv=["/bin/sh", "-c", f"echo >> {starts}"],
+        env=dict(os.environ),
+        cwd=tmp_path,
+        priority=1,
+    )
+    place.supervisor.add(supervised)
+
+    def states() -> set[str]:
+        return {process.statename for process in place.supervisor.processes() if process.group == "ending"}
+
+    until(lambda: states() == {"FATAL"}, 20, "supervisord to give up")
+    before = len(starts.read_text())
+    place.supervisor.revive()
+    until(lambda: len(starts.read_text()) > before, 2, "another start")

@@ -74,7 +74,8 @@ class Connector:
         self._stopping.set()
 
     def prune(self) -> list[str]:
-        """Ends subscriptions that no function is annotated with any more; what still comes of them is a dead letter.
+        """Ends subscriptions that no function is annotated with any more; what is held or still comes of them is a
+        dead letter.
 
         Returns the topics. Raises Unavailable where gateway or broker cannot be asked now.
         """
@@ -82,10 +83,12 @@ class Connector:
             self._directory.refresh()
             removed = self._directory.unwanted()
             self._subscriber.unsubscribe(map(self._filter, removed))
-            self._directory.prune()
+            gone = self._directory.prune()
             abandoned = sorted({*removed, *self._inbox.waiting_topics()})
             self._inbox.abandon(abandoned)
             self._route()
+            for entry in gone:
+                entry.retire(self._inbox.is_taken)
         self._log.info("pruned", topics=abandoned)
         return abandoned
 

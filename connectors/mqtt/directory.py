@@ -1,6 +1,6 @@
 """Which functions want which topics: the gateway's annotations, read again and again, only ever added to."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from connectors.mqtt.calls import Calls
 from connectors.mqtt.lane import Condemn, Function, Lane
@@ -24,6 +24,12 @@ class Entry:
         self.wanted: frozenset[str] = frozenset()
         """The topics it is annotated with now; those it once had stay in `topics` until they are pruned."""
 
+    def retire(self, still_taken: Callable[[str], bool]) -> None:
+        """Ends its lanes, once nothing is put into them any more; see Function.retire."""
+        self.function.retire(still_taken)
+        for lane in self.lanes:
+            lane.stop()
+
 
 class Directory:
     """The functions seen so far."""
@@ -35,6 +41,7 @@ class Directory:
         self._log = log
         self._refused: set[tuple[str, str]] = set()
         self.entries: dict[str, Entry] = {}
+        """Replaced, never changed, for other threads look through it."""
 
     @property
     def topics(self) -> frozenset[str]:
@@ -56,10 +63,13 @@ class Directory:
         """Topics that no function is annotated with any more."""
         return sorted(self.topics - frozenset().union(*(entry.wanted for entry in self.entries.values())))
 
-    def prune(self) -> None:
-        """Forgets them."""
+    def prune(self) -> list[Entry]:
+        """Forgets them; the functions that are annotated with none any more are returned, to be retired."""
         for entry in self.entries.values():
             entry.topics = entry.wanted
+        gone = [entry for entry in self.entries.values() if not entry.topics]
+        self.entries = {name: entry for name, entry in self.entries.items() if entry.topics}
+        return gone
 
     def _update(self, name: str, info: FunctionInfo) -> bool:
         annotations = info.annotations or {}
@@ -69,7 +79,8 @@ class Directory:
             return False
         size = self._batch_size(name, annotations.get(BATCH))
         if entry is None:
-            entry = self.entries[name] = self._entry(name, size)
+            entry = self._entry(name, size)
+            self.entries = {**self.entries, name: entry}
         elif entry.function.calls.size != max(1, size):
             entry.function.calls = Calls(self._gateway, name, size)
         entry.wanted = wanted

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from connectors.mqtt import metrics
 from connectors.mqtt.delivery import Delivery
-from connectors.mqtt.lane import Lane
+from connectors.mqtt.lane import NO_FUNCTION, Lane
 from connectors.mqtt.letters import Identity, Letters
 from fanwatch import topics
 from fanwatch.broker import Message
@@ -123,12 +123,19 @@ class Inbox:
         for lanes in routes:
             lanes[key % len(lanes)].put(delivery)
 
-    def _find(self, topic: str) -> list[Lanes]:
-        routes = [
+    def is_taken(self, topic: str) -> bool:
+        """Whether some function takes messages of `topic`."""
+        return bool(self._takers(topic))
+
+    def _takers(self, topic: str) -> list[Lanes]:
+        return [
             lanes
             for filters, lanes in self._functions.values()
             if any(topics.matches(f, topic) for f in filters)
         ]
+
+    def _find(self, topic: str) -> list[Lanes]:
+        routes = self._takers(topic)
         if len(topic) <= _SHORT_TOPIC:
             if len(self._routes) >= _KNOWN_TOPICS:
                 self._routes.clear()
@@ -138,7 +145,7 @@ class Inbox:
     def _without_function(self, delivery: Delivery) -> None:
         delivery.expect(1)
         if any(topics.matches(pattern, delivery.topic) for pattern in self._abandoned):
-            self._letters.condemn(delivery, "no-function", "no function takes its topic any more", 0)
+            self._letters.condemn(delivery, *NO_FUNCTION, 0)
         elif len(self._waiting) < self._most // 4:
             self._waiting.append(delivery)
             if len(self._waiting) == 1:

@@ -15,6 +15,8 @@ from fanwatch.logs import Log
 ATTEMPTS = 8
 """Failures of a single message, while others succeed in between, after which it is given up."""
 
+NO_FUNCTION = ("no-function", "no function takes its topic any more")
+
 Condemn = Callable[[Delivery, str, str, int], None]
 """Takes a delivery, the reason as one word, the reason as a sentence, and the attempts made."""
 
@@ -31,8 +33,16 @@ class Function:
         self.good_payload: bytes | None = None
         """A message that was scored: whoever wants to know whether the function works has this one scored again."""
         self.stopping = False
-        gauge = metrics.BREAKER_OPEN.labels(calls.function)
-        self.breaker = Breaker(lambda opened: gauge.set(opened))
+        self.still_taken: Callable[[str], bool] | None = None
+        """Once the function was pruned: whether others take a topic."""
+        self._gauge = metrics.BREAKER_OPEN.labels(calls.function)
+        self.breaker = Breaker(lambda opened: self._gauge.set(opened))
+
+    def retire(self, still_taken: Callable[[str], bool]) -> None:
+        """Calls it no more: its lanes condemn what they hold, save what `still_taken` says others take."""
+        self.still_taken = still_taken
+        self.breaker.stop()
+        self._gauge.set(0)
 
 
 class Lane:
@@ -94,6 +104,7 @@ class Lane:
         failures = 0
         while deliveries:
             if not function.breaker.wait():
+                self._abandon(deliveries)
                 return
             seen = function.successes
             answer = function.calls.invoke(deliveries)
@@ -115,6 +126,16 @@ class Lane:
                 reason = "oversized" if _too_large(answer) else "unscorable"
                 function.condemn(deliveries[0], reason, _why(answer), failures)
                 return
+
+    def _abandon(self, deliveries: list[Delivery]) -> None:
+        still_taken = self._function.still_taken
+        if still_taken is None:
+            return  # the connector stops, and the broker keeps them
+        for delivery in deliveries:
+            if still_taken(delivery.topic):
+                delivery.settle()
+            else:
+                self._function.condemn(delivery, *NO_FUNCTION, 0)
 
     def _settle(self, deliveries: list[Delivery], answer: Answer) -> list[Delivery]:
         """Settles what the answer decides; returns the others, in order."""

@@ -6,7 +6,7 @@ import pytest
 
 from tests.connectors.conftest import Bench
 from tests.support.ledger import Fans, reading
-from tests.support.scripted import VERDICT, Call, Reply, function, outcomes
+from tests.support.scripted import NOT_FOUND, VERDICT, Call, Reply, function, outcomes
 from tests.support.wait import until
 
 
@@ -112,6 +112,33 @@ def test_pruning_makes_waiting_messages_dead_letters(bench: Bench) -> None:
         "dead-letter/old/topic",
     )
     until(lambda: connector.metric("acknowledged_total") == 1, 10, "its acknowledgement")
+
+
+def test_pruning_settles_what_a_function_that_is_gone_had_not_taken(bench: Bench) -> None:
+    witness = bench.witness()
+    bench.gateway.functions = [function("score-fan"), function("other", "other/topic,fan/messages")]
+    bench.gateway.answer = lambda call: NOT_FOUND if call.function == "other" else outcomes(call)
+    connector = bench.connect()
+    for number in range(20):
+        bench.broker.publish("other/topic", b"%d" % number)
+    bench.broker.publish("fan/messages", b"scored by score-fan")
+    until(lambda: b"scored by score-fan" in bench.gateway.payloads(), 10, "the reading that both take")
+    until(lambda: connector.metric("held") == 21, 10, "the messages")
+    bench.gateway.functions = [function("score-fan")]
+    seen = bench.gateway.listed
+    until(lambda: bench.gateway.listed > seen + 1, 10, "another look")
+    assert connector.metric("held") == 21
+    assert connector.get("/prune", "POST")[0] == 200
+    until(lambda: connector.metric("acknowledged_total") == 21, 10, "all acknowledgements")
+    assert {(letter["reason"], letter["topic"]) for letter in witness.letters} == {
+        ("no-function", "other/topic")
+    }
+    assert len(witness.letters) == 20
+    bench.gateway.answer = outcomes
+    bench.gateway.functions = [function("score-fan"), function("other", "other/topic")]
+    until(lambda: connector.get("/readyz")[0] == 200 and bench.gateway.listed > seen + 9, 10, "its return")
+    bench.broker.publish("other/topic", b"taken again")
+    until(lambda: b"taken again" in bench.gateway.payloads(), 10, "a message for the function that is back")
 
 
 def test_the_acknowledgement_waits_for_every_function_of_the_topic(bench: Bench) -> None:

@@ -44,31 +44,29 @@ class Deployer:
     def __init__(self, layout: Layout, supervisor: Supervisor) -> None:
         self._layout = layout
         self._supervisor = supervisor
-        self._refused: set[str] = set()
 
     def apply(self, stack: stacks.Stack) -> list[str]:
         """Starts what is new, waits until it is ready, removes what is old.
 
         Returns what went wrong, a sentence each. A new generation that does not become ready is taken away again,
-        and the old one stays; the first one of a function is kept, for supervisord goes on trying.
+        and the old one stays; the first one of a function is kept, for supervisord goes on trying. What was taken
+        away is tried anew by the next call: a bundle may have been repaired, which no generation shows.
         """
         wanted = {program_name(stack, name): name for name in stack.local}
         running = self._groups()
-        added = [group for group in wanted if group not in running and group not in self._refused]
+        added = [group for group in wanted if group not in running]
         for group in added:
             self._supervisor.add(self._program(stack, wanted[group], group))
         problems = []
+        kept = set()
         failed = self._wait(stack, {group: wanted[group] for group in added})
         for group in failed:
             if any(function_of(old) == wanted[group] for old in running):
-                self._refused.add(group)
+                kept.add(wanted[group])
                 self._remove([group])
                 problems.append(f"{wanted[group]}: {self._last_line(group)} The running one stays.")
             else:
                 problems.append(f"{wanted[group]} is not ready yet: {self._last_line(group)}")
-        self._refused &= wanted.keys()
-        kept = {wanted[group] for group in failed if group in self._refused}
-        kept |= {wanted[group] for group in wanted if group in self._refused}
         old = [group for group in running if group not in wanted and function_of(group) not in kept]
         if old:
             if added:
@@ -172,6 +170,7 @@ def read_stack(layout: Layout, environment: Mapping[str, str]) -> stacks.Stack:
 def watch(deployer: Deployer, supervisor: Supervisor, layout: Layout) -> None:
     """Applies stack.yml now and after each of its changes, and revives what was given up, for ever."""
     seen: tuple[int, int] | None = None
+    away = False
     while True:
         try:
             found = layout.stack.stat()
@@ -180,6 +179,13 @@ def watch(deployer: Deployer, supervisor: Supervisor, layout: Layout) -> None:
                 seen = now
                 for problem in deployer.apply(read_stack(layout, os.environ)):
                     print(problem, flush=True)
+                away = False
+        except Unavailable as error:
+            # supervisord is busy: what is not done yet is done once it answers.
+            seen = None
+            if not away:
+                print(f"{error} Trying again.", flush=True)
+            away = True
         except OSError as error:
             if seen != (0, 0):
                 print(

@@ -138,9 +138,43 @@ def test_a_generation_that_does_not_start_leaves_the_running_one(place: Place) -
     assert problems[0].endswith("The running one stays.")
     assert place.groups() == before
     assert place.answers() == {"one"}
-    assert deployer.apply(broken) == [], "it is not tried again and again"
+    assert deployer.apply(broken) == problems, "it is tried anew, and said again"
+    assert place.groups() == before
     assert deployer.apply(place.write("three", mark="z")) == []
     assert place.answers() == {"three"}
+
+
+def test_what_was_refused_is_taken_once_it_is_repaired(place: Place) -> None:
+    deployer = Deployer(place.layout, place.supervisor)
+    deployer.apply(place.write("one"))
+    bundle = place.directory / "bundle"
+    needy = place.write("", mark="y", handler=f"open({str(bundle)!r})\n" + HANDLER % "two")
+    assert len(deployer.apply(needy)) == 1
+    bundle.write_text("whole", encoding="utf-8")
+    assert deployer.apply(needy) == []
+    assert place.answers() == {"two"}
+
+
+def test_a_supervisord_that_does_not_answer_is_waited_for(place: Place) -> None:
+    os.kill(place.process.pid, signal.SIGSTOP)
+    argv = [sys.executable, "-m", "local.deploy", "--watch"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FANWATCH_")}
+    settings = {
+        "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "template/python3-fan"))),
+        "FANWATCH_STATE_DIR": str(place.layout.state),
+        "FANWATCH_STACK": str(place.layout.stack),
+    }
+    log = place.directory / "watch"
+    with log.open("wb") as output:
+        watching = subprocess.Popen(argv, env=kept | settings, stdout=output, stderr=output)
+    try:
+        until(lambda: "Trying again." in log.read_text(encoding="utf-8"), 15, "a line about it")
+        os.kill(place.process.pid, signal.SIGCONT)
+        until(lambda: place.answers() == {"one"}, 15, "the function")
+    finally:
+        os.kill(place.process.pid, signal.SIGCONT)
+        watching.kill()
+        watching.wait()
 
 
 def test_a_function_that_is_taken_out_goes(place: Place) -> None:

@@ -15,6 +15,8 @@ from fanwatch.settings import BrokerSettings, ConnectorSettings, GatewaySettings
 
 # As many as the broker is set to send.
 _RECEIVE_MAXIMUM = 1000
+# After which it looks in again although nothing got done: a broker that lost the session throws readings away.
+_AWAY_S = 5.0
 
 
 class Connector:
@@ -51,6 +53,7 @@ class Connector:
         self._inside = False
         self._opened_before = False
         self._stuck = False
+        self._left_at = 0.0
         self._gateway_away = False
         self._over = 0
         self._over_since = time.monotonic()
@@ -121,10 +124,12 @@ class Connector:
             self._over_since = now
         if self._inside and now - self._over_since > self._settings.connector_patience:
             metrics.LEFT.inc()
-            self._stuck = True
+            self._stuck, self._left_at = True, now
             self._leave("memory is full and functions take nothing; the broker keeps the rest")
-        if not self._inside and not self._stuck and self._directory.topics:
+        away = self._stuck and now - self._left_at < _AWAY_S
+        if not self._inside and not away and self._directory.topics:
             self._inside = True
+            self._over_since = now
             self._subscriber.start()
 
     def _leave(self, why: str) -> None:

@@ -167,8 +167,12 @@ class Link:
                 connection.flush()
             client.loop_misc()
 
+    def _may_read(self) -> bool:
+        # The broker's answer to the connect is always wanted: a session that it lost has to be subscribed anew.
+        return not self.connected or self.wants_more()
+
     def _wait(self, connection: BufferedSocket) -> None:
-        more = self.wants_more()
+        more = self._may_read()
         if more and connection.pending():
             return
         reading: list[Any] = [connection, self._wake_fd] if more else [self._wake_fd]
@@ -181,7 +185,7 @@ class Link:
 
     def _read(self, client: BufferedClient, connection: BufferedSocket) -> None:
         for _ in range(_PACKETS_A_TURN):
-            if not self.wants_more():
+            if not self._may_read():
                 return
             client.loop_read()  # one packet, or as much of one as is there
             if not connection.pending() or client.socket() is None:

@@ -169,6 +169,31 @@ def test_it_leaves_the_broker_while_nothing_gets_done_and_comes_back(bench: Benc
     until(lambda: bench.gateway.payloads() == [b"last"], 10, "nothing but the last message")
 
 
+def test_it_finds_out_that_its_session_is_lost_though_it_had_left(bench: Bench) -> None:
+    connector = bench.connect(held=20, timeout=1, patience=1.5)
+    bench.gateway.answer = lambda _call: scripted.FAILED
+    source = bench.source()
+    made = [sent._replace(topic="fan/messages") for sent in Fans().make(100)]
+    source.put(made)
+    until(lambda: connector.metric("left_total") == 1, 15, "it to leave")
+    bench.broker.stop()
+    (bench.broker.log.parent / "mosquitto.db").unlink()
+    bench.broker.start()
+    bench.broker.wait()
+    until(lambda: connector.metric("sessions_lost_total") == 1, 15, "the loss to be counted")
+    later = Fans("later", 1)
+
+    def heard() -> bool:
+        made.extend(sent._replace(topic="fan/messages") for sent in later.make(1))
+        source.put(made[-1:])
+        source.confirm()
+        return made[-1].key not in source.unheard
+
+    until(heard, 15, "its subscription")
+    bench.gateway.answer = outcomes
+    until(lambda: made[-1].payload in bench.gateway.payloads(), 15, "what was published meanwhile")
+
+
 def test_it_says_whether_it_is_alive_and_ready(bench: Bench) -> None:
     connector = bench.connect()
     bench.broker.publish("fan/messages", b"x")

@@ -83,9 +83,10 @@ def test_a_broker_that_lost_its_sessions(pipelines: Factory, scale: Scale) -> No
         pipeline.up("mosquitto")
         until(
             lambda: pipeline.metric("fanwatch_connector_sessions_lost_total") == 1,
-            20,
+            50,
             "the loss to be counted",
         )
+        pipeline.up("gateway")
         until(pipeline.ready, 20, "the connector")
     assert "had lost this session" in pipeline.log("connector")
     source.confirm(scale.drain_s)
@@ -94,7 +95,6 @@ def test_a_broker_that_lost_its_sessions(pipelines: Factory, scale: Scale) -> No
         # Telegraf comes back within its max_reconnect_interval; a reading of a fan of its own shows when.
         probe = Fans(f"probe{number}", 1).make(1)
         source.put(probe)
-        pipeline.up("gateway") if not pipeline.pids("gateway") else None
         until(lambda probe=probe: probe[0].key in witness.scored, 20, "a reading after the loss")
         wait_s(time.monotonic(), 1.2)
         if probe[0].key in pipeline.stored():

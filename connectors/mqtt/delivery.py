@@ -43,11 +43,10 @@ class Delivery:
         with _counting:
             self._left -= 1
             over = self._left == 0
+            if over:
+                taken = metrics.ACKNOWLEDGED if self._message.acknowledge() else metrics.DUPLICATED
+                taken.value += 1
         if over:
-            if self._message.acknowledge():
-                metrics.ACKNOWLEDGED.inc()
-            else:
-                metrics.DUPLICATED.inc()
             self._release(self)
 
     def adopt(self, message: Message) -> bool:

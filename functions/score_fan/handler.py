@@ -1,6 +1,7 @@
 """score-fan: checks readings, has them judged by infer-fan and publishes the results. It holds no model."""
 
 import time
+from collections import Counter as Tally
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -32,6 +33,7 @@ _LOG = Log("score-fan")
 _SCORED = Counter("fanwatch_scored_total", "Readings scored", ["quality", "fault"])
 _REFUSED = Counter("fanwatch_refused_total", "Readings that cannot be read", ["reason"])
 _UNHEARD = Counter("fanwatch_results_unheard_total", "Results that nobody was subscribed to")
+_warn_unheard_at = 0.0
 
 Scored = Result | FanwatchError
 """What became of one reading."""
@@ -127,16 +129,26 @@ def _publish(scored: list[Scored], wanted: Sequence[bool]) -> None:
     except Unavailable as error:
         outcomes = [str(error)] * len(results)
     failed: dict[str, Unavailable] = {}
+    counts: Tally[tuple[str, int | None]] = Tally()
     for (index, result), outcome in zip(results, outcomes, strict=True):
-        if outcome == NO_SUBSCRIBER:
-            _UNHEARD.inc()
-        elif outcome != PUBLISHED:
+        if outcome not in (PUBLISHED, NO_SUBSCRIBER):
             failed.setdefault(result.deviceID, Unavailable(f"The result was not published: {outcome}"))
         # A device's later readings wait for its first one that failed, so that their order holds.
         if result.deviceID in failed:
             scored[index] = failed[result.deviceID]
         else:
-            _SCORED.labels(result.quality, result.fault).inc()
+            counts[result.quality, result.fault] += 1
+    for (quality, fault), count in counts.items():
+        _SCORED.labels(quality, fault).inc(count)
+    _count_unheard(outcomes.count(NO_SUBSCRIBER))
+
+
+def _count_unheard(count: int) -> None:
+    global _warn_unheard_at
+    _UNHEARD.inc(count)
+    if count and time.monotonic() >= _warn_unheard_at:
+        _warn_unheard_at = time.monotonic() + 60
+        _LOG.warning(f"results reach nobody: no session is subscribed to {RESULTS}", count=count)
 
 
 def _lines(body: bytes) -> list[bytes]:

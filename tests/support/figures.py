@@ -30,4 +30,4 @@ def _with(text: str, scenario: str, row: str) -> str:
     table, _, after = rest.partition(END)
     rows = {line.split("|")[1].strip(): line for line in table.strip().splitlines()[2:]}
     rows[scenario] = row
-    return "\n".join([before + BEGIN, HEAD, *rows.values(), END + after])
+    return "\n".join([before + BEGIN, HEAD, *(rows[name] for name in sorted(rows)), END + after])

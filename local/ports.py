@@ -1,7 +1,7 @@
 """Whether the ports that the runtime needs are free, and who has them where they are not."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from fanwatch.errors import FanwatchError
@@ -14,18 +14,34 @@ class PortTaken(FanwatchError):
 
 
 def require_free(ports: Mapping[str, int]) -> None:
-    """PortTaken for the first port that is in use or asked for twice. `ports` maps the setting to its port."""
+    """PortTaken for ports that are in use or asked for twice. `ports` maps the setting to its port."""
     seen: dict[int, str] = {}
+    busy: dict[str, int] = {}
     for setting, port in ports.items():
         if port in seen:
             raise PortTaken(f"{seen[port]} and {setting} are both {port}; set one of them to another port.")
         seen[port] = setting
         if not is_free(port):
-            holder = owner(port)
-            by = f" by {holder}" if holder else ""
-            raise PortTaken(
-                f"Port {port} is in use{by}. Stop that, or choose another port: {setting}={port + 10_000}"
-            )
+            busy[setting] = port
+    if busy:
+        holders = [f"Port {port} is in use{_by(port)}." for port in busy.values()]
+        others = [f"{setting}={_other(port, seen)}" for setting, port in busy.items()]
+        what = "Stop that, or choose another port" if len(busy) == 1 else "Stop these, or choose other ports"
+        raise PortTaken(f"{' '.join(holders)} {what}: make run {' '.join(others)}")
+
+
+def _by(port: int) -> str:
+    holder = owner(port)
+    return f" by {holder}" if holder else ""
+
+
+def _other(port: int, taken: Collection[int]) -> int:
+    """A free port that looks like `port`: 18080 for 8080, where it can be."""
+    candidates = (port + step for step in range(10_000, 60_000, 10_000))
+    free = (other for other in candidates if other <= 65_535 and other not in taken and is_free(other))
+    return next(free, None) or next(
+        other for other in range(1024, 65_536) if other not in taken and is_free(other)
+    )
 
 
 def is_free(port: int) -> bool:

@@ -21,6 +21,19 @@ def test_a_busy_port_names_the_setting_and_the_process() -> None:
     assert "\n" not in text
 
 
+def test_all_busy_ports_are_named_with_free_ones_to_use() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        ports = {"FANWATCH_A": one.getsockname()[1], "FANWATCH_B": two.getsockname()[1]}
+        with pytest.raises(PortTaken) as refused:
+            require_free({**ports, "FANWATCH_C": free_port()})
+    text = str(refused.value)
+    assert all(f"Port {port} is in use" in text for port in ports.values())
+    settings = text.split(": make run ")[1].split()
+    chosen = {name: int(port) for name, port in (setting.split("=") for setting in settings)}
+    assert chosen.keys() == ports.keys()
+    require_free(chosen)
+
+
 def test_a_port_on_every_address_is_busy_too() -> None:
     with socket.create_server(("0.0.0.0", 0)) as server, pytest.raises(PortTaken):
         require_free({"FANWATCH_BROKER_PORT": server.getsockname()[1]})

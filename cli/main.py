@@ -45,12 +45,13 @@ def main() -> int:
         _add(module, names)
     try:
         app()
-    except SettingsError as error:
-        print(f"fanwatch: {error}", file=sys.stderr)
-        return EXIT_USAGE
     except FanwatchError as error:
-        print(f"fanwatch: {error}", file=sys.stderr)
-        return 1
+        from local.hints import command
+
+        # What it says to call is to work when it is pasted.
+        said = str(error).replace("`fanwatch ", f"`{command()} ")
+        print(f"fanwatch: {said}", file=sys.stderr)
+        return EXIT_USAGE if isinstance(error, SettingsError) else 1
     return 0
 
 

@@ -1,9 +1,22 @@
 """What a newcomer can try while the pipeline runs."""
 
+import shutil
+import sys
+from pathlib import Path
+
 from fanwatch import topics
 from local.runtime import Runtime
 
 _READING = '"rotation":592,"temperature":41.2,"vibration":160.4,"sound":47.9'
+
+
+def command() -> str:
+    """How to call `fanwatch` here: by its name where the shell finds it, otherwise by where it is installed."""
+    installed = Path(sys.executable).with_name("fanwatch")
+    if shutil.which("fanwatch") or not installed.exists():
+        return "fanwatch"
+    here = Path.cwd()
+    return str(installed.relative_to(here) if installed.is_relative_to(here) else installed)
 
 
 def hints(machine: Runtime) -> str:
@@ -17,7 +30,7 @@ def hints(machine: Runtime) -> str:
             f'mosquitto_pub -p {broker} -q 1 -t {topics.READINGS} -m \'{{"deviceID":"mine",'
             f'"timeStamp":"\'$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)\'",{_READING}}}\'',
             f"[bold]Follow the results:[/bold] mosquitto_sub -p {broker} -t {topics.RESULTS}",
-            f"[bold]Logs:[/bold]               {machine.layout.logs}   [bold]Health:[/bold] fanwatch status   "
+            f"[bold]Logs:[/bold]               {machine.layout.logs}   [bold]Health:[/bold] {command()} status   "
             "[bold]Stop:[/bold] Ctrl-C",
         ]
     )

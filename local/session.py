@@ -17,11 +17,12 @@ from rich.live import Live
 
 from fanwatch.errors import FanwatchError, SettingsError
 from fanwatch.settings import BrokerSettings, ConnectorSettings, LocalSettings, StoreSettings, load
+from fanwatch.signals import on_stop
 from local import health, lock, runtime, view
 from local.collecting import Collecting
 from local.deploy import last_line
 from local.feed import Feed
-from local.hints import hints
+from local.hints import command, hints
 from local.layout import Layout, of
 from local.report import UpState
 
@@ -39,8 +40,7 @@ def run(environment: Mapping[str, str]) -> int:
     """Starts everything, shows it until it is told to stop, stops everything. FanwatchError where it cannot start."""
     began = time.monotonic()
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+    on_stop((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), stop.set)
     console = Console()
     place = of(load(LocalSettings, environment))
     machine = runtime.Runtime(environment, place, lambda text: console.print(text, highlight=False), stop)
@@ -214,9 +214,8 @@ def detach() -> int:
         with contextlib.suppress(OSError, msgspec.DecodeError):
             said = msgspec.json.decode(lock.state_file(place).read_bytes(), type=UpState)
             if said.pid == process.pid and said.state == "up":
-                print(
-                    f"Running (process {process.pid}). See `fanwatch status`, stop it with `fanwatch down`."
-                )
+                name = command()
+                print(f"Running (process {process.pid}). See `{name} status`, stop it with `{name} down`.")
                 return 0
         time.sleep(0.1)
     print(last_line_of_failure(place), file=sys.stderr)
@@ -240,7 +239,7 @@ def down() -> str:
     while lock.holder(place) == pid:
         if time.monotonic() - began > _DOWN_S:
             raise FanwatchError(
-                f"Process {pid} has not stopped within {_DOWN_S:g} s; its log is {place.log('up')}."
+                f"Process {pid} has not stopped within {_DOWN_S:g} s. `kill -9 {pid}` ends it, and then its parts."
             )
         time.sleep(0.05)
     # It has let go of everything, and is saying so.

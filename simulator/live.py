@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Final, NamedTuple
 
 from fanwatch.broker import tools
 from fanwatch.logs import Log
 from fanwatch.settings import BrokerSettings, load
+from fanwatch.signals import on_stop
 from fanwatch.timestamps import format_ms
 from simulator.boxes import Floats
 from simulator.fleet import Fleet
@@ -41,8 +41,7 @@ class Options(NamedTuple):
 def run(options: Options) -> int:
     """Publish until SIGTERM or SIGINT; then wait briefly for confirmations. Returns the exit code."""
     log, stop = Log("simulator"), threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _setter(stop))
+    on_stop((signal.SIGTERM, signal.SIGINT), stop.set)
     settings = load(BrokerSettings)
     client = tools.client(settings)
     client.reconnect_delay_set(min_delay=1, max_delay=_LONGEST_RECONNECT_S)
@@ -117,7 +116,3 @@ def _recorder(record: Path | None, stack: contextlib.ExitStack) -> Callable[[Ent
         return lambda entry: None
     file = stack.enter_context(record.open("a", encoding="ascii", buffering=1))
     return lambda entry: print(f"{entry.device_id},{entry.timestamp_ms}", file=file)
-
-
-def _setter(stop: threading.Event) -> Callable[[int, FrameType | None], None]:
-    return lambda number, frame: stop.set()

@@ -8,6 +8,7 @@ from connectors.mqtt.status import serve
 from fanwatch.errors import EXIT_USAGE, FanwatchError, SettingsError
 from fanwatch.logs import Log
 from fanwatch.settings import BrokerSettings, ConnectorSettings, GatewaySettings, load
+from fanwatch.signals import on_stop
 
 
 def main() -> int:
@@ -23,8 +24,7 @@ def main() -> int:
     except FanwatchError as error:
         print(f"connector: {error}", file=sys.stderr)
         return EXIT_USAGE
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _signal, _frame: connector.stop())
+    on_stop((signal.SIGTERM, signal.SIGINT), connector.stop)
     connector.run()
     return 0
 

@@ -168,7 +168,7 @@ class LocalSettings(Settings, frozen=True):
     no_fleet: bool = False
     """Start without the simulated fans."""
     no_store: bool = False
-    """Start without InfluxDB and Telegraf: nothing is stored, and nothing queues for them."""
+    """Start without InfluxDB and Telegraf: nothing is stored. What they miss after a run with them still queues."""
     start_timeout: Seconds = 90.0
     """Seconds within which the pipeline must be up."""
 
@@ -213,8 +213,13 @@ def load(cls: type[T], environment: Mapping[str, str] | None = None) -> T:
     except msgspec.ValidationError as error:
         at = re.search(r"at `\$\.(\w+)`", str(error))
         field = at[1] if at else ""
-        problem = str(error).split(" - at")[0]
+        problem = re.sub(r"Expected `(\w+)`, got `str`", _wanted, str(error).split(" - at")[0])
         raise SettingsError(f"{PREFIX}{field.upper()}={fields.get(field)!r}: {problem}.") from error
+
+
+def _wanted(found: re.Match[str]) -> str:
+    wanted = {"int": "a whole number", "float": "a number", "bool": "1 or 0"}
+    return f"it must be {wanted.get(found[1], found[1])}"
 
 
 def secret(path: str | None, setting: str) -> str | None:

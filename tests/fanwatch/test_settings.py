@@ -75,6 +75,19 @@ def test_what_is_out_of_range_is_named_with_its_value(
 
 
 @pytest.mark.parametrize(
+    ("cls", "name", "said"),
+    [
+        (BrokerSettings, "FANWATCH_BROKER_PORT", "it must be a whole number"),
+        (BrokerSettings, "FANWATCH_BROKER_TIMEOUT", "it must be a number"),
+        (LocalSettings, "FANWATCH_BROKER_DURABLE", "it must be 1 or 0"),
+    ],
+)
+def test_what_it_must_be_is_said(cls: type[BrokerSettings], name: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}='maybe': {said}\\.$"):
+        load(cls, {name: "maybe"})
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("FANWATCH_RAW_RETENTION", "30"),

@@ -76,7 +76,7 @@ def evaluate(
         return
     for note in evaluation.notes:
         Console(stderr=True).print(f"[yellow]{csv.name}:[/] {note}", highlight=False)
-    table = Table(title=f"{evaluation.model} on {csv}", title_justify="left")
+    table = Table(title=f"{evaluation.model} on {csv}", title_justify="left", show_header=False)
     table.add_column("")
     table.add_column("", justify="right")
     for name in ("accuracy", "precision", "recall", "auroc"):

@@ -26,7 +26,7 @@ check: $(VENV)/.dev  ## Style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev  ## Measure, beside the reference's way (about 25 minutes)
+bench: $(VENV)/.dev  ## Measure, and a first tutorial's way beside it (about 25 minutes)
 	@$(BIN)/python -m local.tools
 	$(BIN)/python -m benchmarks
 

@@ -1,8 +1,6 @@
 """Calls of functions through any OpenFaaS gateway, over one kept-alive connection a thread."""
 
 import base64
-import http.client
-import socket
 import threading
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
@@ -10,6 +8,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from fanwatch.errors import FanwatchError, SettingsError, Unavailable
+from fanwatch.http import ClosedEarly, Headers, HttpConnection, HttpError
 from fanwatch.settings import GatewaySettings, secret
 
 _MAX_ANSWER_BYTES = 16_000_000
@@ -19,7 +18,7 @@ class Response(msgspec.Struct, frozen=True):
     """An answer of the gateway: `headers` are looked up without regard to case."""
 
     status: int
-    headers: http.client.HTTPMessage
+    headers: Headers
     body: bytes
 
     def text(self) -> str:
@@ -37,20 +36,15 @@ class FunctionInfo(msgspec.Struct, frozen=True):
     availableReplicas: float = 0  # noqa: N815 - the gateway's name
 
 
-class _Connection(http.client.HTTPConnection):
-    """Without Nagle's algorithm: head and body go out at once."""
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
 class Gateway:
     """One gateway; safe to share between threads."""
 
     def __init__(self, settings: GatewaySettings, timeout_s: float) -> None:
-        """`timeout_s` bounds the connect and each read of a call. SettingsError for a URL that is none."""
-        self._secure, self._host, self._port, self._path = _address(settings.gateway_url)
+        """`timeout_s` bounds each call as a whole. SettingsError for a URL that is none."""
+        self._secure, self._host, port, self._path = _address(settings.gateway_url)
+        self._port = port or (443 if self._secure else 80)
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        self._named = f" HTTP/1.1\r\nHost: {host}:{self._port}\r\n"
         self._timeout_s = timeout_s
         user = secret(settings.gateway_user_file, "FANWATCH_GATEWAY_USER_FILE")
         password = secret(settings.gateway_password_file, "FANWATCH_GATEWAY_PASSWORD_FILE")
@@ -85,64 +79,54 @@ class Gateway:
 
     def close(self) -> None:
         """Closes the calling thread's connection."""
-        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
+        self._connection().close()
 
     def _request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
+        request = self._written(method, path, body, headers)
+        connection = self._connection()
+        fresh = connection.fresh
+        try:
+            try:
+                answer = connection.exchange(request)
+            except (ClosedEarly, BrokenPipeError, ConnectionResetError):
+                # A kept-alive connection that the other side had closed meanwhile says nothing about its health.
+                if fresh:
+                    raise
+                answer = connection.exchange(request)
+        except (OSError, HttpError) as error:
+            raise self._away(error) from error
+        return Response(answer.status, answer.headers, answer.body)
+
+    def _written(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
+        """Head and body in one piece, so that they go out at once."""
+        lines = [method, " ", self._path, path, self._named]
         for name, text in headers.items():
             if "\n" in text or "\r" in text or "\0" in text:
                 raise FanwatchError(
                     f"The header {name} cannot carry {text[:80]!r}: it has a line break or NUL."
                 )
-        connection, fresh = self._connection()
-        try:
-            return self._exchange(connection, method, path, body, headers)
-        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
-            connection.close()
-            if fresh:
-                raise self._away(error) from error
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise self._away(error) from error
-        # A kept-alive connection that the other side had closed meanwhile says nothing about its health.
-        connection, _ = self._connection()
-        try:
-            return self._exchange(connection, method, path, body, headers)
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise self._away(error) from error
+            lines += (name, ": ", text, "\r\n")
+        if body is None:
+            return ("".join(lines) + "\r\n").encode()
+        lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+        return "".join(lines).encode() + body
 
-    def _exchange(
-        self,
-        connection: http.client.HTTPConnection,
-        method: str,
-        path: str,
-        body: bytes | None,
-        headers: Mapping[str, str],
-    ) -> Response:
-        # http.client would refuse what Latin-1 lacks.
-        connection.request(method, self._path + path, body, {k: v.encode() for k, v in headers.items()})
-        answer = connection.getresponse()
-        content = answer.read(_MAX_ANSWER_BYTES)
-        if not answer.isclosed():
-            connection.close()
-            raise http.client.HTTPException(f"an answer of more than {_MAX_ANSWER_BYTES} bytes")
-        return Response(answer.status, answer.headers, content)
-
-    def _connection(self) -> tuple[http.client.HTTPConnection, bool]:
-        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+    def _connection(self) -> HttpConnection:
+        connection: HttpConnection | None = getattr(self._local, "connection", None)
         if connection is None:
-            if self._secure:
-                connection = http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout_s)
-            else:
-                connection = _Connection(self._host, self._port, timeout=self._timeout_s)
+            connection = HttpConnection(
+                self._host,
+                self._port,
+                secure=self._secure,
+                timeout_s=self._timeout_s,
+                most_bytes=_MAX_ANSWER_BYTES,
+            )
             self._local.connection = connection
-        return connection, connection.sock is None
+        return connection
 
     def _away(self, error: Exception) -> Unavailable:
         what = "did not answer in time" if isinstance(error, TimeoutError) else f"gave no answer ({error})"
-        return Unavailable(f"The gateway at {self._host}:{self._port or ''} {what}.")
+        return Unavailable(f"The gateway at {self._host}:{self._port} {what}.")
 
 
 def _address(url: str) -> tuple[bool, str, int | None, str]:

@@ -1,6 +1,7 @@
 """`fanwatch connector`: what an operator does to the connector."""
 
 import json
+import os
 import urllib.error
 import urllib.request
 from typing import Annotated
@@ -25,8 +26,9 @@ def prune(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] 
     """
     from fanwatch.errors import FanwatchError, Unavailable
     from fanwatch.settings import ConnectorSettings, load
+    from local.report import reachable
 
-    settings = load(ConnectorSettings)
+    settings = load(ConnectorSettings, reachable(os.environ))
     url = f"http://{settings.connector_host}:{settings.connector_port}/prune"
     try:
         with urllib.request.urlopen(

@@ -1,6 +1,7 @@
 """`fanwatch dead-letters`: readings that could not be scored; see them, and send them again."""
 
 import json
+import os
 import sys
 from typing import Annotated, Any
 
@@ -15,8 +16,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 def list_(as_json: AsJson = False) -> None:
     """List them: id, reason, topic, how often each was seen, and when first."""
     from local import letters
+    from local.report import reachable
 
-    found = letters.summaries(letters.stored())
+    found = letters.summaries(letters.stored(reachable(os.environ)))
     if as_json:
         _print_json(found)
         return
@@ -33,8 +35,9 @@ def show(
 ) -> None:
     """Show one: why it was refused, and what it contains."""
     from local import letters
+    from local.report import reachable
 
-    _print_json(letters.described(letters.one(letters.stored(), identity)))
+    _print_json(letters.described(letters.one(letters.stored(reachable(os.environ)), identity)))
 
 
 @app.command()
@@ -44,12 +47,14 @@ def resend(
     """Publish the original bytes to their original topic again."""
     from fanwatch.settings import BrokerSettings, load
     from local import letters
+    from local.report import reachable
 
-    found = letters.stored()
+    environment = reachable(os.environ)
+    found = letters.stored(environment)
     chosen = [letters.one(found, identity) for identity in identities]
     letters.require_whole(chosen)
     for letter in chosen:
-        letters.publish(load(BrokerSettings), letter)
+        letters.publish(load(BrokerSettings, environment), letter)
         print(f"Sent {letter.id[:12]} to {letter.topic}.")
 
 

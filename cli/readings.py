@@ -91,7 +91,8 @@ def _single(line: bytes) -> bytes:
 
 
 def _from_csv(start: bytes, source: BinaryIO, name: str) -> Iterator[Line]:
-    header = next(csv.reader([start.decode("utf-8-sig", errors="replace")]), [])
+    # A lone carriage return would end the csv module's line.
+    header = next(csv.reader([start.decode("utf-8-sig", errors="replace").replace("\r", " ")]), [])
     fields = [_COLUMNS.get(column.strip().lower()) for column in header]
     missing = [field for field in _NEEDED if field not in fields]
     if missing:

@@ -18,7 +18,7 @@ from cli import readings
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
 from fanwatch.gateway_client import Gateway
 from fanwatch.reading import FEATURES
-from fanwatch.settings import GatewaySettings, LocalSettings, load
+from fanwatch.settings import GatewaySettings, load
 
 _FUNCTION = "score-fan"
 _TIMEOUT_S = 30.0
@@ -90,13 +90,10 @@ def _opened(source: str, stack: ExitStack) -> BinaryIO:
 
 
 def _gateway() -> Gateway:
-    settings = load(GatewaySettings)
-    if not os.environ.get("FANWATCH_GATEWAY_URL"):
-        # The one that `fanwatch up` started with the same settings.
-        return Gateway(
-            GatewaySettings(gateway_url=f"http://127.0.0.1:{load(LocalSettings).gateway_port}"), _TIMEOUT_S
-        )
-    return Gateway(settings, _TIMEOUT_S)
+    from local.report import reachable
+
+    url = load(GatewaySettings, reachable(os.environ)).gateway_url
+    return Gateway(GatewaySettings(gateway_url=url), _TIMEOUT_S)
 
 
 def _scored(gateway: Gateway, content: Iterator[readings.Line]) -> Iterator[Answered]:

@@ -1,7 +1,7 @@
 """Dead letters as InfluxDB keeps them, and sending them again."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -46,9 +46,9 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.original) == self.length
 
 
-def stored() -> list[Letter]:
+def stored(environment: Mapping[str, str]) -> list[Letter]:
     """All dead letters, the oldest first. Unavailable where InfluxDB does not answer."""
-    rows = Store(load(StoreSettings)).query('SELECT * FROM "dead_letter"')
+    rows = Store(load(StoreSettings, environment)).query('SELECT * FROM "dead_letter"')
     return msgspec.convert(rows, list[Letter])
 
 

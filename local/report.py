@@ -9,7 +9,7 @@ from fanwatch.settings import LocalSettings, load
 from local import config, view
 from local.deploy import read_stack
 from local.health import Ledger, Part, ledger, parts
-from local.layout import of
+from local.layout import Layout, of
 from local.lock import holder, state_file
 
 
@@ -32,12 +32,27 @@ class Report(msgspec.Struct, frozen=True):
     ledger: Ledger
 
 
+def reachable(environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment`, completed with where the runtime of its state directory is: with its ports while it runs.
+
+    What is set goes first, so that the same commands reach a broker or a store somewhere else.
+    """
+    place = of(load(LocalSettings, environment))
+    started_with = _said(place).settings if holder(place) is not None else {}
+    given = {name: value for name, value in environment.items() if value}
+    return {**config.local_environment({**started_with, **given}, place), **given}
+
+
+def _said(place: Layout) -> UpState:
+    with contextlib.suppress(OSError, msgspec.DecodeError):
+        return msgspec.json.decode(state_file(place).read_bytes(), type=UpState)
+    return UpState(0, "")
+
+
 def collect(environment: Mapping[str, str]) -> Report:
     """Asks every part. SettingsError for a setting that cannot be used."""
     place = of(load(LocalSettings, environment))
-    said = UpState(0, "")
-    with contextlib.suppress(OSError, msgspec.DecodeError):
-        said = msgspec.json.decode(state_file(place).read_bytes(), type=UpState)
+    said = _said(place)
     running = holder(place) is not None
     if not running:
         down = Part("runtime", "down", "not running; start it with `make run` or `fanwatch up`")

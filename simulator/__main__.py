@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from fanwatch.errors import EXIT_USAGE, FanwatchError
+from fanwatch.errors import EXIT_USAGE, FanwatchError, SettingsError
 from simulator import history, live
 from simulator.modes import MODES, parse_failing
 
@@ -34,25 +34,25 @@ def options(arguments: list[str]) -> live.Options:
     parser.add_argument("--outbox", type=int, default=live.Options().outbox, help="unconfirmed readings kept")
     parser.add_argument("--record", type=Path, help="file for deviceID,ms of every confirmed reading")
     given = parser.parse_args(arguments)
-    fans, rate = _number(parser, "FANS", given.fans), _number(parser, "RATE", given.rate)
+    fans, rate = _number("FANS", given.fans), _number("RATE", given.rate)
     if not 1 <= fans <= 100_000 or fans != int(fans):
-        parser.error(f"FANS={given.fans} must be a whole number from 1 to 100000")
+        raise SettingsError(f"FANS={given.fans} must be a whole number from 1 to 100000.")
     if not 0.001 <= rate <= 500:
-        parser.error(f"RATE={given.rate} must be from 0.001 to 500 readings a second and fan")
+        raise SettingsError(f"RATE={given.rate} must be from 0.001 to 500 readings a second and fan.")
     if given.outbox < 1:
-        parser.error(f"--outbox {given.outbox} must be at least 1")
+        raise SettingsError(f"--outbox {given.outbox} must be at least 1.")
     try:
         failing = parse_failing(given.failing or [os.environ.get("FAILING", "")], int(fans))
     except ValueError as error:
-        parser.error(f"FAILING: {error}")
+        raise SettingsError(f"FAILING: {error}.") from error
     return live.Options(int(fans), rate, failing, given.seed, given.outbox, given.record)
 
 
-def _number(parser: argparse.ArgumentParser, name: str, text: str) -> float:
+def _number(name: str, text: str) -> float:
     try:
         return float(text)
-    except ValueError:
-        parser.error(f"{name}={text} is not a number")
+    except ValueError as error:
+        raise SettingsError(f"{name}={text} is not a number.") from error
 
 
 if __name__ == "__main__":

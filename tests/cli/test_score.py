@@ -128,7 +128,7 @@ def test_wrong_usage(functions: Functions, arguments: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [(b"", "no column"), (b"a,b\n1,2\n", "no column deviceID, rotation"), (HEADER.encode(), "no readings"),
-     (HEADER.encode() + b'"' + b"x" * 200_000 + b"\n", "line 2")],
+     (b"a\rb\n1\n", "no column"), (HEADER.encode() + b'"' + b"x" * 200_000 + b"\n", "line 2")],
 )  # fmt: skip
 def test_a_file_that_is_none(functions: Functions, tmp_path: Path, content: bytes, said: str) -> None:
     file = tmp_path / "file.csv"

@@ -47,6 +47,11 @@ class Machine:
             check=False,
         )
 
+    def elsewhere(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """The same from a shell that knows the state directory only, and no port."""
+        ports = {name: "" for name in self.environment if name.endswith("_PORT")}
+        return self.command(*arguments, **ports)
+
     def status(self) -> dict[str, Any]:
         """What `fanwatch status --json` says."""
         found: dict[str, Any] = json.loads(self.command("status", "--json").stdout)

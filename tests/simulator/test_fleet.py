@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from simulator.__main__ import main
+from simulator.__main__ import main, options
 from simulator.boxes import HEALTHY
 from simulator.fleet import FAILS_AFTER_S, FAILS_WITHIN_S, Fleet
 from simulator.live import entries

@@ -20,20 +20,15 @@ import msgspec
 from fanwatch.errors import FanwatchError, SettingsError
 from fanwatch.settings import LocalSettings, load
 from local.layout import CHECKOUT
+from local.packages import Say as Say
+from local.packages import ToolMissing as ToolMissing
+from local.packages import mosquitto as mosquitto
 from local.supervisor import argv_of, write_spec
 
-Say = Callable[[str], None]
-
-_APT_TIMEOUT_S = 300
 _BUILD_TIMEOUT_S = 1800
 _PROBE_TIMEOUT_S = 20
 _POLL_S = 0.2
-_SYSTEM_PLACES = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 _GO_PLACES = ("/usr/local/go/bin/go", "/opt/homebrew/bin/go", str(Path.home() / "go/bin/go"))
-
-
-class ToolMissing(FanwatchError):
-    """A tool is not there and cannot be got; the text says what to install by hand."""
 
 
 class Stopped(FanwatchError):
@@ -71,43 +66,6 @@ TELEGRAF = GoTool(
     tags="timetzdata,custom,inputs.mqtt_consumer,processors.starlark,outputs.influxdb_v2,parsers.json",
     by_hand="install Telegraf 1.38 or later and have telegraf on PATH",
 )
-
-
-def mosquitto(say: Say = print) -> str:
-    """The path of mosquitto, installed first where this is root on Debian or Ubuntu. ToolMissing otherwise."""
-    found = _find_mosquitto()
-    if found:
-        return found
-    by_hand = "Install it: `sudo apt-get install mosquitto mosquitto-clients`, or your system's package of Mosquitto 2."
-    apt = shutil.which("apt-get")
-    if apt is None:
-        raise ToolMissing(f"Mosquitto is missing, and this system has no apt-get. {by_hand}")
-    if os.getuid() != 0:
-        raise ToolMissing(f"Mosquitto is missing, and only root may install it. {by_hand}")
-    say("Installing mosquitto (apt-get) ...")
-    install = [apt, "install", "-y", "--no-install-recommends", "mosquitto", "mosquitto-clients"]
-    if not (_apt(install) or (_apt([apt, "update"]) and _apt(install))):
-        raise ToolMissing(f"Mosquitto is missing, and apt-get could not install it (no network?). {by_hand}")
-    found = _find_mosquitto()
-    if not found:
-        raise ToolMissing(f"Mosquitto was installed, but is not on PATH. {by_hand}")
-    return found
-
-
-def _find_mosquitto() -> str | None:
-    # Debian puts it where an ordinary user's PATH does not lead.
-    return shutil.which("mosquitto") or shutil.which("mosquitto", path=_SYSTEM_PLACES)
-
-
-def _apt(command: list[str]) -> bool:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, timeout=_APT_TIMEOUT_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
 
 
 def find(tool: GoTool, cache: Path) -> str | None:

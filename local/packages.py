@@ -1,0 +1,74 @@
+"""Gets Mosquitto, which the system's packages have."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from fanwatch.errors import FanwatchError
+
+Say = Callable[[str], None]
+
+_APT_TIMEOUT_S = 300
+_SYSTEM_PLACES = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
+
+
+class ToolMissing(FanwatchError):
+    """A tool is not there and cannot be got; the text says what to install by hand."""
+
+
+def mosquitto(say: Say = print) -> str:
+    """The path of mosquitto, installed first where this is root on Debian or Ubuntu. ToolMissing otherwise."""
+    found = _find_mosquitto()
+    if found:
+        return found
+    by_hand = "Install it: `sudo apt-get install mosquitto mosquitto-clients`, or your system's package of Mosquitto 2."
+    apt = shutil.which("apt-get")
+    if apt is None:
+        raise ToolMissing(f"Mosquitto is missing, and this system has no apt-get. {by_hand}")
+    if os.getuid() != 0:
+        raise ToolMissing(f"Mosquitto is missing, and only root may install it. {by_hand}")
+    say("Installing mosquitto (apt-get) ...")
+    install = [apt, "install", "-y", "--no-install-recommends", "mosquitto", "mosquitto-clients"]
+    with no_services_started():
+        done = _apt(install) or (_apt([apt, "update"]) and _apt(install))
+    if not done:
+        raise ToolMissing(f"Mosquitto is missing, and apt-get could not install it (no network?). {by_hand}")
+    found = _find_mosquitto()
+    if not found:
+        raise ToolMissing(f"Mosquitto was installed, but is not on PATH. {by_hand}")
+    return found
+
+
+@contextlib.contextmanager
+def no_services_started(policy: Path = Path("/usr/sbin/policy-rc.d")) -> Iterator[None]:
+    """Keeps Debian's package from starting a broker of its own on the port that ours is about to take."""
+    try:
+        with policy.open("x", encoding="utf-8") as file:
+            file.write("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    except OSError:  # the machine has a policy already, or takes none
+        yield
+        return
+    try:
+        yield
+    finally:
+        policy.unlink(missing_ok=True)
+
+
+def _find_mosquitto() -> str | None:
+    # Debian puts it where an ordinary user's PATH does not lead.
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path=_SYSTEM_PLACES)
+
+
+def _apt(command: list[str]) -> bool:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, timeout=_APT_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0

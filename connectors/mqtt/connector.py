@@ -4,7 +4,7 @@ import threading
 import time
 
 from connectors.mqtt import metrics
-from connectors.mqtt.directory import Directory
+from connectors.mqtt.directory import Directory, filters_of
 from connectors.mqtt.inbox import Inbox
 from connectors.mqtt.letters import Letters
 from fanwatch.broker import Publisher, Subscriber
@@ -15,6 +15,7 @@ from fanwatch.settings import BrokerSettings, ConnectorSettings, GatewaySettings
 
 # As many as the broker is set to send.
 _RECEIVE_MAXIMUM = 1000
+_FILTERS_A_PACKET = 500
 # After which it looks in again although nothing got done: a broker that lost the session throws readings away.
 _AWAY_S = 5.0
 
@@ -53,6 +54,7 @@ class Connector:
         self._inside = False
         self._opened_before = False
         self._stuck = False
+        self._returning = False
         self._left_at = 0.0
         self._gateway_away = False
         self._over = 0
@@ -87,11 +89,14 @@ class Connector:
             removed = self._directory.unwanted()
             self._subscriber.unsubscribe(map(self._filter, removed))
             gone = self._directory.prune()
-            abandoned = sorted({*removed, *self._inbox.waiting_topics()})
+            waiting = self._inbox.waiting_topics()
+            self._unsubscribe_unknown(waiting)
+            abandoned = sorted({*removed, *waiting})
             self._inbox.abandon(abandoned)
             self._route()
             for entry in gone:
                 entry.retire(self._inbox.is_taken)
+            self._returning = True
         self._log.info("pruned", topics=abandoned)
         return abandoned
 
@@ -103,16 +108,28 @@ class Connector:
                 if changed:
                     self._route()
                 self._subscriber.subscribe(map(self._filter, self._directory.topics))
+                returning = (changed or self._returning) and self._inbox.let_go
+                self._returning = False
         except FanwatchError as error:
             if not self._gateway_away:
                 self._gateway_away = True
                 self._log.warning("functions cannot be listed, trying again", why=str(error))
             return
         self._gateway_away = False
-        if changed and self._inbox.let_go:
+        if returning:
             # Messages that were too many to hold while they had no function come again with a new connection.
             self._inbox.let_go = False
-            self._leave("messages were let go of that have a function now")
+            self._leave("messages were let go of that can be settled now")
+
+    def _unsubscribe_unknown(self, waiting: list[str]) -> None:
+        """Ends what an earlier process of this session subscribed to, and this one cannot know.
+
+        Whatever it was, it is one of the filters that bring the messages that wait for a function.
+        """
+        unwanted = set().union(*map(filters_of, waiting)) - self._directory.topics
+        names = sorted(map(self._filter, unwanted))
+        for start in range(0, len(names), _FILTERS_A_PACKET):
+            self._subscriber.unsubscribe(names[start : start + _FILTERS_A_PACKET])
 
     def _pace(self) -> None:
         """Leaves the broker when memory is full and nothing gets done; enters it again when something does."""

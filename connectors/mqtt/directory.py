@@ -11,6 +11,8 @@ from fanwatch.settings import ConnectorSettings
 
 TOPIC = "topic"
 BATCH = "fanwatch.batch"
+# With 6 levels, 191 filters bring a topic's messages.
+_MOST_LEVELS = 6
 
 
 class Entry:
@@ -117,6 +119,18 @@ class Directory:
                 f"annotation {BATCH} is no number from 1 to 4096: one message a call", function=name
             )
         return 0
+
+
+def filters_of(topic: str) -> set[str]:
+    """All subscriptions that would bring messages of `topic`; of one with many levels only itself and `#`."""
+    levels = topic.split("/")
+    found = {topic, "#"}
+    starts = [""]
+    for level in levels if len(levels) <= _MOST_LEVELS else ():
+        starts = [start + one for start in starts for one in (f"{level}/", "+/")]
+        found.update(f"{start}#" for start in starts)
+    found.update(start[:-1] for start in starts if start)
+    return found
 
 
 def _why_not(pattern: str) -> str | None:

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from connectors.mqtt.directory import filters_of
+from fanwatch.topics import is_valid_filter, matches
 from tests.connectors.conftest import Bench
 from tests.support.ledger import Fans, reading
 from tests.support.scripted import NOT_FOUND, VERDICT, Call, Reply, function, outcomes
@@ -112,6 +114,32 @@ def test_pruning_makes_waiting_messages_dead_letters(bench: Bench) -> None:
         "dead-letter/old/topic",
     )
     until(lambda: connector.metric("acknowledged_total") == 1, 10, "its acknowledgement")
+
+
+def test_pruning_ends_what_an_earlier_process_subscribed_to(bench: Bench) -> None:
+    witness = bench.witness()
+    bench.gateway.functions = [function("score-fan", "fan/messages,old/+")]
+    bench.connect().stop()
+    bench.gateway.functions = [function("score-fan")]
+    connector = bench.connect(held=40)
+    for number in range(30):
+        bench.broker.publish("old/one", b"%d" % number)
+    until(lambda: connector.metric("received_total") == 30, 10, "them, ten in memory and twenty let go")
+    assert connector.get("/prune", "POST")[0] == 200
+    until(lambda: connector.metric("acknowledged_total") == 30, 10, "all of them settled")
+    assert {letter["reason"] for letter in witness.letters} == {"no-function"}
+    bench.broker.publish("old/two", b"unheard")
+    bench.broker.publish("fan/messages", b"last")
+    until(lambda: b"last" in bench.gateway.payloads(), 10, "the last message")
+    assert connector.metric("waiting") == 0
+
+
+@pytest.mark.parametrize("topic", ["a", "a/b", "fan/fan-01/messages", "/a//b"])
+def test_filters_of_a_topic_match_it(topic: str) -> None:
+    found = filters_of(topic)
+    assert all(matches(pattern, topic) and is_valid_filter(pattern) for pattern in found)
+    levels = topic.count("/") + 1
+    assert len(found) == 2**levels + sum(2**level for level in range(levels + 1))
 
 
 def test_pruning_settles_what_a_function_that_is_gone_had_not_taken(bench: Bench) -> None:

@@ -196,7 +196,8 @@ def test_started_last_it_stores_what_was_published_meanwhile(
 ) -> None:
     for session in sessions.TELEGRAF:
         assert sessions.create(broker.settings, session) is False
-    stamps = [format_ms(time.time_ns() // MS - number) for number in range(100)]
+    now_ms = time.time_ns() // MS
+    stamps = [format_ms(now_ms - number) for number in range(100)]
     for stamp in stamps:
         broker.publish("fan/messages", reading("a", stamp))
     telegraf = Telegraf(tmp_path / "telegraf", broker_port=broker.port, influx_port=influx.port)

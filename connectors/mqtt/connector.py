@@ -63,9 +63,10 @@ class Connector:
 
     @property
     def ready(self) -> bool:
-        """Whether the broker is reached and has confirmed every topic."""
+        """Whether the broker is reached, has confirmed every topic, and nothing is let go of for want of a function."""
         wanted = frozenset(map(self._filter, self._directory.topics))
-        return self._subscriber.connected and bool(wanted) and wanted <= self._subscriber.confirmed
+        confirmed = bool(wanted) and wanted <= self._subscriber.confirmed
+        return self._subscriber.connected and confirmed and not self._inbox.let_go
 
     def run(self) -> None:
         """Serves until `stop`."""

@@ -31,7 +31,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/readyz":
             ready = self.server.connector.ready
             self._answer(
-                200 if ready else 503, b"ready\n" if ready else b"the broker or its topics are missing\n"
+                200 if ready else 503,
+                b"ready\n"
+                if ready
+                else b"the broker or its topics are missing, or messages wait for a function: see the log\n",
             )
         else:
             self._answer(404, b"There are /metrics, /healthz, /readyz and POST /prune.\n")

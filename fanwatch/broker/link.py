@@ -66,8 +66,11 @@ class Link:
 
     def start(self) -> None:
         """Begins to connect; returns at once."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name=f"mqtt {self._client_id}", daemon=True)
+        # An event for each run: one that is still in a connect ends by its own, whatever is started meanwhile.
+        stopping = self._stopping = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(stopping,), name=f"mqtt {self._client_id}", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
@@ -101,14 +104,14 @@ class Link:
     def before_writing(self, client: mqtt.Client) -> None:
         """Queues what there is to write."""
 
-    def _run(self) -> None:
+    def _run(self, stopping: threading.Event) -> None:
         wait_s = _FIRST_WAIT_S
-        while not self._stopping.is_set():
+        while not stopping.is_set():
             client = self._client()
             began = time.monotonic()
             try:
                 self._connect(client)
-                self._serve(client)
+                self._serve(client, stopping)
             except Exception as error:  # noqa: BLE001
                 # Whatever went wrong in a hook or in paho, nothing was acknowledged by it: begin anew, say so.
                 if not isinstance(error, OSError):
@@ -118,7 +121,7 @@ class Link:
                 self._end(client)
             if time.monotonic() - began > 2 * _LONGEST_WAIT_S:
                 wait_s = _FIRST_WAIT_S
-            self._stopping.wait(wait_s * random.uniform(0.5, 1.0))
+            stopping.wait(wait_s * random.uniform(0.5, 1.0))
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
     def _client(self) -> BufferedClient:
@@ -149,16 +152,16 @@ class Link:
             properties=properties,
         )
 
-    def _serve(self, client: BufferedClient) -> None:
+    def _serve(self, client: BufferedClient, stopping: threading.Event) -> None:
         accepted_until = time.monotonic() + self._settings.broker_timeout
         leaving = False
         while isinstance(connection := client.socket(), BufferedSocket):
             if not self.connected and time.monotonic() > accepted_until:
                 raise TimeoutError("the broker did not accept the connection in time")
-            self._wait(connection)
+            self._wait(connection, client.want_write())
             self._read(client, connection)
             self.before_writing(client)
-            if self._stopping.is_set() and not leaving:
+            if stopping.is_set() and not leaving:
                 leaving = True
                 client.disconnect()
             if client.want_write():
@@ -171,12 +174,15 @@ class Link:
         # The broker's answer to the connect is always wanted: a session that it lost has to be subscribed anew.
         return not self.connected or self.wants_more()
 
-    def _wait(self, connection: BufferedSocket) -> None:
+    def _wait(self, connection: BufferedSocket, hurry: bool) -> None:
+        # paho asks for a write only when none was asked for, so what it queued between two steps is looked for here.
         more = self._may_read()
         if more and connection.pending():
             return
         reading: list[Any] = [connection, self._wake_fd] if more else [self._wake_fd]
-        readable, _, _ = select.select(reading, [connection] if connection.unsent else [], [], 0.5)
+        readable, _, _ = select.select(
+            reading, [connection] if connection.unsent else [], [], 0 if hurry else 0.5
+        )
         if self._wake_fd in readable:
             # In this order: a wake between the two is then seen, at worst, by one turn too many.
             with contextlib.suppress(BlockingIOError):

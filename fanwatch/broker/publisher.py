@@ -93,7 +93,13 @@ class Publisher(Link):
         if self._current is not current:
             # It ended meanwhile, and `closed` may have been too early to see all of this group.
             group.end()
-        return group.wait(self._settings.broker_timeout)
+        outcomes = group.wait(self._settings.broker_timeout)
+        if _PENDING in outcomes:
+            # Their ids come round again: nothing of them may be left for the next message that gets one.
+            for mid, late in list(slots.items()):
+                if isinstance(late, tuple) and late[0] is group:
+                    slots.pop(mid, None)
+        return outcomes
 
     def prepare(self, client: mqtt.Client) -> None:
         client.max_inflight_messages_set(0)

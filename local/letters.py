@@ -9,8 +9,9 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from fanwatch.broker.tools import identify
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.settings import BrokerSettings, StoreSettings, load, secret
+from fanwatch.settings import BrokerSettings, StoreSettings, load
 from fanwatch.store import Store
 from fanwatch.timestamps import format_ns
 
@@ -119,14 +120,8 @@ def publish(settings: BrokerSettings, letter: Letter) -> None:
     client = paho.Client(
         CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5, reconnect_on_failure=False
     )
-    client.connect_timeout = settings.broker_timeout
+    identify(client, settings)
     client.on_publish = lambda _client, _data, _mid, reason, _properties: answers.append(reason)
-    if settings.broker_user:
-        client.username_pw_set(
-            settings.broker_user, secret(settings.broker_password_file, "FANWATCH_BROKER_PASSWORD_FILE")
-        )
-    if settings.broker_ca_file:
-        client.tls_set(ca_certs=settings.broker_ca_file)
     where = f"{settings.broker_host}:{settings.broker_port}"
     try:
         client.connect(settings.broker_host, settings.broker_port)

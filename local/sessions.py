@@ -17,8 +17,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from fanwatch import topics
+from fanwatch.broker.tools import identify
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.settings import BrokerSettings, ConnectorSettings, load, secret
+from fanwatch.settings import BrokerSettings, ConnectorSettings, load
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -73,12 +74,7 @@ class _Visit:
             manual_ack=True,
             reconnect_on_failure=False,
         )
-        if settings.broker_user:
-            password = secret(settings.broker_password_file, "FANWATCH_BROKER_PASSWORD_FILE")
-            self._client.username_pw_set(settings.broker_user, password)
-        if settings.broker_ca_file:
-            self._client.tls_set(ca_certs=settings.broker_ca_file)
-        self._client.connect_timeout = settings.broker_timeout
+        identify(self._client, settings)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
 

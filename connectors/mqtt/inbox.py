@@ -56,11 +56,6 @@ class Inbox:
         fold = 2 if self._expected else 1
         return self._held < fold * self._most and self._held_bytes < fold * self._most_bytes
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is held."""
-        return self._held == 0
-
     def take(self, message: Message) -> None:
         """Routes a message to every function of its topic."""
         metrics.RECEIVED.value += 1

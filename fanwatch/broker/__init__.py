@@ -1,5 +1,4 @@
-"""The broker. Nothing else imports paho-mqtt: `Subscriber` and `Publisher` are made for the way of every reading,
-`tools` has plain clients for everything else."""
+"""The broker: `Subscriber` and `Publisher` are made for the way of every reading; `tools` helps every other client."""
 
 from fanwatch.broker.publisher import NO_SUBSCRIBER, PUBLISHED, Publisher
 from fanwatch.broker.subscriber import Connection, Message, Subscriber

@@ -13,18 +13,23 @@ from fanwatch.settings import BrokerSettings, secret
 
 
 def client(settings: BrokerSettings, client_id: str = "", **options: Any) -> mqtt.Client:
-    """An unconnected client with the broker's credentials and without Nagle's algorithm (facts: 40 ms a group)."""
+    """An unconnected client with the broker's credentials and without Nagle's algorithm, which costs 40 ms a group."""
     made = mqtt.Client(
         CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv5, **options
     )
+    identify(made, settings)
+    made.on_socket_open = _without_delay
+    return made
+
+
+def identify(made: mqtt.Client, settings: BrokerSettings) -> None:
+    """Gives a client the broker's credentials, its CA and the timeout of a connect. SettingsError for a bad secret."""
     if settings.broker_user is not None:
         password = secret(settings.broker_password_file, "FANWATCH_BROKER_PASSWORD_FILE")
         made.username_pw_set(settings.broker_user, password)
     if settings.broker_ca_file is not None:
         made.tls_set(ca_certs=settings.broker_ca_file)
     made.connect_timeout = settings.broker_timeout
-    made.on_socket_open = _without_delay
-    return made
 
 
 def connect(

@@ -1,0 +1,1 @@
+"""Writes the dashboards and alert rules that Grafana is provisioned with."""

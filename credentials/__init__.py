@@ -1,0 +1,1 @@
+"""Credentials of a deployment: certificates, users and what each may do."""

@@ -84,6 +84,7 @@ def write_mosquitto(layout: Layout, port: int, *, durable: bool, queued_bytes: i
         "max_queued_bytes": queued_bytes,
         "persistence_directory": layout.state / "mosquitto",
         "autosave_on_changes": str(durable).lower(),
+        "common_directory": CHECKOUT / "infra/mosquitto/conf.d",
     }
     template = CHECKOUT / "infra/mosquitto/mosquitto.conf.template"
     try:

@@ -33,6 +33,7 @@ class Mosquitto(Process):
             "max_queued_bytes": 512 * 1024 * 1024,
             "persistence_directory": directory,
             "autosave_on_changes": str(durable).lower(),
+            "common_directory": ROOT / "infra/mosquitto/conf.d",
         }
         config.write_text(Template(template).substitute(values), encoding="utf-8")
         super().__init__([tools.mosquitto(), "-c", str(config)], directory / "mosquitto.log", {}, directory)

@@ -71,7 +71,7 @@ class Pipeline:
             (self.directory / name).symlink_to(CHECKOUT / name)
         stack_file = self.directory / "stack.yml"
         stack_file.write_text(stack((CHECKOUT / "stack.yml").read_text(encoding="utf-8")), encoding="utf-8")
-        ports = [free_port() for _ in range(4)]
+        ports = [free_port() for _ in range(5)]
         self.broker_port = ports[1]
         self._influx_port = ports[2]
         environment = plain_environment() | {
@@ -81,6 +81,7 @@ class Pipeline:
             "FANWATCH_BROKER_PORT": str(ports[1]),
             "FANWATCH_INFLUX_PORT": str(ports[2]),
             "FANWATCH_CONNECTOR_PORT": str(ports[3]),
+            "FANWATCH_TELEGRAF_PORT": str(ports[4]),
             "FANWATCH_NO_FLEET": "true",
             "FANWATCH_NO_STORE": "false" if store else "true",
         }

@@ -157,6 +157,8 @@ class LocalSettings(Settings, frozen=True):
     """The functions that run here."""
     influx_port: Port = 8086
     """Where the local InfluxDB listens."""
+    telegraf_port: Port = 8092
+    """Where Telegraf says whether it stores."""
     state_dir: str = ".fanwatch"
     """Where the local runtime keeps its data, logs and secrets."""
     broker_durable: bool = False

@@ -50,11 +50,7 @@ class Collecting(threading.Thread):
         self._wait(store.ready)
         store.create(load(ReadingSettings, environment).raw_retention)
         # Only now: Telegraf drops what a missing database refuses.
-        self._supervisor.add(
-            programs.telegraf(
-                layout, environment, telegraf, broker_port=runtime.broker.broker_port, influx_port=port
-            )
-        )
+        self._supervisor.add(programs.telegraf(layout, environment, telegraf))
         self._tell("ok", "storing")
 
     def _get(self, tool: tools.GoTool) -> str:

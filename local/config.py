@@ -21,6 +21,7 @@ from fanwatch.settings import (
 )
 from local.layout import CHECKOUT, Layout
 from local.ports import LOOPBACK
+from local.stack import local_environment as substitutes
 
 _ALL = (
     BrokerSettings,
@@ -33,6 +34,7 @@ _ALL = (
     StoreSettings,
 )
 GATEWAY_USER = "admin"
+_TELEGRAF = ("telegraf.conf", "metrics.conf", "influxdb.conf")
 
 
 def check(environment: Mapping[str, str]) -> None:
@@ -109,11 +111,30 @@ def influx_environment(layout: Layout, port: int) -> dict[str, str]:
     }
 
 
-def telegraf_environment(broker_port: int, influx_port: int) -> dict[str, str]:
-    """What infra/telegraf/telegraf.conf leaves to the environment, beside the time zone and the retention."""
+def telegraf_configs() -> list[str]:
+    """Arguments that name the configuration files of infra/telegraf that this runtime needs."""
+    return [
+        argument for name in _TELEGRAF for argument in ("--config", str(CHECKOUT / "infra/telegraf" / name))
+    ]
+
+
+def telegraf_environment(environment: Mapping[str, str], layout: Layout) -> dict[str, str]:
+    """What infra/telegraf leaves to the environment, beside the time zone and the retention."""
+    local = load(LocalSettings, environment)
+    connector = load(ConnectorSettings, environment)
+    gateway = f"http://{LOOPBACK}:{local.gateway_port}"
     return {
-        "FANWATCH_BROKER_URL": f"tcp://{LOOPBACK}:{broker_port}",
-        "FANWATCH_INFLUX_URL": f"http://{LOOPBACK}:{influx_port}",
+        "FANWATCH_BROKER_URL": f"tcp://{LOOPBACK}:{load(BrokerSettings, environment).broker_port}",
+        "FANWATCH_INFLUX_URL": f"http://{LOOPBACK}:{local.influx_port}",
+        "FANWATCH_CONNECTOR_URL": f"http://{connector.connector_host}:{connector.connector_port}",
+        "FANWATCH_GATEWAY_URL": gateway,
+        "FANWATCH_GATEWAY_METRICS_URL": f"{gateway}/metrics",
+        "FANWATCH_INFER_FUNCTION": substitutes(environment)["FANWATCH_INFER_FUNCTION"],
+        "FANWATCH_TELEGRAF_PORT": str(local.telegraf_port),
         "FANWATCH_TELEGRAF_DIR": str(CHECKOUT / "infra/telegraf"),
-        "GOMAXPROCS": "2",
+        "TELEGRAF_STORE_MOUNT": str(_mount_of(layout.state)),
     }
+
+
+def _mount_of(path: Path) -> Path:
+    return next(place for place in (path, *path.parents) if place.is_mount())

@@ -61,6 +61,11 @@ def connector_ready(settings: ConnectorSettings) -> bool:
     return http_status(f"http://{settings.connector_host}:{settings.connector_port}/readyz") == 200
 
 
+def telegraf_storing(port: int) -> bool:
+    """Whether Telegraf stores what it gets, as of its last look at itself, every ten seconds."""
+    return http_status(f"http://{LOOPBACK}:{port}/") == 200
+
+
 def replicas_ready(layout: Layout, name: str) -> int:
     """Replicas of a function, of any generation, that take requests."""
     return sum(status(path, "/_/ready", _TIMEOUT_S) == 200 for path in _sockets(layout, name))
@@ -88,6 +93,7 @@ def parts(environment: Mapping[str, str], layout: Layout, stack: Stack, store: P
         "gateway": lambda: gateway_ready(local.gateway_port),
         "connector": lambda: connector_ready(load(ConnectorSettings, environment)),
         "influxd": lambda: Store(load(StoreSettings, environment)).ready(),
+        "telegraf": lambda: telegraf_storing(local.telegraf_port),
     }
     found = [_program(processes.get(name), name, answers.get(name)) for name in ("mosquitto", "gateway")]
     for name, function in sorted(stack.local.items()):

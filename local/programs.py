@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.config import influx_environment, telegraf_environment
+from local.config import influx_environment, telegraf_configs, telegraf_environment
 from local.layout import CHECKOUT, Layout
 from local.supervisor import Program
 
@@ -36,13 +36,10 @@ def influxd(layout: Layout, environment: Mapping[str, str], tool: str, port: int
     )
 
 
-def telegraf(
-    layout: Layout, environment: Mapping[str, str], tool: str, *, broker_port: int, influx_port: int
-) -> Program:
+def telegraf(layout: Layout, environment: Mapping[str, str], tool: str) -> Program:
     """From the broker to the store."""
-    config = CHECKOUT / "infra/telegraf/telegraf.conf"
-    env = {**_GO, **environment, **telegraf_environment(broker_port, influx_port)}
-    argv = [tool, "--strict-env-handling", "--config", str(config)]
+    env = {**_GO, **environment, **telegraf_environment(environment, layout)}
+    argv = [tool, "--strict-env-handling", *telegraf_configs()]
     return Program(name="telegraf", argv=argv, env=env, cwd=layout.state, priority=30)
 
 

@@ -71,7 +71,12 @@ class Runtime:
             "FANWATCH_BROKER_PORT": self.broker.broker_port,
             "FANWATCH_CONNECTOR_PORT": self.connector.connector_port,
         }
-        return needed if self.local.no_store else needed | {"FANWATCH_INFLUX_PORT": self.local.influx_port}
+        if self.local.no_store:
+            return needed
+        return needed | {
+            "FANWATCH_INFLUX_PORT": self.local.influx_port,
+            "FANWATCH_TELEGRAF_PORT": self.local.telegraf_port,
+        }
 
     def start(self, mosquitto: str) -> None:
         """Starts supervisord, broker, functions and gateway, then makes the sessions, then lets readings flow."""

@@ -35,6 +35,7 @@ TELEGRAF = (
     Session("fanwatch-telegraf-telemetry", (topics.READINGS, "fan/+/messages")),
     Session("fanwatch-telegraf-anomaly", (topics.RESULTS,)),
     Session("fanwatch-telegraf-dead-letter", (topics.dead_letter("#"),)),
+    Session("fanwatch-telegraf-alarm", ("fan/+/alarm",)),
 )
 
 

@@ -19,6 +19,7 @@ import msgspec
 
 from fanwatch.errors import FanwatchError, SettingsError
 from fanwatch.settings import LocalSettings, load
+from local.config import telegraf_configs
 from local.layout import CHECKOUT
 from local.packages import Say as Say
 from local.packages import ToolMissing as ToolMissing
@@ -62,8 +63,12 @@ TELEGRAF = GoTool(
     package="github.com/influxdata/telegraf/cmd/telegraf",
     version="v1.39.3",
     # Only the plugins that infra/telegraf uses: half the packages, and half the time, of a build that also knows
-    # Kubernetes and Docker. With the time zones, which small images lack.
-    tags="timetzdata,custom,inputs.mqtt_consumer,processors.starlark,outputs.influxdb_v2,parsers.json",
+    # Kubernetes and Docker (as inputs.prometheus does). With the time zones, which small images lack.
+    tags=(
+        "timetzdata,custom,inputs.mqtt_consumer,inputs.http,inputs.http_response,inputs.influxdb,inputs.internal,"
+        "inputs.cpu,inputs.mem,inputs.disk,inputs.x509_cert,processors.starlark,outputs.influxdb_v2,outputs.health,"
+        "parsers.json,parsers.prometheus,parsers.value,secretstores.docker"
+    ),
     by_hand="install Telegraf 1.38 or later and have telegraf on PATH",
 )
 
@@ -114,8 +119,7 @@ def _usable(tool: GoTool, path: str) -> bool:
         # Debian's 1.6 lacks the v2 write endpoint; 2.x has another set-up. One built by Go knows no version.
         command, pattern = [path, "version"], r"InfluxDB v(1\.8|unknown)"
     else:
-        config = CHECKOUT / "infra/telegraf/telegraf.conf"
-        command, pattern = [path, "config", "check", "--strict-env-handling", "--config", str(config)], ""
+        command, pattern = [path, "config", "check", "--strict-env-handling", *telegraf_configs()], ""
     environment = {**os.environ, "FANWATCH_TELEGRAF_DIR": str(CHECKOUT / "infra/telegraf")}
     try:
         done = subprocess.run(

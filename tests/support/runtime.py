@@ -42,8 +42,8 @@ class Pipeline:
         for name in _LINKED:
             (directory / name).symlink_to(CHECKOUT / name)
         self.stack.write_text(stack((CHECKOUT / "stack.yml").read_text(encoding="utf-8")), encoding="utf-8")
-        self.gateway_port, self.broker_port, self.influx_port, self.connector_port = (
-            free_port() for _ in range(4)
+        self.gateway_port, self.broker_port, self.influx_port, self.connector_port, self.telegraf_port = (
+            free_port() for _ in range(5)
         )
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FANWATCH_")}
         values = {
@@ -54,6 +54,7 @@ class Pipeline:
             "FANWATCH_BROKER_PORT": str(self.broker_port),
             "FANWATCH_INFLUX_PORT": str(self.influx_port),
             "FANWATCH_CONNECTOR_PORT": str(self.connector_port),
+            "FANWATCH_TELEGRAF_PORT": str(self.telegraf_port),
             "FANWATCH_NO_STORE": "" if store else "true",
             **(environment or {}),
         }

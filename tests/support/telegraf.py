@@ -1,10 +1,12 @@
 """A real Telegraf with infra's configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from local import tools
+from local.config import telegraf_configs
 from tests.support.influx import tool
+from tests.support.ports import free_port
 from tests.support.process import Process
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,18 +22,21 @@ class Telegraf(Process):
         broker_port: int,
         influx_port: int,
         environment: Mapping[str, str] | None = None,
+        extra: Sequence[str] = (),
     ) -> None:
+        """`environment` goes before the defaults; `extra` are further arguments."""
         directory.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        nobody = f"http://127.0.0.1:{free_port()}"
         values = {
             "FANWATCH_BROKER_URL": f"tcp://127.0.0.1:{broker_port}",
             "FANWATCH_INFLUX_URL": f"http://127.0.0.1:{influx_port}",
+            "FANWATCH_CONNECTOR_URL": nobody,
+            "FANWATCH_GATEWAY_URL": nobody,
+            "FANWATCH_GATEWAY_METRICS_URL": f"{nobody}/metrics",
+            "FANWATCH_TELEGRAF_PORT": str(self.port),
             "FANWATCH_TELEGRAF_DIR": str(ROOT / "infra/telegraf"),
             **(environment or {}),
         }
-        argv = [
-            tool(tools.TELEGRAF),
-            "--strict-env-handling",
-            "--config",
-            str(ROOT / "infra/telegraf/telegraf.conf"),
-        ]
+        argv = [tool(tools.TELEGRAF), "--strict-env-handling", *telegraf_configs(), *extra]
         super().__init__(argv, directory / "telegraf.log", values, directory)

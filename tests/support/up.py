@@ -22,7 +22,9 @@ class Machine:
 
     def __init__(self, state: Path, **changes: str) -> None:
         self.state = state
-        self.gateway, self.broker, self.influx, self.connector = (free_port() for _ in range(4))
+        self.gateway, self.broker, self.influx, self.connector, self.telegraf = (
+            free_port() for _ in range(5)
+        )
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FANWATCH_")}
         self.environment = kept | {
             "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "template/python3-fan"))),
@@ -31,6 +33,7 @@ class Machine:
             "FANWATCH_BROKER_PORT": str(self.broker),
             "FANWATCH_INFLUX_PORT": str(self.influx),
             "FANWATCH_CONNECTOR_PORT": str(self.connector),
+            "FANWATCH_TELEGRAF_PORT": str(self.telegraf),
             "FANS": "3",
             "RATE": "5",
             **changes,

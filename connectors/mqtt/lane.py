@@ -3,6 +3,7 @@
 import queue
 import random
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -53,6 +54,7 @@ class Lane:
         self._queue: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
         self._ahead: deque[Delivery] = deque()
         self._scored = metrics.SCORED.labels(function.calls.function)
+        self._settled_s = metrics.SETTLED_SECONDS.labels(function.calls.function)
         self._retried = metrics.RETRIED.labels(function.calls.function)
         self._thread = threading.Thread(
             target=self._run, name=f"{function.calls.function} {number}", daemon=True
@@ -143,10 +145,12 @@ class Lane:
             return deliveries
         function = self._function
         left = []
-        scored = 0
+        scored, oldest_ns = 0, 0
         for delivery, verdict in zip(deliveries, answer, strict=True):
             if verdict.settled:
                 scored += 1
+                # In a lane, they stand in the order in which they came.
+                oldest_ns = oldest_ns or delivery.first_seen_ns
                 function.good_payload = delivery.payload
                 delivery.settle()
             elif verdict.condemned:
@@ -156,6 +160,7 @@ class Lane:
                 left.append(delivery)
         if scored:
             self._scored.inc(scored)
+            self._settled_s.observe((time.time_ns() - oldest_ns) / 1e9)
             function.successes += 1
         return left
 

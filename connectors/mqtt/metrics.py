@@ -40,6 +40,12 @@ CALL_SECONDS = Histogram(
     ["function"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
 )
+SETTLED_SECONDS = Histogram(
+    "fanwatch_connector_settled_seconds",
+    "Time from a message's arrival until it was settled with 200: of each call, the one that had waited longest",
+    ["function"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+)
 IN_FLIGHT = Gauge("fanwatch_connector_in_flight", "Messages in calls under way", ["function"])
 HELD = Gauge("fanwatch_connector_held", "Messages held in memory")
 HELD_BYTES = Gauge("fanwatch_connector_held_bytes", "Bytes of their payloads")

@@ -73,6 +73,9 @@ def test_what_queues_up_during_a_call_goes_as_one(bench: Bench) -> None:
     until(lambda: connector.metric("acknowledged_total") == 151, 10, "all acknowledgements")
     assert [len(call.messages) for call in bench.gateway.calls] == [1, 100, 50]
     assert {call.headers["content-type"] for call in bench.gateway.calls} == {"application/msgpack"}
+    # Of each call the reading that had waited longest, from its arrival on: longer than the calls themselves took.
+    assert connector.metric("settled_seconds_count") == 3
+    assert connector.metric("settled_seconds_sum") > connector.metric("call_seconds_sum")
 
 
 def test_order_of_each_device_holds_whatever_fails(bench: Bench) -> None:

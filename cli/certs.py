@@ -1,0 +1,131 @@
+"""`fanwatch certs`: the deployment's certificates. Keys go into files and are never shown."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(name="certs", help="The deployment's certificates.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Option("--dir", help="Where all credentials of the deployment lie.")]
+SECRETS = Path("secrets")
+Days = Annotated[int, typer.Option(min=1, max=3650, help="How long it is valid.")]
+_HANGUP = (
+    "Next: have {folder}/mosquitto where the broker reads it, and send Mosquitto SIGHUP. "
+    "Connections that are there stay; new ones get the new certificate."
+)
+
+
+@app.command()
+def init(
+    host: Annotated[list[str] | None, typer.Option(help="Name or address of the broker; repeat it.")] = None,
+    folder: Folder = SECRETS,
+) -> None:
+    """Make the CA, the broker's certificate, and empty lists of users."""
+    from credentials.certificates import Certificates
+    from credentials.files import write
+    from credentials.users import Users
+
+    Certificates(folder).init(host or [])
+    Users(folder).prepare()
+    # Wherever it lies: git is to leave all of it alone, this file included.
+    write({folder / ".gitignore": b"*\n"})
+    print(f"Made {folder}/ca and {folder}/mosquitto. Keep {folder}/ca from the machine that runs the broker.")
+    print(
+        "Next: `fanwatch users add connector score-fan telegraf operator`, and one for each device;\n"
+        f"then mount {folder}/mosquitto at /mosquitto/secrets."
+    )
+
+
+@app.command()
+def issue(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Devices or gateways.")],
+    days: Days = 365,
+    folder: Folder = SECRETS,
+) -> None:
+    """Make a certificate for a device or gateway that connects with one (port 8885) instead of a password."""
+    from credentials.certificates import Certificates
+
+    for name in names:
+        made = Certificates(folder).issue(name, days)
+        print(f"Made {made}/client.crt and .key. Next: copy them to {name}, with {made}/ca.crt.")
+
+
+@app.command()
+def rotate(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Devices; else the broker.")] = None,
+    ca: Annotated[bool, typer.Option("--ca", help="The CA too: the next one takes over.")] = False,
+    days: Days = 365,
+    folder: Folder = SECRETS,
+) -> None:
+    """Replace the broker's certificate, a device's, or the CA, while all of it runs."""
+    from credentials.certificates import SERVER, Certificates
+    from fanwatch.errors import SettingsError
+
+    certificates = Certificates(folder)
+    if ca:
+        if names:
+            raise SettingsError("--ca renews the broker's certificate as well, and takes no names.")
+        certificates.rotate_authority()
+        print("The next CA took over; the one before stays trusted, and another next one is in every ca.crt.")
+        print(_HANGUP.format(folder=folder))
+        print(
+            f"Then, until the next `rotate --ca`: give everybody the new ca.crt ({folder}/services/*, "
+            f"{folder}/devices/*), restart the broker once, and rotate the devices' certificates."
+        )
+        return
+    for name in names or [SERVER]:
+        made = certificates.rotate(name, days)
+        print(f"Replaced {made} and its key.")
+        print(_HANGUP.format(folder=folder) if name == SERVER else f"Next: copy both to {name}.")
+
+
+@app.command()
+def revoke(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Devices or gateways.")],
+    folder: Folder = SECRETS,
+) -> None:
+    """Make a device's certificate count no more, and remove it."""
+    from credentials.certificates import Certificates
+
+    for name in names:
+        Certificates(folder).revoke(name)
+        print(f"Revoked the certificate of {name}.")
+    print(
+        f"Next: have {folder}/mosquitto/revoked.crl where the broker reads it, and send Mosquitto SIGHUP. "
+        "A connection that is there stays until it ends: restart Mosquitto to end it now."
+    )
+
+
+@app.command()
+def show(
+    warn_days: Annotated[int, typer.Option(min=0, help="Exit with 1 where one ends within so many days.")] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    folder: Folder = SECRETS,
+) -> None:
+    """List the certificates and how long each is valid."""
+    from credentials.certificates import Certificates
+    from fanwatch.errors import FanwatchError
+
+    terms = Certificates(folder).terms()
+    if as_json:
+        rows = [
+            {"name": term.name, "file": str(term.file), "ends": term.ends.isoformat(), "days": round(term.days, 1)}
+            for term in terms
+        ]
+        print(json.dumps(rows, indent=2))
+    else:
+        for term in terms:
+            left = f"{term.days:.0f} days" if term.days >= 0 else "ENDED"
+            print(f"{term.name:<24} {left:>10}  {term.ends:%Y-%m-%d}  {term.file}")
+    ending = [term.name for term in terms if term.needed and term.days < warn_days]
+    if ending:
+        raise FanwatchError(
+            f"{', '.join(ending)}: valid for less than {warn_days} days. Replace with `fanwatch certs rotate`."
+        )
+
+
+def register(parent: typer.Typer) -> None:
+    """Adds the group."""
+    parent.add_typer(app)

@@ -1,0 +1,187 @@
+"""Rules about fans."""
+
+from dashboards.alerts_model import Above, Group, Rule
+from dashboards.alerts_queries import fans_of, last_severity, within
+from dashboards.queries import ALARM, EACH_FAN, INSTRUMENT, KNOWN_FOR, WARNING, means, raw, select, union
+
+SILENT_AFTER_S = 60
+"""Seconds without a reading after which a fan is silent: several times what lies between two readings of one."""
+FAULTS = 3
+"""So many faults at least, however slow a sensor is: a net that is wrong once in a thousand is alone with it."""
+FAULTY_SHARE = 0.5
+MANY = 10
+"""From so many faulty fans on, more than half of the fleet is one trouble and not many."""
+
+_FAN = "{{ .Labels.deviceID }}"
+
+
+def _heard(silent_s: int) -> str:
+    """Readings of each fan that is known: `v`, 0 for one that has fallen silent."""
+    recent = select('count("rotation") AS "v"', raw("telemetry"), within(f"{silent_s}s"), by=(EACH_FAN,))
+    known = select('sum("n") * 0 AS "v"', means("telemetry"), within(KNOWN_FOR), by=(EACH_FAN,))
+    # Fans that no mean knows yet.
+    new = select(
+        'count("rotation") * 0 AS "v"',
+        raw("telemetry"),
+        within(f"{max(1200, 2 * silent_s)}s"),
+        by=(EACH_FAN,),
+    )
+    return select('sum("v") AS "v"', union(recent, known, new), by=(EACH_FAN,))
+
+
+def _reporting(silent_s: int) -> str:
+    each = select('count("rotation") AS "v"', raw("telemetry"), within(f"{silent_s}s"), by=(EACH_FAN,))
+    return fans_of(each)
+
+
+def _fresh(silent_s: int) -> str:
+    """Twice the readings of the last minutes less what arrived meanwhile, late ones and all: `v`.
+
+    Below 0 while a backlog is worked off or history is played in: times say nothing of who is silent then.
+    """
+    age = f"{2 * silent_s}s"
+    readings = select('count("rotation") * 2 AS "v"', raw("telemetry"), within(age))
+    arrived = select(
+        'non_negative_difference("gathered") * -1 AS "v"',
+        raw("telegraf"),
+        "\"input\" = 'telemetry'",
+        within(age),
+        by=("*",),
+    )
+    return select('sum("v") AS "v"', union(readings, arrived))
+
+
+def _shares(age_s: int) -> str:
+    """Share of faults of each fan that had several: `v`."""
+    each = select(
+        'sum("fault") AS "faults", count("fault") AS "n"',
+        raw("anomaly"),
+        within(f"{age_s}s"),
+        by=(EACH_FAN,),
+    )
+    return select('"faults" / "n" AS "v"', union(each), f'"faults" >= {FAULTS}', by=(EACH_FAN,))
+
+
+def _faulty(age_s: int) -> str:
+    return fans_of(select('"v"', union(_shares(age_s)), f'"v" > {FAULTY_SHARE}'))
+
+
+def _scored(age_s: int) -> str:
+    return fans_of(select('count("quality") AS "v"', raw("anomaly"), within(f"{age_s}s"), by=(EACH_FAN,)))
+
+
+def group(silent_s: int = SILENT_AFTER_S) -> Group:
+    """All of them. Slower sensors need a longer `silent_s`, and with it the rest grows."""
+    return Group("fans", "30s", (*_silent(silent_s), *_faults(2 * silent_s), *_alarms()))
+
+
+def _silent(silent_s: int) -> tuple[Rule, ...]:
+    queries = {"n": _heard(silent_s), "known": fans_of(_heard(silent_s)), "r": _reporting(silent_s)}
+    return (
+        Rule(
+            name="fan-silent",
+            title="Fan silent",
+            # Most of the fleet reports, and what arrives is of now: so it is this fan, and not the way to here.
+            queries={**queries, "fresh": _fresh(silent_s)},
+            fires="$n == 0 && $r * 2 >= $known && $fresh >= 0",
+            reach_s=86_400,
+            lasting=f"{silent_s}s",
+            severity="warning",
+            scope="fan",
+            summary=f"{_FAN} is silent",
+            description=f"No reading of {_FAN} within the last {silent_s} s, while most other fans report.",
+        ),
+        Rule(
+            name="fans-silent",
+            title="Many fans silent",
+            queries={**{name: queries[name] for name in ("known", "r")}, "fresh": _fresh(silent_s)},
+            fires="$r > 0 && $r * 2 < $known && $fresh >= 0",
+            reach_s=86_400,
+            lasting=f"{2 * silent_s}s",
+            severity="critical",
+            scope="pipeline",
+            summary="More than half of the fans are silent",
+            description=(
+                "Of {{ .Values.known }} fans known in the last day only {{ .Values.r }} report. Something that they "
+                "share has failed: a switch, a power line, a broker between. Single silent fans are not reported "
+                "while this lasts."
+            ),
+        ),
+    )
+
+
+def _faults(age_s: int) -> tuple[Rule, ...]:
+    fleet = {"faulty": _faulty(age_s), "scored": _scored(age_s)}
+    return (
+        Rule(
+            name="fan-faulty",
+            title="Fan faulty",
+            queries={"share": _shares(age_s), **fleet},
+            fires=(f"$share > {FAULTY_SHARE} && ($faulty < {MANY} || $faulty * 2 <= $scored)"),
+            reach_s=age_s,
+            lasting="30s",
+            severity="critical",
+            scope="fan",
+            summary=f"{_FAN} is faulty",
+            description=f"More than half of the results of {_FAN} within the last {age_s} s are faults.",
+        ),
+        Rule(
+            name="fans-faulty",
+            title="Many fans faulty",
+            queries=fleet,
+            fires=f"$faulty >= {MANY} && $faulty * 2 > $scored",
+            reach_s=age_s,
+            lasting="30s",
+            severity="critical",
+            scope="pipeline",
+            summary="More than half of the fans are said to be faulty",
+            description=(
+                "{{ .Values.faulty }} of {{ .Values.scored }} fans are said to be faulty at once: rather the model, or "
+                "what all of them stand in, than the fans. Single faulty fans are not reported while this lasts."
+            ),
+        ),
+    )
+
+
+def _alarms() -> tuple[Rule, ...]:
+    def rule(
+        name: str, title: str, fires: Above | str, severity: str, summary: str, description: str
+    ) -> Rule:
+        return Rule(
+            name=name,
+            title=title,
+            queries={"s": last_severity()},
+            fires=fires,
+            reach_s=31 * 86_400,
+            severity=severity,
+            scope="fan",
+            summary=summary,
+            description=description,
+        )
+
+    return (
+        rule(
+            "fan-alarm",
+            "Fan alarm",
+            Above(ALARM - 1),
+            "critical",
+            f"{_FAN} is expected to fail, or stands still",
+            f"forecast-fan says alarm or stopped of {_FAN}; its row on dashboard Fleet says why, and until when.",
+        ),
+        rule(
+            "fan-warning",
+            "Fan warning",
+            f"$s == {WARNING}",
+            "warning",
+            f"{_FAN} wears",
+            f"forecast-fan warns of {_FAN}; its row on dashboard Fleet says why, and when a failure is expected.",
+        ),
+        rule(
+            "instrument-alarm",
+            "Instrument alarm",
+            f"$s == {INSTRUMENT}",
+            "info",
+            f"A sensor of {_FAN} is broken",
+            f"forecast-fan does not believe a sensor of {_FAN}. The fan may be well; nobody watches that signal.",
+        ),
+    )

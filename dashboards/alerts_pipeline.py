@@ -1,0 +1,251 @@
+"""Rules about the pipeline: that readings arrive, are scored and stored, and that nothing is about to stop that."""
+
+from dashboards.alerts_fans import SILENT_AFTER_S
+from dashboards.alerts_model import Above, Below, Group, Rule
+from dashboards.alerts_queries import increase, latest, within
+from dashboards.queries import KNOWN_FOR, means, raw, select, union
+
+METRICS_EVERY_S = 10
+"""Seconds between two looks of Telegraf at the parts."""
+QUEUED_BYTES = 512 * 1024 * 1024
+"""What the broker queues at most for each client that is away: FANWATCH_BROKER_QUEUED_BYTES."""
+_BACKLOG = 1000
+_DISK_BYTES = 5_000_000_000
+_CERTIFICATE_S = 14 * 86_400
+# Of ten minutes of Telegraf's own figures so many must be there before they are compared with others': a restart takes
+# a few seconds of its counters with it, a longer absence makes them say nothing.
+_SAMPLES = int(600 / METRICS_EVERY_S * 0.92)
+
+
+def groups(silent_s: int = SILENT_AFTER_S, queued_bytes: int = QUEUED_BYTES) -> tuple[Group, ...]:
+    """All of them. `silent_s`: after so many seconds without a reading a fan is silent."""
+    return (
+        Group("pipeline", "30s", (*_away(), _ingest(silent_s), *_lost(), _behind(), *_backlog(queued_bytes))),
+        Group("upkeep", "1m", _upkeep()),
+    )
+
+
+def _rule(name: str, title: str, queries: dict[str, str], fires: Above | Below | str, **more: object) -> Rule:
+    return Rule(name=name, title=title, queries=queries, fires=fires, scope="pipeline", **more)  # type: ignore[arg-type]
+
+
+def _ingest(silent_s: int) -> Rule:
+    age, before = f"{2 * silent_s}s", f"{3 * silent_s}s"
+    telemetry = "\"input\" = 'telemetry'"
+    known = union(
+        select('count("n") AS "v"', means("telemetry"), within(KNOWN_FOR)),
+        select('count("rotation") AS "v"', raw("telemetry"), within("20m")),
+    )
+    return _rule(
+        "ingest-stopped",
+        "Ingest stopped",
+        {
+            # By what arrives and not by its times: history that is played in is no silence.
+            "arrived": increase("telegraf", "gathered", age, telemetry),
+            "known": select('sum("v") AS "v"', known),
+            # Telegraf was there before, too: after a start, the fans have yet to find the way back.
+            "before": select('count("gathered") AS "v"', raw("telegraf"), telemetry, within(before, age)),
+        },
+        "$arrived == 0 && $known > 0 && $before > 0",
+        reach_s=86_400,
+        lasting="30s",
+        severity="critical",
+        summary="No readings arrive",
+        description=f"Not one reading of any fan arrived within the last {age}. Single silent fans are not reported.",
+    )
+
+
+def _away() -> tuple[Rule, ...]:
+    others = "\"part\" != 'scoring' AND \"part\" != 'store'"
+    seen = union(
+        select('count("written") AS "v"', raw("telegraf"), within("2m")),
+        select('count("written") * 0 AS "v"', raw("telegraf"), within(KNOWN_FOR)),
+    )
+    return (
+        _rule(
+            "store-away",
+            "Store away",
+            {"up": latest("up", "up", "2m", "\"part\" = 'store'", of="max")},
+            Below(1),
+            reach_s=120,
+            lasting="30s",
+            severity="critical",
+            summary="InfluxDB does not answer",
+            description=(
+                "Queries fail. Readings are scored all the same and the broker keeps what is to be stored; until "
+                "InfluxDB is back, no other rule can see anything."
+            ),
+            on_error="Alerting",
+        ),
+        _rule(
+            "storing-stopped",
+            "Storing stopped",
+            # 0 where Telegraf has written within a day, and not now; no row on a new machine.
+            {"seen": select('sum("v") AS "v"', seen)},
+            Below(1),
+            reach_s=86_400,
+            lasting="1m",
+            severity="critical",
+            summary="Telegraf writes nothing",
+            description=(
+                "InfluxDB answers and has had nothing from Telegraf for two minutes, not even Telegraf's own "
+                "figures. The broker keeps what is to be stored; rules about parts see nothing meanwhile."
+            ),
+        ),
+        _rule(
+            "scoring-away",
+            "Scoring away",
+            {"up": latest("up", "up", "1m", "\"part\" = 'scoring'", of="max")},
+            Below(1),
+            reach_s=60,
+            lasting="1m",
+            severity="critical",
+            summary="Nothing is scored",
+            description=(
+                "score-fan has not been ready for a minute. Readings wait in the broker and are scored later; "
+                "until then a fan that fails is not seen."
+            ),
+        ),
+        _rule(
+            "part-down",
+            "Part down",
+            {"up": latest("up", "up", "1m", others, "part", of="max")},
+            Below(1),
+            reach_s=60,
+            lasting="1m",
+            severity="critical",
+            summary="{{ .Labels.part }} is down",
+            description="{{ .Labels.part }} has not answered for a minute. Readings wait in the broker meanwhile.",
+        ),
+    )
+
+
+def _behind() -> Rule:
+    return _rule(
+        "stored-behind",
+        "Stored behind scored",
+        {
+            "scored": increase(
+                "connector", "fanwatch_connector_scored_total", "10m", '"function" =~ /^score-fan/'
+            ),
+            "stored": increase("telegraf", "gathered", "10m", "\"input\" = 'anomaly'"),
+            "samples": select(
+                'count("gathered") AS "v"', raw("telegraf"), "\"input\" = 'anomaly'", within("10m")
+            ),
+        },
+        f"$scored >= 100 && $scored - $stored > $scored * 0.2 && $samples >= {_SAMPLES}",
+        reach_s=600,
+        lasting="2m",
+        severity="critical",
+        summary="Results are scored and not stored",
+        description="Of {{ .Values.scored }} results within ten minutes only {{ .Values.stored }} reached Telegraf.",
+    )
+
+
+def _lost() -> tuple[Rule, ...]:
+    return (
+        _rule(
+            "dead-letters",
+            "Dead letters",
+            {"letters": latest("dead_letter", "id", "1h", of="count")},
+            Above(0),
+            reach_s=3600,
+            severity="warning",
+            summary="Readings could not be scored",
+            description="{{ .Values.letters }} readings within the last hour became dead letters. They are kept.",
+        ),
+        _rule(
+            "messages-dropped",
+            "Messages dropped",
+            {"dropped": increase("dropped", "count", "15m", by="kind reason")},
+            Above(0),
+            reach_s=900,
+            severity="warning",
+            summary="Messages of kind {{ .Labels.kind }} are no points ({{ .Labels.reason }})",
+            description=(
+                "{{ .Values.dropped }} messages within 15 minutes could not be stored, for their {{ .Labels.reason }}."
+            ),
+        ),
+        _rule(
+            "broker-drops",
+            "Broker drops messages",
+            {"dropped": increase("broker", "publish_dropped", "10m")},
+            Above(0),
+            reach_s=600,
+            severity="critical",
+            summary="The broker throws messages away",
+            description="{{ .Values.dropped }} messages within ten minutes were lost: a queue of the broker is full.",
+        ),
+    )
+
+
+def _backlog(queued_bytes: int) -> tuple[Rule, ...]:
+    before = select('max("stored_messages") AS "v"', raw("broker"), within("10m", "5m"))
+    return (
+        _rule(
+            "backlog-growing",
+            "Backlog growing",
+            # All of the last five minutes above all of the five before: no burst, and no backlog that shrinks.
+            {"now": latest("broker", "stored_messages", "5m", of="min"), "before": before},
+            f"$now - $before > {_BACKLOG}",
+            reach_s=600,
+            lasting="5m",
+            severity="warning",
+            summary="More arrives than is worked off",
+            description="The broker holds at least {{ .Values.now }} messages; it was {{ .Values.before }} before.",
+        ),
+        _rule(
+            "backlog-large",
+            "Backlog near its limit",
+            {"bytes": latest("broker", "stored_bytes", "2m", of="min")},
+            Above(0.75 * queued_bytes),
+            reach_s=120,
+            severity="critical",
+            summary="The broker's queue is nearly full",
+            description="Beyond its limit the broker throws away what is to be scored or stored.",
+        ),
+    )
+
+
+def _upkeep() -> tuple[Rule, ...]:
+    windows = union(
+        select('count("n") AS "v"', means("telemetry"), within("40m")),
+        # Readings that have had the time to get their mean.
+        select('count("rotation") * 0 AS "v"', raw("telemetry"), within("40m", "30m")),
+    )
+    full = select('last("disk_free_bytes") AS "v"', raw("machine"), '"disk_used_percent" > 80', within("5m"))
+    return (
+        _rule(
+            "means-behind",
+            "Means behind",
+            {"windows": select('sum("v") AS "v"', windows)},
+            Below(1),
+            reach_s=2400,
+            # A backlog brings readings of back then at once; their means come with the next run.
+            lasting="15m",
+            severity="warning",
+            summary="The 10-minute means are not made",
+            description="Readings from half an hour ago have no means. Raw points go after 30 days, means stay.",
+        ),
+        _rule(
+            "disk-full",
+            "Disk nearly full",
+            {"free": full},
+            Below(_DISK_BYTES),
+            reach_s=300,
+            lasting="5m",
+            severity="critical",
+            summary="The store's disk is nearly full",
+            description="Less than 5 GB and a fifth of the disk are left. InfluxDB stops writing when none is.",
+        ),
+        _rule(
+            "certificate-expires",
+            "Certificate near its end",
+            {"left": latest("x509_cert", "expiry", "2h", by="source common_name")},
+            Below(_CERTIFICATE_S),
+            reach_s=7200,
+            severity="warning",
+            summary="Certificate of {{ .Labels.source }} ends soon",
+            description="{{ .Labels.common_name }} is valid for {{ humanizeDuration .Values.left.Value }} more.",
+        ),
+    )

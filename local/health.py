@@ -21,6 +21,7 @@ from local.supervisor import Process, Supervisor
 from local.unix_http import status
 
 _TIMEOUT_S = 2.0
+_SILENT = "does not answer"
 _SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)(?: \d+)?")
 
 
@@ -104,24 +105,24 @@ def parts(environment: Mapping[str, str], layout: Layout, stack: Stack, store: P
     found.append(_program(processes.get("deploy"), "deploy", None))
     if "simulator" in processes:
         found.append(_program(processes["simulator"], "simulator", None))
-    for name in ("influxd", "telegraf"):
+    for name in ("influxd", "telegraf", "rollup"):
         if name in processes:
-            found.append(_program(processes[name], name, answers.get(name)))
+            trouble = "stores nothing" if name == "telegraf" else _SILENT
+            found.append(_program(processes[name], name, answers.get(name), trouble))
         else:
             found.append(Part(name, store.state if store else "off", store.detail if store else ""))
     return found
 
 
-def _program(process: Process | None, name: str, answers: object) -> Part:
+def _program(process: Process | None, name: str, answers: object, trouble: str = _SILENT) -> Part:
     if process is None:
         return Part(name, "down", "not started")
     detail = process.description
     if not process.running:
         return Part(name, "starting" if process.statename == "STARTING" else "down", detail)
     if callable(answers) and not answers():
-        return Part(
-            name, "starting" if process.now - process.start < 5 else "down", f"does not answer; {detail}"
-        )
+        state = "starting" if process.now - process.start < 5 else "down"
+        return Part(name, state, f"{trouble}; {detail}")
     return Part(name, "ok", detail)
 
 

@@ -1,0 +1,57 @@
+"""`python -m dashboards` writes what Grafana is provisioned with; `--check` says whether it is up to date."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from dashboards.bundle import ROOT, newest
+from dashboards.fan import fan
+from dashboards.fleet import fleet
+from dashboards.model import model
+from dashboards.page import text
+from dashboards.pipeline import pipeline
+
+DIRECTORY = Path("infra/grafana/dashboards")
+
+
+def files() -> dict[Path, str]:
+    """Every generated file: path below the checkout, content."""
+    bundle = newest()
+    built = [fleet(bundle), fan(bundle), pipeline(), model(bundle)]
+    return {DIRECTORY / f"{dashboard.uid}.json": text(dashboard) for dashboard in built}
+
+
+def stale(root: Path = ROOT) -> list[Path]:
+    """Files below `root` that are missing, differ from what the code says, or are left over."""
+    wanted = files()
+    different = [
+        path
+        for path, content in wanted.items()
+        if not (root / path).is_file() or (root / path).read_text(encoding="utf-8") != content
+    ]
+    left = {path.relative_to(root) for path in (root / DIRECTORY).glob("*")} - wanted.keys()
+    return sorted([*different, *left])
+
+
+def main() -> int:
+    """0, or 1 where --check found something stale."""
+    parser = argparse.ArgumentParser(prog="python -m dashboards", description=__doc__)
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail where a file is out of date"
+    )
+    if parser.parse_args().check:
+        found = stale()
+        if found:
+            names = ", ".join(str(path) for path in found)
+            print(f"Out of date: {names}; write them anew with: python -m dashboards", file=sys.stderr)
+        return 1 if found else 0
+    for path, content in files().items():
+        target = ROOT / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(content, encoding="utf-8")
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

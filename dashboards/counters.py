@@ -1,0 +1,90 @@
+"""InfluxQL over the parts' own metrics: counters that start anew with their process, once a label set."""
+
+from dashboards.queries import INTERVAL, raw, select, union
+
+
+def _label(tags: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(tag if tag == "*" else f'"{tag}"' for tag in tags)
+
+
+def rate(measurement: str, field: str, *where: str, by: tuple[str, ...] = (), name: str = "v") -> str:
+    """Increase of a counter a second over time, summed over the labels that are not in `by`."""
+    each = select(
+        f'non_negative_derivative(max("{field}"), 1s) AS "{name}"',
+        raw(measurement),
+        "$timeFilter",
+        *where,
+        by=(INTERVAL, "*"),
+        fill="none",
+    )
+    return select(
+        f'sum("{name}") AS "{name}"', union(each), "$timeFilter", by=(INTERVAL, *_label(by)), fill="none"
+    )
+
+
+def increase(measurement: str, field: str, *where: str, by: tuple[str, ...] = (), name: str = "v") -> str:
+    """Increase of a counter within the range, by label; what came before the first scrape after a start is missing."""
+    each = select(
+        f'non_negative_difference(max("{field}")) AS "{name}"',
+        raw(measurement),
+        "$timeFilter",
+        *where,
+        by=(INTERVAL, "*"),
+        fill="none",
+    )
+    return select(f'sum("{name}") AS "{name}"', union(each), "$timeFilter", by=_label(by))
+
+
+def level(
+    measurement: str, field: str, *where: str, by: tuple[str, ...] = (), name: str = "v", of: str = "max"
+) -> str:
+    """A gauge over time: its highest value in each interval."""
+    return select(
+        f'{of}("{field}") AS "{name}"',
+        raw(measurement),
+        "$timeFilter",
+        *where,
+        by=(INTERVAL, *_label(by)),
+        fill="none",
+    )
+
+
+def total(measurement: str, field: str, *where: str, by: tuple[str, ...] = (), name: str = "v") -> str:
+    """A gauge over time, summed over the labels that are not in `by`."""
+    each = level(measurement, field, *where, by=("*",), name=name)
+    return select(
+        f'sum("{name}") AS "{name}"', union(each), "$timeFilter", by=(INTERVAL, *_label(by)), fill="none"
+    )
+
+
+def latest(measurement: str, field: str, *where: str, by: tuple[str, ...] = (), name: str = "v") -> str:
+    """A gauge as it was last, within the last minute."""
+    return select(
+        f'last("{field}") AS "{name}"', raw(measurement), "time > now() - 1m", *where, by=_label(by)
+    )
+
+
+def mean_time(measurement: str, histogram: str, by: str) -> str:
+    """Mean of what a histogram of seconds observed, over time and by label: `v`, in seconds."""
+    sums = rate(measurement, f"{histogram}_sum", by=(by,), name="sum")
+    counts = rate(measurement, f"{histogram}_count", by=(by,), name="count")
+    return select(
+        'mean("sum") / mean("count") AS "v"',
+        union(sums, counts),
+        "$timeFilter",
+        by=(INTERVAL, f'"{by}"'),
+        fill="none",
+    )
+
+
+def slower(measurement: str, histogram: str, bound: str) -> str:
+    """Share of what a histogram observed that took longer than the bucket `bound`, over time: `v`, 0 to 1."""
+    within = rate(measurement, f"{histogram}_bucket", f"\"le\" = '{bound}'", name="within")
+    every = rate(measurement, f"{histogram}_bucket", "\"le\" = '+Inf'", name="every")
+    return select(
+        '1 - mean("within") / mean("every") AS "v"',
+        union(within, every),
+        "$timeFilter",
+        by=(INTERVAL,),
+        fill="none",
+    )

@@ -1,0 +1,147 @@
+"""Fleet: is all well, and if not, which fan needs a person first?"""
+
+from grafana_foundation_sdk.models.dashboard import Dashboard, VariableHide, VariableOption, VariableRefresh
+
+from dashboards import chosen, look, queries
+from dashboards.bundle import Bundle
+from dashboards.influxql import SOURCE, Query
+from dashboards.look import BLUE, GREEN, ORANGE, PURPLE, RED, fixed, prop
+from dashboards.page import FLEET, page
+from dashboards.panels import figure, timeline
+from dashboards.sdk import dashboard, stat, statetimeline, table, timeseries
+from dashboards.shared import PER_SECOND, fans_table, sensor_panel
+
+# So many rows of states fit a screen, and are cheap to read from raw points.
+_ATTENTION = 20
+
+
+def fleet(bundle: Bundle) -> Dashboard:
+    """The dashboard."""
+    return page(
+        FLEET,
+        "Fanwatch: fleet",
+        "Whether all fans are well, and which needs a person first.",
+        [
+            (3, [(4, panel) for panel in _figures()]),
+            (9, [(24, _worst(bundle))]),
+            (7, [(24, _states())]),
+            "Signals of all fans",
+            (7, [(12, _signal(bundle, "rotation")), (12, _signal(bundle, "temperature"))]),
+            (7, [(12, _signal(bundle, "vibration")), (12, _signal(bundle, "sound"))]),
+        ],
+        span="3h",
+        variables=[_attention()],
+    )
+
+
+def _attention() -> dashboard.QueryVariable:
+    """The fans in the timeline: not chosen by a person, so it does not show."""
+    everyone = VariableOption(text="All", value="$__all", selected=True)
+    return (
+        dashboard.QueryVariable("attention")
+        .label("Fans that need attention")
+        .datasource(SOURCE)
+        .query(queries.neediest(_ATTENTION))
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .hide(VariableHide.HIDE_VARIABLE)
+        .multi(True)
+        .include_all(True)
+        .current(everyone)
+    )
+
+
+def _figures() -> list[stat.Panel]:
+    after = f"{queries.SILENT_AFTER} ago"
+    return [
+        figure(
+            "Fans reporting",
+            f"Fans with a reading since {after}, whatever the range above.",
+            "none",
+            Query(queries.reporting()),
+            (None, RED),
+            (1, GREEN),
+        ),
+        figure(
+            "Silent",
+            f"Fans heard within {queries.KNOWN_FOR} but not since {after}: power, network or sensor box.",
+            "none",
+            Query(queries.silent_fans()),
+            (None, GREEN),
+            (1, BLUE),
+        ),
+        figure(
+            "Faulty",
+            "Fans with faults in half or more of the last minute's results.",
+            "none",
+            Query(queries.faulty_fans()),
+            (None, GREEN),
+            (1, RED),
+        ),
+        figure(
+            "In alarm",
+            "Fans that forecast-fan expects to fail, or says have stopped: warning, alarm or stopped.",
+            "none",
+            Query(queries.alarmed_fans(queries.WARNING)),
+            (None, GREEN),
+            (1, ORANGE),
+        ),
+        figure(
+            "Broken sensors",
+            "Fans whose sensor, not whose bearing, needs a person, as forecast-fan says.",
+            "none",
+            Query(queries.alarmed_fans(queries.INSTRUMENT, queries.INSTRUMENT)),
+            (None, GREEN),
+            (1, PURPLE),
+        ),
+        figure(
+            "Readings stored",
+            "Readings stored a second, over the last minute.",
+            PER_SECOND,
+            Query(queries.reading_rate()),
+            (None, RED),
+            (0.01, GREEN),
+            decimals=1,
+        ),
+    ]
+
+
+def _worst(bundle: Bundle) -> table.Panel:
+    return fans_table(
+        "What needs a person first",
+        "Every fan heard within a day, the worst first: stopped, alarm, faulty, silent, warning, sensor broken, odd "
+        "readings, fine; within each the highest score first. Score, cause and quality are of the last ten minutes. "
+        "A click on a fan opens it.",
+        bundle.threshold,
+    )
+
+
+def _states() -> statetimeline.Panel:
+    return timeline(
+        f"State over time of the {_ATTENTION} fans that needed most attention",
+        "Share of each interval's results that are faults: fine below 10 %, faulty from 50 % on. Blank: nothing came. "
+        "With more fans, the rest had fewer faults in this range and are neither silent nor in alarm.",
+        Query(chosen.fault_shares('"deviceID" =~ /^$attention$/'), alias="$tag_deviceID"),
+        look.FAULT_SHARES,
+        unit="percentunit",
+        empty="No result in this range",
+    )
+
+
+def _signal(bundle: Bundle, name: str) -> timeseries.Panel:
+    extremes = [
+        prop("custom.lineWidth", 0),
+        prop("custom.fillOpacity", 15),
+        prop("custom.fillBelowTo", "lowest"),
+    ]
+    return (
+        sensor_panel(
+            bundle.sensors[name],
+            "Mean of all fans, the lowest and highest of any; the last hour as it came, older in steps of ten minutes.",
+            Query(queries.fleet("mean", name), ref="A", alias="mean"),
+            Query(queries.fleet("max", name), ref="B", alias="highest"),
+            Query(queries.fleet("min", name), ref="C", alias="lowest"),
+        )
+        .override_by_name("mean", [fixed("dark-blue"), prop("custom.lineWidth", 2)])
+        .override_by_name("highest", [fixed(BLUE), *extremes])
+        .override_by_name("lowest", [fixed(BLUE), prop("custom.lineWidth", 0)])
+    )

@@ -1,0 +1,116 @@
+"""Colours, words for numbers, and thresholds: the same meaning on every dashboard."""
+
+from typing import Final
+
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardRangeMapOptions,
+    DynamicConfigValue,
+    RangeMap,
+    Threshold,
+    ValueMap,
+    ValueMapping,
+    ValueMappingResult,
+)
+
+from dashboards import queries
+from dashboards.sdk import dashboard
+
+GREEN: Final = "green"
+"""Fine."""
+YELLOW: Final = "yellow"
+"""Odd, but nothing that a person has to do now."""
+ORANGE: Final = "orange"
+"""Soon."""
+RED: Final = "red"
+"""Now."""
+BLUE: Final = "blue"
+"""Gone: nothing comes. Also what is neither good nor bad."""
+PURPLE: Final = "purple"
+"""A sensor, not a fan."""
+
+
+def steps(*pairs: tuple[float | None, str]) -> dashboard.ThresholdsConfig:
+    """Thresholds: from each value on, a colour; None is the base."""
+    return dashboard.ThresholdsConfig().steps([Threshold(value=value, color=color) for value, color in pairs])
+
+
+def band(low: float, high: float) -> dashboard.ThresholdsConfig:
+    """Nothing between low and high, orange outside."""
+    return steps((None, ORANGE), (low, "transparent"), (high, ORANGE))
+
+
+NEUTRAL: Final = ((None, BLUE),)
+
+
+def numbers(*meanings: tuple[float, float, str, str]) -> list[ValueMapping]:
+    """Words for numbers: from, to (both included), word, colour."""
+    return [
+        RangeMap(DashboardRangeMapOptions(low, high, ValueMappingResult(text=word, color=color, index=index)))
+        for index, (low, high, word, color) in enumerate(meanings)
+    ]
+
+
+def words(*meanings: tuple[str, str, str]) -> list[ValueMapping]:
+    """Words for words: as it is stored, as it is shown, colour."""
+    shown = {
+        stored: ValueMappingResult(text=word, color=color, index=index)
+        for index, (stored, word, color) in enumerate(meanings)
+    }
+    return [ValueMap(shown)]
+
+
+def prop(name: str, value: object) -> DynamicConfigValue:
+    """One property of an override."""
+    return DynamicConfigValue(id_val=name, value=value)
+
+
+def fixed(color: str) -> DynamicConfigValue:
+    """A series in one colour."""
+    return prop("color", {"mode": "fixed", "fixedColor": color})
+
+
+_NEEDS = (
+    (queries.FINE, "fine", GREEN),
+    (queries.ODD, "odd readings", YELLOW),
+    (queries.SENSOR, "sensor broken", PURPLE),
+    (queries.WARNED, "warning", ORANGE),
+    (queries.SILENT, "silent", BLUE),
+    (queries.FAULTY, "faulty", RED),
+    (queries.ALARMED, "alarm", "dark-red"),
+    (queries.STOPPED, "stopped", "dark-red"),
+)
+NEEDS: Final = numbers(*((level, level + 0.99, word, color) for level, word, color in _NEEDS))
+"""What a fan needs, of `queries.need`."""
+
+FAULT_SHARES: Final = numbers(
+    (0, 0.0999, "fine", GREEN),
+    (0.1, queries.FAULTY_SHARE - 0.0001, "some faults", YELLOW),
+    (queries.FAULTY_SHARE, 1, "faulty", RED),
+)
+"""State of a fan by the share of its results that are faults."""
+
+SEVERITIES: Final = numbers(
+    (0, 0, "ok", GREEN),
+    (1, 1, "unknown", YELLOW),
+    (2, 2, "sensor broken", PURPLE),
+    (3, 3, "warning", ORANGE),
+    (4, 4, "alarm", RED),
+    (5, 5, "stopped", "dark-red"),
+)
+"""What forecast-fan says of a fan."""
+
+CAUSES: Final = words(
+    ("rotation", "rotation", BLUE),
+    ("temperature", "temperature", RED),
+    ("vibration", "vibration", ORANGE),
+    ("sound", "sound", PURPLE),
+)
+
+QUALITIES: Final = words(
+    ("ok", "ok", GREEN),
+    ("extrapolated", "extrapolated", YELLOW),
+    ("implausible", "implausible", PURPLE),
+)
+
+UP: Final = numbers((0, 0, "away", RED), (1, 1, "up", GREEN))
+SWITCH: Final = numbers((0, 0, "no", GREEN), (1, 9, "yes", RED))

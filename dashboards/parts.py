@@ -1,0 +1,137 @@
+"""How the parts of the pipeline and the machine below them are: panels of the pipeline's dashboard."""
+
+from dashboards import look
+from dashboards.counters import latest, level, rate, total
+from dashboards.influxql import Query
+from dashboards.look import BLUE, GREEN, ORANGE, RED
+from dashboards.panels import figure, series, timeline
+from dashboards.sdk import stat, statetimeline, timeseries
+from dashboards.shared import PER_SECOND
+
+_CPU = "process_cpu_seconds_total"
+_MEMORY = "process_resident_memory_bytes"
+
+
+def parts() -> statetimeline.Panel:
+    """Whether each part answers."""
+    return timeline(
+        "Parts that answer",
+        "Health of each part as Telegraf sees it. Blank: Telegraf or the store was away itself.",
+        Query(level("up", "up", by=("part",), of="min"), alias="$tag_part"),
+        look.UP,
+        empty="Telegraf has said nothing in this range",
+    )
+
+
+def stores() -> list[timeseries.Panel]:
+    """What the store and the broker do."""
+    return [
+        series(
+            "Store",
+            "Points written and queries answered by InfluxDB, and points or requests that it refused.",
+            PER_SECOND,
+            Query(rate("store", "points_written"), ref="A", alias="points written"),
+            Query(rate("store", "queries"), ref="B", alias="queries"),
+            Query(rate("store", "write_errors"), ref="C", alias="write errors"),
+            Query(rate("telegraf", "dropped"), ref="D", alias="dropped by Telegraf"),
+            calcs=["lastNotNull", "max"],
+        ).min(0),
+        series(
+            "Disk of the store",
+            "Bytes that InfluxDB's files take.",
+            "bytes",
+            Query(level("store", "disk_bytes"), ref="A", alias="on disk"),
+            calcs=["lastNotNull"],
+        ).min(0),
+        series(
+            "Broker",
+            "Messages that Mosquitto received, sent and dropped, its own and those of the protocol included.",
+            PER_SECOND,
+            Query(rate("broker", "messages_received"), ref="A", alias="received"),
+            Query(rate("broker", "messages_sent"), ref="B", alias="sent"),
+            Query(rate("broker", "publish_dropped"), ref="C", alias="dropped"),
+            calcs=["lastNotNull", "max"],
+        ).min(0),
+    ]
+
+
+def processes() -> list[timeseries.Panel]:
+    """What the processes take."""
+    return [
+        series(
+            "CPU of the parts",
+            "Cores that each part takes; 1 is a whole core. Of functions, the sum of their replicas.",
+            "short",
+            Query(rate("connector", _CPU), ref="A", alias="connector"),
+            Query(rate("gateway", _CPU), ref="B", alias="gateway"),
+            Query(rate("function", _CPU, by=("function",)), ref="C", alias="$tag_function"),
+            calcs=["lastNotNull", "max"],
+        )
+        .min(0)
+        .decimals(2),
+        series(
+            "Memory of the parts",
+            "Memory in use; of Mosquitto, InfluxDB and Telegraf what they say of their own heaps.",
+            "bytes",
+            Query(level("connector", _MEMORY), ref="A", alias="connector"),
+            Query(level("gateway", _MEMORY), ref="B", alias="gateway"),
+            Query(total("function", _MEMORY, by=("function",)), ref="C", alias="$tag_function"),
+            Query(level("store", "memory_bytes"), ref="D", alias="InfluxDB"),
+            Query(level("telegraf", "memory_bytes"), ref="E", alias="Telegraf"),
+            Query(level("broker", "heap_bytes"), ref="F", alias="Mosquitto"),
+            calcs=["lastNotNull", "max"],
+        ).min(0),
+        series(
+            "Machine",
+            "CPU and memory of the whole machine.",
+            "percent",
+            Query(level("machine", "cpu_percent", of="mean"), ref="A", alias="CPU"),
+            Query(level("machine", "memory_used_percent"), ref="B", alias="memory"),
+            calcs=["lastNotNull", "max"],
+        )
+        .min(0)
+        .max(100),
+    ]
+
+
+def machine() -> list[stat.Panel]:
+    """What is left of the machine, and who is connected."""
+    return [
+        figure(
+            "Disk used",
+            "Of the disk that the store writes to.",
+            "percent",
+            Query(latest("machine", "disk_used_percent")),
+            (None, GREEN),
+            (75, ORANGE),
+            (90, RED),
+            empty="no word from Telegraf",
+        ),
+        figure(
+            "Disk free",
+            "Left for the store.",
+            "bytes",
+            Query(latest("machine", "disk_free_bytes")),
+            (None, RED),
+            (2e9, ORANGE),
+            (1e10, GREEN),
+            decimals=1,
+            empty="no word from Telegraf",
+        ),
+        figure(
+            "Series in the store",
+            "Grows with the number of fans only; four thousand are a thousand fans.",
+            "short",
+            Query(latest("store", "series")),
+            (None, BLUE),
+            empty="no word from the store",
+        ),
+        figure(
+            "Clients of the broker",
+            "Connected now: fans or their boxes, the connector, score-fan, Telegraf.",
+            "none",
+            Query(latest("broker", "clients_connected")),
+            (None, BLUE),
+            empty="no word from the broker",
+        ),
+    ]

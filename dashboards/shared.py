@@ -1,0 +1,127 @@
+"""What several dashboards show: a signal's panel and the table of fans."""
+
+from typing import Final
+
+from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, MatcherConfig
+
+from dashboards import look, queries
+from dashboards.bundle import Sensor
+from dashboards.influxql import Query
+from dashboards.look import prop
+from dashboards.page import link_to_fan
+from dashboards.panels import rows, series, shaded
+from dashboards.sdk import table, timeseries
+
+UNITS: Final = {"rotation": "rotrpm", "temperature": "celsius", "vibration": "none", "sound": "dB"}
+"""Grafana's names of units; vibration has that of the history file, which has no name."""
+
+PER_SECOND: Final = "suffix: /s"
+
+# Columns of the table of fans: field, heading, width in pixels (0: what is left).
+_COLUMNS: Final = (
+    ("deviceID", "Fan", 120),
+    ("need", "Needs", 110),
+    ("Time", "Last seen", 120),
+    ("score", "Score", 80),
+    ("cause", "Cause", 100),
+    ("quality", "Quality", 100),
+    ("rotation", "Rotation", 90),
+    ("temperature", "Temperature", 95),
+    ("vibration", "Vibration", 80),
+    ("sound", "Sound", 80),
+    ("state", "Alarm", 80),
+    ("earliest_ms", "Failure from", 140),
+    ("why", "Why", 0),
+)
+
+
+def sensor_panel(sensor: Sensor, description: str, *targets: Query) -> timeseries.Panel:
+    """A signal over time; orange is outside what healthy fans do."""
+    healthy = f"Healthy fans stay within {sensor.low:g} to {sensor.high:g}; outside is orange."
+    unit = (
+        f"{sensor.name.capitalize()}, {sensor.unit}"
+        if UNITS[sensor.name] == "none"
+        else sensor.name.capitalize()
+    )
+    margin = (sensor.high - sensor.low) * 0.1
+    panel = series(unit, f"{description} {healthy}", UNITS[sensor.name], *targets)
+    return (
+        shaded(panel, look.band(sensor.low, sensor.high))
+        .axis_soft_min(round(sensor.low - margin, 2))
+        .axis_soft_max(round(sensor.high + margin, 2))
+    )
+
+
+def fans_table(title: str, description: str, threshold: float, where: str = "") -> table.Panel:
+    """A row a fan: what it needs, when it was seen last, score, cause, values, alarm. The worst comes first."""
+    panel = rows(
+        title,
+        description,
+        Query(queries.need(where), ref="Need", table=True),
+        Query(queries.last_reading(where), ref="Reading", table=True),
+        Query(queries.last_result(where), ref="Result", table=True),
+        Query(queries.last_alarm(where), ref="Alarm", table=True),
+        empty="No fan has been heard within a day",
+    )
+    for transformation in _joined():
+        panel = panel.with_transformation(transformation)
+    for _, heading, width in _COLUMNS:
+        if width:
+            panel = panel.override_by_name(heading, [prop("custom.width", width)])
+    for sensor, unit in UNITS.items():
+        panel = panel.override_by_name(sensor.capitalize(), [prop("unit", unit), prop("decimals", 1)])
+    colored = {"type": "color-background", "mode": "basic"}
+    return (
+        panel.unit("short")
+        .override_by_name("Fan", [prop("links", [link_to_fan("Fan")])])
+        .override_by_name("Needs", [prop("mappings", look.NEEDS), prop("custom.cellOptions", colored)])
+        .override_by_name("Last seen", [prop("unit", "dateTimeFromNow")])
+        .override_by_name(
+            "Score",
+            [
+                prop("unit", "percentunit"),
+                prop("decimals", 0),
+                prop("thresholds", look.steps((None, look.GREEN), (threshold, look.RED)).build()),
+                prop("custom.cellOptions", {"type": "color-text"}),
+            ],
+        )
+        .override_by_name(
+            "Quality", [prop("mappings", look.QUALITIES), prop("custom.cellOptions", {"type": "color-text"})]
+        )
+        .override_by_name("Failure from", [prop("unit", "dateTimeAsIso")])
+    )
+
+
+def _joined() -> list[DataTransformerConfig]:
+    """One row a fan out of four tables; of their times only that of the last reading is kept."""
+    names = {field: heading for field, heading, _ in _COLUMNS}
+    others = MatcherConfig(id_val="byRefId", options="/^(?:Need|Result|Alarm)$/")
+    return [
+        DataTransformerConfig(
+            id_val="filterFieldsByName", filter_val=others, options={"exclude": {"names": ["Time"]}}
+        ),
+        DataTransformerConfig(id_val="joinByField", options={"byField": "deviceID", "mode": "outer"}),
+        DataTransformerConfig(
+            id_val="sortBy", options={"fields": {}, "sort": [{"field": "need", "desc": True}]}
+        ),
+        DataTransformerConfig(
+            id_val="organize",
+            options={
+                "excludeByName": {"severity": True},
+                "indexByName": {field: index for index, field in enumerate(names)},
+                "renameByName": names,
+            },
+        ),
+    ]
+
+
+def renamed(names: dict[str, str]) -> DataTransformerConfig:
+    """A table's columns in this order, under these headings."""
+    return DataTransformerConfig(
+        id_val="organize",
+        options={
+            "excludeByName": {},
+            "indexByName": {field: index for index, field in enumerate(names)},
+            "renameByName": names,
+        },
+    )

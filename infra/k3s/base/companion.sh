@@ -1,0 +1,40 @@
+# Beside the broker: makes the sessions in which it keeps what the connector and Telegraf have not taken yet, before
+# the broker's service names it; then has the broker read its certificates, users and rights again when they change.
+set -eu
+proc=${COMPANION_PROC:-/proc}
+secrets=${COMPANION_SECRETS:-/mosquitto/secrets}
+passwords=${COMPANION_PASSWORDS:-/run/secrets}
+ready=${COMPANION_READY:-/run/companion/ready}
+pause=${COMPANION_PAUSE:-10}
+
+as() {
+    user=$1
+    shift
+    FANWATCH_BROKER_USER=$user FANWATCH_BROKER_PASSWORD_FILE=$passwords/$user/broker-password "$@"
+}
+
+brokers() {
+    for process in "$proc"/[0-9]*; do
+        if [ "$(cat "$process/comm" 2>/dev/null)" = mosquitto ]; then
+            echo "${process##*/}"
+        fi
+    done
+}
+
+until as connector python -m local.sessions --without-telegraf && as telegraf python -m local.sessions --without-connector; do
+    sleep 1
+done
+: > "$ready"
+
+# Kubernetes replaces all files of a secret at once, by turning this link.
+seen=$(readlink "$secrets/..data" || true)
+while sleep "$pause"; do
+    now=$(readlink "$secrets/..data" || true)
+    if [ "$now" != "$seen" ]; then
+        for broker in $(brokers); do
+            echo "secrets have changed: SIGHUP to the broker"
+            kill -HUP "$broker"
+        done
+        seen=$now
+    fi
+done

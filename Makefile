@@ -1,6 +1,6 @@
 # Fanwatch. Each target is complete by itself: it makes .venv and gets what it needs.
 
-.PHONY: help run test test-faults check bench install model clean
+.PHONY: help run test test-faults test-images check bench install model clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -19,6 +19,10 @@ test: $(VENV)/.dev  ## All tests, on real parts (about 10 minutes at most)
 test-faults: $(VENV)/.dev  ## The long outages, at 1000 readings a second (about 45 minutes at most)
 	@$(BIN)/python -m local.tools
 	$(BIN)/python -m pytest -q -m faults
+
+test-images: $(VENV)/.dev  ## Build the container images and run them (about 20 minutes at most); DOCKER_HOST, or as root
+	@$(BIN)/python -m local.tools
+	$(BIN)/python -m pytest -q -m images tests/images
 
 check: $(VENV)/.dev  ## Style, types and the direction of imports
 	$(BIN)/ruff check .

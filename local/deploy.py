@@ -88,7 +88,7 @@ class Deployer:
             argv=[sys.executable, "-m", "function_server"],
             env={
                 **inherited,
-                **function.environment,
+                **function.local_environment,
                 "FUNCTION_NAME": name,
                 "HANDLER_DIR": str(stack.directory / function.handler),
                 "LISTEN_UDS": str(self._layout.short / f"{name}-{generation}-{{n}}.sock"),

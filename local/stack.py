@@ -15,6 +15,8 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _NAMED = re.compile(r"([A-Za-z_]\w*)(?::-(.*))?")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _MIN_REPLICAS = "com.openfaas.scale.min"
+# The local broker listens on loopback and knows no users.
+_NOT_LOCAL = ("FANWATCH_BROKER_USER", "FANWATCH_BROKER_PASSWORD_FILE", "FANWATCH_BROKER_CA_FILE")
 
 
 class _Loader(yaml.SafeLoader):
@@ -54,6 +56,11 @@ class Function(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def local(self) -> bool:
         """Whether the local runtime runs it; the annotation `fanwatch.local: "false"` says no."""
         return self.annotations.get("fanwatch.local", "true") != "false"
+
+    @property
+    def local_environment(self) -> dict[str, str]:
+        """Its environment, less what only a cluster's broker asks for."""
+        return {name: value for name, value in self.environment.items() if name not in _NOT_LOCAL}
 
     @property
     def replicas(self) -> int:
@@ -96,6 +103,7 @@ def local_environment(environment: Mapping[str, str]) -> dict[str, str]:
         "FANWATCH_INFER_FUNCTION": "infer-fan-lite",
         "FANWATCH_GATEWAY_URL": f"http://127.0.0.1:{port}",
         "FANWATCH_BROKER_HOST": "127.0.0.1",
+        "FANWATCH_BROKER_PORT": "1883",
     }
     return defaults | {name: value for name, value in environment.items() if value}
 

@@ -11,3 +11,14 @@ lock() {
 lock run --extra install
 lock training --extra install --extra training
 lock dev --extra install --extra training --extra dev
+
+# What images install: the same versions, from the list of direct requirements beside each.
+image() {
+    uv pip compile "../$1.in" --constraint "$2.txt" --python-version 3.11 --generate-hashes --no-annotate \
+        --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file "../$1.txt"
+}
+image template/python3-fan/requirements run
+image functions/score_fan/requirements run
+image functions/infer_fan/requirements training
+image functions/infer_fan/requirements-lite run
+image infra/services/requirements run

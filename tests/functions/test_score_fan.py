@@ -177,10 +177,11 @@ def pins(path: Path) -> dict[str, str]:
     ("own", "lock"),
     [
         ("functions/score_fan/requirements.txt", "run"), ("functions/infer_fan/requirements-lite.txt", "run"),
-        ("functions/infer_fan/requirements.txt", "training"),
+        ("functions/infer_fan/requirements.txt", "training"), ("infra/services/requirements.txt", "run"),
+        ("template/python3-fan/requirements.txt", "run"),
     ],
 )  # fmt: skip
-def test_functions_pin_what_is_locked(own: str, lock: str) -> None:
+def test_images_pin_what_is_locked(own: str, lock: str) -> None:
     locked = pins(ROOT / f"requirements/{lock}.txt")
     mine = pins(ROOT / own)
     assert mine == {name: locked[name] for name in mine}

@@ -54,7 +54,9 @@ def issue(
 
 @app.command()
 def rotate(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Devices; else the broker.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="Devices; else the broker.")
+    ] = None,
     ca: Annotated[bool, typer.Option("--ca", help="The CA too: the next one takes over.")] = False,
     days: Days = 365,
     folder: Folder = SECRETS,
@@ -100,7 +102,9 @@ def revoke(
 
 @app.command()
 def show(
-    warn_days: Annotated[int, typer.Option(min=0, help="Exit with 1 where one ends within so many days.")] = 30,
+    warn_days: Annotated[
+        int, typer.Option(min=0, help="Exit with 1 where one ends within so many days.")
+    ] = 30,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
     folder: Folder = SECRETS,
 ) -> None:
@@ -111,7 +115,12 @@ def show(
     terms = Certificates(folder).terms()
     if as_json:
         rows = [
-            {"name": term.name, "file": str(term.file), "ends": term.ends.isoformat(), "days": round(term.days, 1)}
+            {
+                "name": term.name,
+                "file": str(term.file),
+                "ends": term.ends.isoformat(),
+                "days": round(term.days, 1),
+            }
             for term in terms
         ]
         print(json.dumps(rows, indent=2))

@@ -85,7 +85,7 @@ def hosts_of(certificate: x509.Certificate) -> list[str]:
 
 
 def revocations(signer: Pair, serials: Iterable[int]) -> x509.CertificateRevocationList:
-    """The CA's list of certificates that count no more. It ends with its CA: one that ends earlier shuts everybody out."""
+    """The CA's list of certificates that count no more. It ends with its CA: an ended one shuts everybody out."""
     now = datetime.now(UTC)
     certificate = signer.certificate
     builder = (

@@ -179,7 +179,7 @@ def _files(path: Path, pair: Pair) -> dict[Path, bytes]:
 
 
 def _crl(pairs: Iterable[Pair], serials: Iterable[int]) -> bytes:
-    """One list of each CA: a client is refused where its CA has none. Serial numbers are random, so all may have all."""
+    """One list of each CA, for a client is refused where its CA has none. Serials are random: all may name all."""
     return b"".join(authority.pem(authority.revocations(pair, serials)) for pair in pairs)
 
 

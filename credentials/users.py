@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from credentials.files import read, write
-from credentials.names import DEVICES, ROLES, SERVICES, check, check_device
+from credentials.names import ROLES, SERVICES, check, check_device
 from fanwatch.errors import FanwatchError
 
 _RULES = Path(__file__).resolve().parents[1] / "infra/mosquitto"

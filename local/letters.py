@@ -9,7 +9,8 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from fanwatch.broker.tools import identify
+from fanwatch.broker.tools import identify, unreachable
+from fanwatch.broker.trouble import refusal
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import BrokerSettings, StoreSettings, load
 from fanwatch.store import Store
@@ -117,16 +118,20 @@ def require_whole(letters: Iterable[Letter]) -> None:
 def publish(settings: BrokerSettings, letter: Letter) -> None:
     """Publishes the original bytes at QoS 1. Unavailable without an answer, FanwatchError where nobody takes them."""
     answers: list[ReasonCode] = []
+    refused: list[ReasonCode] = []
     client = paho.Client(
         CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5, reconnect_on_failure=False
     )
     identify(client, settings)
     client.on_publish = lambda _client, _data, _mid, reason, _properties: answers.append(reason)
+    client.on_connect = lambda _client, _data, _flags, reason, _properties: (
+        refused.append(reason) if reason.is_failure else None
+    )
     where = f"{settings.broker_host}:{settings.broker_port}"
     try:
         client.connect(settings.broker_host, settings.broker_port)
     except OSError as error:
-        raise Unavailable(f"The broker at {where} cannot be reached: {error}. Nothing was sent.") from error
+        raise Unavailable(f"{unreachable(error, settings)} Nothing was sent.") from error
     client.loop_start()
     try:
         handle = client.publish(letter.topic, letter.original, qos=1)
@@ -136,6 +141,10 @@ def publish(settings: BrokerSettings, letter: Letter) -> None:
         raise FanwatchError(f"{letter.id[:12]} cannot be sent: {error}.") from error
     finally:
         client.loop_stop()
+    if refused:
+        raise FanwatchError(
+            f"The broker at {where} refused the connection ({refused[0]}): {refusal(settings)}. Nothing was sent."
+        )
     if not answers:
         raise Unavailable(
             f"The broker at {where} did not confirm {letter.id[:12]}; it may have been sent or not."

@@ -17,7 +17,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from fanwatch import topics
-from fanwatch.broker.tools import identify
+from fanwatch.broker.tools import identify, unreachable
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import BrokerSettings, ConnectorSettings, load
 
@@ -93,7 +93,7 @@ class _Visit:
                     settings.broker_host, settings.broker_port, clean_start=False, properties=properties
                 )
         except OSError as error:
-            raise Unavailable(f"The broker at {where} cannot be reached: {error}.") from error
+            raise unreachable(error, settings) from error
         self._client.loop_start()
         try:
             if not self._done.wait(settings.broker_timeout):
@@ -130,11 +130,15 @@ def main() -> int:
     """`python -m local.sessions TOPIC…`: for benchmarks and other runtimes; before connector and Telegraf start."""
     parser = argparse.ArgumentParser(description=(main.__doc__ or "").split(":")[1])
     parser.add_argument("topics", nargs="*", default=[topics.READINGS, "fan/+/messages"], metavar="TOPIC")
+    # A broker with users lets each make its own only, and gives a session what its maker may read.
+    parser.add_argument("--of", choices=["connector", "telegraf"], help="one's only, under its own user")
     parser.add_argument("--without-telegraf", action="store_true", help="so that nothing queues for it")
     arguments = parser.parse_args()
-    wanted = [connector(load(ConnectorSettings), arguments.topics)]
+    wanted = [] if arguments.of == "telegraf" else [connector(load(ConnectorSettings), arguments.topics)]
+    if arguments.of != "connector" and not arguments.without_telegraf:
+        wanted += TELEGRAF
     try:
-        for session in wanted if arguments.without_telegraf else [*wanted, *TELEGRAF]:
+        for session in wanted:
             present = create(load(BrokerSettings), session)
             print(
                 f"{session.client_id}: {'was there' if present else 'created'}, {', '.join(session.topics)}"

@@ -13,9 +13,12 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from fanwatch.broker.tools import identify
 from fanwatch.broker.transport import BufferedClient, BufferedSocket
+from fanwatch.broker.trouble import refusal, silence, trouble
+from fanwatch.errors import FanwatchError
 from fanwatch.logs import Log
-from fanwatch.settings import BrokerSettings, secret
+from fanwatch.settings import BrokerSettings
 
 KEEPALIVE_S = 120
 """Generous, for a reader that pauses is not dead; twice the longest pause of the connector's reading."""
@@ -40,18 +43,21 @@ class Link:
         session_expiry_s: int = 0,
         receive_maximum: int = 0,
     ) -> None:
-        """`session_expiry_s` above 0 keeps the session in the broker and resumes it; 0 starts a clean one each time."""
+        """`session_expiry_s` above 0 keeps the session in the broker and resumes it; 0 starts a clean one each time.
+
+        SettingsError for a password or CA that cannot be read.
+        """
         self._settings = settings
         self._log = log
         self._client_id = client_id
         self._session_expiry_s = session_expiry_s
         self._receive_maximum = receive_maximum
         self._where = f"{settings.broker_host}:{settings.broker_port}"
-        self._password = secret(settings.broker_password_file, "FANWATCH_BROKER_PASSWORD_FILE")
         self._up = threading.Event()
         self._stopping = threading.Event()
         self._reported_away = False
         self._thread: threading.Thread | None = None
+        identify(BufferedClient(CallbackAPIVersion.VERSION2), settings)
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._awake = False
 
@@ -107,16 +113,19 @@ class Link:
     def _run(self, stopping: threading.Event) -> None:
         wait_s = _FIRST_WAIT_S
         while not stopping.is_set():
-            client = self._client()
+            client = BufferedClient(
+                CallbackAPIVersion.VERSION2, client_id=self._client_id, protocol=mqtt.MQTTv5, manual_ack=True
+            )
             began = time.monotonic()
             try:
+                self._set_up(client)
                 self._connect(client)
                 self._serve(client, stopping)
             except Exception as error:  # noqa: BLE001
                 # Whatever went wrong in a hook or in paho, nothing was acknowledged by it: begin anew, say so.
-                if not isinstance(error, OSError):
+                if not isinstance(error, (OSError, FanwatchError)):
                     self._log.error("broker connection failed", error, broker=self._where)
-                self._report(str(error))
+                self._report(*trouble(error, self._settings))
             finally:
                 self._end(client)
             if time.monotonic() - began > 2 * _LONGEST_WAIT_S:
@@ -124,20 +133,13 @@ class Link:
             stopping.wait(wait_s * random.uniform(0.5, 1.0))
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
-    def _client(self) -> BufferedClient:
-        client = BufferedClient(
-            CallbackAPIVersion.VERSION2, client_id=self._client_id, protocol=mqtt.MQTTv5, manual_ack=True
-        )
-        if self._settings.broker_user is not None:
-            client.username_pw_set(self._settings.broker_user, self._password)
-        if self._settings.broker_ca_file is not None:
-            client.tls_set(ca_certs=self._settings.broker_ca_file)
-        client.connect_timeout = self._settings.broker_timeout
+    def _set_up(self, client: BufferedClient) -> None:
+        # Read anew for each connection: password and CA may have been rotated meanwhile.
+        identify(client, self._settings)
         client.on_connect = self._accepted
         client.on_disconnect = self._disconnected
         client.on_socket_register_write = lambda _client, _userdata, _socket: self.wake()
         self.prepare(client)
-        return client
 
     def _connect(self, client: BufferedClient) -> None:
         properties = Properties(PacketTypes.CONNECT)
@@ -201,7 +203,7 @@ class Link:
         self, client: mqtt.Client, _userdata: object, flags: Any, reason: Any, _properties: object
     ) -> None:
         if reason.is_failure:
-            self._report(f"it refused the connection: {reason}")
+            self._report(f"it refused the connection: {reason}", refusal(self._settings))
             return
         self._log.info("broker connected", broker=self._where, sessionPresent=flags.session_present)
         self._reported_away = False
@@ -212,7 +214,7 @@ class Link:
         self, _client: Any, _userdata: object, _flags: Any, reason: Any, _properties: object
     ) -> None:
         if not self._stopping.is_set():
-            self._report(str(reason))
+            self._report(f"the connection ended: {reason}", silence(self._settings))
 
     def _end(self, client: BufferedClient) -> None:
         was_up = self._up.is_set()
@@ -224,12 +226,7 @@ class Link:
         if was_up:
             self.closed(client)
 
-    def _report(self, why: str) -> None:
+    def _report(self, why: str, hint: str) -> None:
         if not self._reported_away:
             self._reported_away = True
-            self._log.warning(
-                "broker away, trying again",
-                broker=self._where,
-                reason=why,
-                hint="check FANWATCH_BROKER_HOST, _PORT and the broker's log",
-            )
+            self._log.warning("broker away, trying again", broker=self._where, reason=why, hint=hint)

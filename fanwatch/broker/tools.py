@@ -8,7 +8,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from fanwatch.errors import Unavailable
+from fanwatch.broker.trouble import trouble
+from fanwatch.errors import SettingsError, Unavailable
 from fanwatch.settings import BrokerSettings, secret
 
 
@@ -28,7 +29,13 @@ def identify(made: mqtt.Client, settings: BrokerSettings) -> None:
         password = secret(settings.broker_password_file, "FANWATCH_BROKER_PASSWORD_FILE")
         made.username_pw_set(settings.broker_user, password)
     if settings.broker_ca_file is not None:
-        made.tls_set(ca_certs=settings.broker_ca_file)
+        try:
+            made.tls_set(ca_certs=settings.broker_ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise SettingsError(
+                f"FANWATCH_BROKER_CA_FILE names {settings.broker_ca_file}, which holds no certificate "
+                f"that can be read: {error.strerror or error}."
+            ) from error
     made.connect_timeout = settings.broker_timeout
 
 
@@ -43,10 +50,15 @@ def connect(
             settings.broker_host, settings.broker_port, keepalive=30, clean_start=clean, properties=properties
         )
     except OSError as error:
-        raise Unavailable(
-            f"The broker at {settings.broker_host}:{settings.broker_port} cannot be reached ({error}): "
-            "is it running, and are FANWATCH_BROKER_HOST and _PORT right?"
-        ) from error
+        raise unreachable(error, settings) from error
+
+
+def unreachable(error: OSError, settings: BrokerSettings) -> Unavailable:
+    """What a connect raised, as a sentence that says where and what to do."""
+    why, hint = trouble(error, settings)
+    return Unavailable(
+        f"The broker at {settings.broker_host}:{settings.broker_port} cannot be reached ({why}): {hint}."
+    )
 
 
 def _without_delay(_client: mqtt.Client, _userdata: object, opened: Any) -> None:

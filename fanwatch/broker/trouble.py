@@ -1,0 +1,49 @@
+"""Why the broker cannot be used, as a person reads it: what is wrong, and what to do about it."""
+
+import ssl
+
+from fanwatch.settings import BrokerSettings
+
+_ADDRESS = "check FANWATCH_BROKER_HOST, _PORT and the broker's log"
+# OpenSSL's verify codes; https://docs.openssl.org/3.0/man1/openssl-verification-options/ has them by name.
+_NOT_YET_VALID, _EXPIRED = 9, 10
+_HOST_MISMATCH, _ADDRESS_MISMATCH = 62, 64
+
+
+def trouble(error: BaseException, settings: BrokerSettings) -> tuple[str, str]:
+    """The reason and a hint for what a connect raised."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not believed: {error.verify_message}", _certificate(error, settings)
+    if isinstance(error, ssl.SSLError):
+        return (
+            f"no TLS with it: {error.reason or error}",
+            "does that port speak TLS? FANWATCH_BROKER_CA_FILE asks for it",
+        )
+    return str(error), _ADDRESS
+
+
+def refusal(settings: BrokerSettings) -> str:
+    """A hint for a broker that answered with a refusal."""
+    if settings.broker_user is None:
+        return "it asks for a name: set FANWATCH_BROKER_USER and FANWATCH_BROKER_PASSWORD_FILE"
+    return f"check the password of {settings.broker_user} (FANWATCH_BROKER_PASSWORD_FILE) and that it may use this port"
+
+
+def silence(settings: BrokerSettings) -> str:
+    """A hint for a broker that ends connections without a word."""
+    if settings.broker_ca_file is None:
+        return f"{_ADDRESS}; where that port speaks TLS, set FANWATCH_BROKER_CA_FILE"
+    return _ADDRESS
+
+
+def _certificate(error: ssl.SSLCertVerificationError, settings: BrokerSettings) -> str:
+    if error.verify_code == _EXPIRED:
+        return "renew it with `fanwatch certs rotate` and send the broker SIGHUP; or is this machine's clock ahead?"
+    if error.verify_code == _NOT_YET_VALID:
+        return "is this machine's clock behind?"
+    if error.verify_code in (_HOST_MISMATCH, _ADDRESS_MISMATCH):
+        return (
+            f"reach it under a name that its certificate has, and not as {settings.broker_host}; "
+            "names are given to `fanwatch certs init --host`"
+        )
+    return f"does {settings.broker_ca_file} (FANWATCH_BROKER_CA_FILE) hold the CA of this broker?"

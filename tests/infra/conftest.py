@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from local import sessions
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
+from tests.support.telegraf import Telegraf
+from tests.support.wait import until
 
 
 @pytest.fixture
@@ -23,3 +27,31 @@ def influx(tmp_path: Path) -> Iterator[Influx]:
     started = Influx(tmp_path / "influxdb")
     yield started
     started.kill()
+
+
+@pytest.fixture
+def telegraf(tmp_path: Path, broker: Mosquitto, influx: Influx) -> Iterator[Telegraf]:
+    """A collector between the two, its sessions made, in a zone that is not UTC; it looks at itself each second."""
+    for session in sessions.TELEGRAF:
+        sessions.create(broker.settings, session)
+    started = Telegraf(
+        tmp_path / "telegraf",
+        broker_port=broker.port,
+        influx_port=influx.port,
+        environment={"FANWATCH_TIMEZONE": "Europe/Berlin", "TELEGRAF_INTERVAL": "1s"},
+    )
+    yield started
+    started.kill()
+
+
+def rows(influx: Influx, measurement: str, count: int) -> list[dict[str, Any]]:
+    """The points, once there are `count` of them."""
+    found: list[dict[str, Any]] = []
+
+    def enough() -> bool:
+        found[:] = influx.store.query(f'SELECT * FROM "{measurement}"')
+        return len(found) >= count
+
+    until(enough, 15, f"{count} points of {measurement}")
+    assert len(found) == count
+    return found

@@ -5,16 +5,13 @@ import hashlib
 import json
 import subprocess
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
-
-import pytest
 
 from fanwatch.timestamps import format_ms, format_ns
 from local import sessions
+from tests.infra.conftest import rows
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
 from tests.support.telegraf import Telegraf
@@ -22,34 +19,6 @@ from tests.support.wait import until
 
 VALUES = {"rotation": 592.0, "temperature": 41.2, "vibration": 160.4, "sound": 47.9}
 MS = 1_000_000
-
-
-@pytest.fixture
-def telegraf(tmp_path: Path, broker: Mosquitto, influx: Influx) -> Iterator[Telegraf]:
-    """A collector between the two, its sessions made, in a zone that is not UTC."""
-    for session in sessions.TELEGRAF:
-        sessions.create(broker.settings, session)
-    started = Telegraf(
-        tmp_path / "telegraf",
-        broker_port=broker.port,
-        influx_port=influx.port,
-        environment={"FANWATCH_TIMEZONE": "Europe/Berlin"},
-    )
-    yield started
-    started.kill()
-
-
-def rows(influx: Influx, measurement: str, count: int) -> list[dict[str, Any]]:
-    """The points, once there are `count` of them."""
-    found: list[dict[str, Any]] = []
-
-    def enough() -> bool:
-        found[:] = influx.store.query(f'SELECT * FROM "{measurement}"')
-        return len(found) >= count
-
-    until(enough, 15, f"{count} points of {measurement}")
-    assert len(found) == count
-    return found
 
 
 def reading(device: str, stamp: str, **changes: object) -> dict[str, object]:

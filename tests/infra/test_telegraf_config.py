@@ -1,0 +1,122 @@
+"""Telegraf's configuration files: what they set up is there, and they hold no secrets."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import sessions, tools
+from local.config import telegraf_configs
+from tests.support.influx import tool
+
+FOLDER = Path(__file__).resolve().parents[2] / "infra/telegraf"
+FILES = sorted(FOLDER.glob("*.conf"))
+
+
+def check(*paths: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`telegraf config check` of several files at once, in an environment of these variables only."""
+    configs = [argument for path in paths for argument in ("--config", str(path))]
+    return subprocess.run(
+        [tool(tools.TELEGRAF), "config", "check", "--strict-env-handling", *configs],
+        env={"FANWATCH_TELEGRAF_DIR": str(FOLDER), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def content(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_file_is_right_by_itself(path: Path, tmp_path: Path) -> None:
+    needed = {"TELEGRAF_SECRETS_DIR": str(tmp_path), "TELEGRAF_CERTIFICATES": "file:///none.pem"}
+    done = check(path, **needed)
+    assert done.returncode == 0, done.stderr
+    # With --strict-env-handling, a variable that is neither set nor has a default stays what it is.
+    unset = set(re.findall(r"\$\{(\w+)\}", path.read_text(encoding="utf-8")))
+    assert unset <= {"TELEGRAF_CERTIFICATES"}
+
+
+def test_all_of_them_are_right_together(tmp_path: Path) -> None:
+    needed = {"TELEGRAF_SECRETS_DIR": str(tmp_path), "TELEGRAF_CERTIFICATES": "file:///none.pem"}
+    done = check(*sorted(FILES, key=lambda path: path.name != "telegraf.conf"), **needed)
+    assert done.returncode == 0, done.stderr
+    assert {Path(argument).name for argument in telegraf_configs() if argument != "--config"} == {
+        "telegraf.conf",
+        "metrics.conf",
+        "influxdb.conf",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("telegraf.conf", "max_undelivered_messages", "max_undelivered"),
+        ("metrics.conf", "[[inputs.cpu]]", "[[inputs.cpus]]"),
+        ("metrics.conf", 'data_format = "prometheus"', 'data_format = "promtheus"'),
+        ("points.star", "def apply(metric):", "def apply():"),
+        ("parts.star", "NAMES = {", "OTHERS = {"),
+    ],
+)
+def test_a_wrong_one_is_found(name: str, old: str, new: str, tmp_path: Path) -> None:
+    for path in FOLDER.iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert path.name != name or old in text
+        (tmp_path / path.name).write_text(
+            text.replace(old, new) if path.name == name else text, encoding="utf-8"
+        )
+    paths = [tmp_path / "telegraf.conf", tmp_path / "metrics.conf"]
+    assert check(*paths, FANWATCH_TELEGRAF_DIR=str(tmp_path)).returncode != 0
+
+
+def test_a_retention_that_is_none_is_refused() -> None:
+    done = check(FOLDER / "telegraf.conf", FANWATCH_RAW_RETENTION="forever")
+    assert done.returncode != 0
+    assert "give a duration such as 30d or 12h" in done.stderr
+
+
+def test_its_sessions_are_those_that_runtimes_make_beforehand() -> None:
+    inputs = [
+        section
+        for path in FILES
+        for section in content(path).get("inputs", {}).get("mqtt_consumer", [])
+        if section.get("persistent_session")
+    ]
+    assert {(section["client_id"], tuple(section["topics"])) for section in inputs} == {
+        (session.client_id, session.topics) for session in sessions.TELEGRAF
+    }
+    assert {section["qos"] for section in inputs} == {1}
+
+
+def test_no_file_holds_a_secret() -> None:
+    found = {
+        (key, value)
+        for path in FILES
+        for key, value in re.findall(r"(\w*(?:password|token|username|secret)\w*) *= *(.*)", path.read_text())
+        if not key.startswith("TELEGRAF_")
+    }
+    assert found == {
+        ("username", '"${TELEGRAF_BROKER_USER:-}"'),
+        ("password", '"${TELEGRAF_BROKER_PASSWORD:-}"'),
+        ("token", '"${INFLUX_TOKEN:-}"'),
+    }
+
+
+def test_the_buffer_of_points_holds_all_that_can_be_unacknowledged() -> None:
+    """A point that is pushed out of it leaves its message unacknowledged until the next reconnect."""
+    config = content(FOLDER / "telegraf.conf")
+    windows = sum(section["max_undelivered_messages"] for section in config["inputs"]["mqtt_consumer"])
+    assert config["agent"]["metric_buffer_limit"] >= 2 * windows
+    health, metrics, points = [
+        *config["outputs"]["health"],
+        *config["outputs"]["influxdb_v2"],
+    ]
+    assert "metric_buffer_limit" not in points
+    assert metrics["namedrop"] == points["namepass"]
+    assert health["namepass"] == ["telegraf"]

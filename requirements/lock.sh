@@ -21,4 +21,4 @@ image template/python3-fan/requirements run
 image functions/score_fan/requirements run
 image functions/infer_fan/requirements training
 image functions/infer_fan/requirements-lite run
-image infra/services/requirements run
+image infra/connector/requirements run

@@ -177,7 +177,7 @@ def pins(path: Path) -> dict[str, str]:
     ("own", "lock"),
     [
         ("functions/score_fan/requirements.txt", "run"), ("functions/infer_fan/requirements-lite.txt", "run"),
-        ("functions/infer_fan/requirements.txt", "training"), ("infra/services/requirements.txt", "run"),
+        ("functions/infer_fan/requirements.txt", "training"), ("infra/connector/requirements.txt", "run"),
         ("template/python3-fan/requirements.txt", "run"),
     ],
 )  # fmt: skip

@@ -32,10 +32,10 @@ class Images:
             self.build(entry.image, self.context(name), *self.build_args(name))
         return entry.image
 
-    def services(self) -> str:
+    def connector(self) -> str:
         """Connector, rollup and sessions."""
         return self._other(
-            f"fanwatch/services:{TAG}", ROOT, "--file", str(ROOT / "infra/services/Dockerfile")
+            f"fanwatch/connector:{TAG}", ROOT, "--file", str(ROOT / "infra/connector/Dockerfile")
         )
 
     def model_store(self) -> str:

@@ -12,7 +12,7 @@ from tests.support.servers import ROOT
 pytestmark = [pytest.mark.images, pytest.mark.timeout(900)]
 
 FUNCTIONS = ("score-fan", "infer-fan-lite", "infer-fan")
-ALL = (*FUNCTIONS, "services", "model-store")
+ALL = (*FUNCTIONS, "connector", "model-store")
 LITE_MB = 120
 _TOOLS = "cc gcc c++ g++ ld as make rustc go pip pip3 uv curl wget git"
 # Some of Debian's own may change passwords and the like; without capabilities and new privileges they cannot.
@@ -25,7 +25,7 @@ def image_of(images: Images, name: str) -> str:
     """The image of a function or of what runs beside them."""
     if name in FUNCTIONS:
         return images.function(name)
-    return images.services() if name == "services" else images.model_store()
+    return images.connector() if name == "connector" else images.model_store()
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -65,7 +65,7 @@ def test_its_size(images: Images, name: str) -> None:
     print(f"{name}: {above:.1f} MB above the base")
     if name == "infer-fan-lite":
         assert above <= LITE_MB
-    if name in ("services", "model-store", "score-fan"):
+    if name in ("connector", "model-store", "score-fan"):
         assert above <= LITE_MB / 2
 
 

@@ -1,6 +1,7 @@
 """Dead letters as InfluxDB keeps them, and sending them again."""
 
 import base64
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -123,10 +124,21 @@ def publish(settings: BrokerSettings, letter: Letter) -> None:
         CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5, reconnect_on_failure=False
     )
     identify(client, settings)
-    client.on_publish = lambda _client, _data, _mid, reason, _properties: answers.append(reason)
-    client.on_connect = lambda _client, _data, _flags, reason, _properties: (
-        refused.append(reason) if reason.is_failure else None
-    )
+    over = threading.Event()
+
+    def confirmed(_client: object, _data: object, _mid: int, reason: ReasonCode, _properties: object) -> None:
+        answers.append(reason)
+        over.set()
+
+    def connected(
+        _client: object, _data: object, _flags: object, reason: ReasonCode, _properties: object
+    ) -> None:
+        if reason.is_failure:
+            refused.append(reason)
+
+    client.on_publish = confirmed
+    client.on_connect = connected
+    client.on_disconnect = lambda *_rest: over.set()
     where = f"{settings.broker_host}:{settings.broker_port}"
     try:
         client.connect(settings.broker_host, settings.broker_port)
@@ -134,8 +146,8 @@ def publish(settings: BrokerSettings, letter: Letter) -> None:
         raise Unavailable(f"{unreachable(error, settings)} Nothing was sent.") from error
     client.loop_start()
     try:
-        handle = client.publish(letter.topic, letter.original, qos=1)
-        handle.wait_for_publish(settings.broker_timeout)
+        client.publish(letter.topic, letter.original, qos=1)
+        over.wait(settings.broker_timeout)
         client.disconnect()
     except (ValueError, RuntimeError) as error:
         raise FanwatchError(f"{letter.id[:12]} cannot be sent: {error}.") from error

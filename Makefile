@@ -1,6 +1,6 @@
 # Fanwatch. Each target is complete by itself: it makes .venv and gets what it needs.
 
-.PHONY: help run test test-faults test-images check bench install model clean
+.PHONY: help run test test-faults test-images test-openfaas check bench install model clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -23,6 +23,10 @@ test-faults: $(VENV)/.dev  ## The long outages, at 1000 readings a second (about
 test-images: $(VENV)/.dev  ## Build the container images and run them (about 20 minutes at most); DOCKER_HOST, or as root
 	@$(BIN)/python -m local.tools
 	$(BIN)/python -m pytest -q -m images tests/images
+
+test-openfaas: $(VENV)/.dev  ## Meet a real OpenFaaS gateway: OPENFAAS_URL=… OPENFAAS_PASSWORD=… (docs/openfaas.md)
+	@$(BIN)/python -m local.tools
+	$(BIN)/python -m pytest -q -m openfaas tests/openfaas
 
 check: $(VENV)/.dev  ## Style, types and the direction of imports
 	$(BIN)/ruff check .

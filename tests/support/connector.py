@@ -19,11 +19,20 @@ class ConnectorProcess(Process):
     """`python -m connectors.mqtt`; settings by their names without FANWATCH_CONNECTOR_, in lower case."""
 
     def __init__(
-        self, directory: Path, broker: Mosquitto, gateway_url: str, *, wait: bool = True, **settings: object
+        self,
+        directory: Path,
+        broker: Mosquitto,
+        gateway_url: str,
+        *,
+        wait: bool = True,
+        credentials: tuple[Path, Path] | None = None,
+        **settings: object,
     ) -> None:
+        """`credentials` are the files that hold the gateway's user and password."""
         self.port = free_port()
         environment = {
             "PYTHONPATH": str(ROOT),
+            "FANWATCH_BROKER_HOST": broker.settings.broker_host,
             "FANWATCH_BROKER_PORT": str(broker.port),
             "FANWATCH_GATEWAY_URL": gateway_url,
             "FANWATCH_CONNECTOR_PORT": str(self.port),
@@ -31,6 +40,9 @@ class ConnectorProcess(Process):
             "FANWATCH_BROKER_TIMEOUT": "2",
             **{f"FANWATCH_CONNECTOR_{name.upper()}": str(value) for name, value in settings.items()},
         }
+        if credentials is not None:
+            user, password = map(str, credentials)
+            environment |= {"FANWATCH_GATEWAY_USER_FILE": user, "FANWATCH_GATEWAY_PASSWORD_FILE": password}
         argv = [sys.executable, "-m", "connectors.mqtt"]
         super().__init__(argv, directory / f"connector-{self.port}.log", environment, directory)
         if wait:

@@ -19,7 +19,10 @@ ROOT = Path(__file__).resolve().parents[2]
 class Mosquitto(Process):
     """Listens on `port`; keeps its sessions in `directory`, where another one can go on with them."""
 
-    def __init__(self, directory: Path, *, port: int | None = None, durable: bool = False) -> None:
+    def __init__(
+        self, directory: Path, *, port: int | None = None, durable: bool = False, also: str = "127.0.0.1"
+    ) -> None:
+        """`also` is one more address of this machine to listen on, for what runs outside of it."""
         directory.mkdir(parents=True, exist_ok=True)
         self.port = port or free_port()
         self.settings = BrokerSettings(broker_host="127.0.0.1", broker_port=self.port)
@@ -35,7 +38,10 @@ class Mosquitto(Process):
             "autosave_on_changes": str(durable).lower(),
             "common_directory": ROOT / "infra/mosquitto/conf.d",
         }
-        config.write_text(Template(template).substitute(values), encoding="utf-8")
+        text = Template(template).substitute(values)
+        if also != "127.0.0.1":
+            text += f"\nlistener {self.port} {also}\n"
+        config.write_text(text, encoding="utf-8")
         super().__init__([tools.mosquitto(), "-c", str(config)], directory / "mosquitto.log", {}, directory)
         self.wait()
 

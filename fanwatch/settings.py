@@ -33,6 +33,13 @@ def duration_ms(text: str) -> int:
     return int(match[1]) * _UNITS_MS[match[2]]
 
 
+def _duration_ms(field: str, text: str) -> int:
+    try:
+        return duration_ms(text)
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}{field.upper()}: {error}.") from error
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all: subclasses are known by name, so that a misspelt setting is refused and not ignored."""
 
@@ -82,10 +89,9 @@ class ReadingSettings(Settings, frozen=True):
     @property
     def rules(self) -> Rules:
         """The same, as `fanwatch.reading.parse` takes them."""
-        try:
-            return Rules(timezone=zone(self.timezone), retention_ms=duration_ms(self.raw_retention))
-        except ValueError as error:
-            raise SettingsError(f"FANWATCH_RAW_RETENTION: {error}.") from error
+        return Rules(
+            timezone=zone(self.timezone), retention_ms=_duration_ms("raw_retention", self.raw_retention)
+        )
 
 
 class ScoreSettings(Settings, frozen=True):
@@ -184,8 +190,29 @@ class StoreSettings(Settings, frozen=True):
     """The database of measurements."""
     influx_token_file: str | None = None
     """Holds `user:password` of InfluxDB 1.x, or a token of 2.x."""
+    influx_org: str | None = None
+    """The organization of InfluxDB 2.x; 1.x has none."""
     influx_timeout: Seconds = 10.0
     """Seconds until a query that was not answered has failed."""
+
+
+class HistorySettings(Settings, frozen=True):
+    """History: how long it is kept, and the means that outlive raw points."""
+
+    means_retention: str = "730d"
+    """InfluxDB keeps 10-minute means as long."""
+    policies: str = "infra/influxdb/policies.yaml"
+    """What `fanwatch history setup` makes of InfluxDB; a relative path begins where Fanwatch is installed."""
+    rollup_every: str = "10m"
+    """How often `make run` computes means."""
+    rollup_timeout: Seconds = 60.0
+    """Seconds until a query of the rollup that was not answered has failed; InfluxDB itself ends queries after 60."""
+
+    @property
+    def every_s(self) -> float:
+        """Seconds between two rollups. SettingsError also for a FANWATCH_MEANS_RETENTION that is no duration."""
+        _duration_ms("means_retention", self.means_retention)
+        return _duration_ms("rollup_every", self.rollup_every) / 1000
 
 
 T = TypeVar("T", bound=Settings)

@@ -1,88 +1,142 @@
-"""Reads of InfluxDB, in InfluxQL, which 1.x, 2.x and 3 understand; and the set-up of 1.x."""
+"""InfluxDB over HTTP: reads in InfluxQL, which 1.x, 2.x and 3 understand, and writes in line protocol.
 
-import json
+Writes go to /write of the 1.x API, which 2.x has too, by plain HTTP: one POST with a timeout needs no client library,
+and unlike the library's batching it has either stored everything or says what it has not.
+"""
+
+import http.client
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any, cast
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.settings import StoreSettings, duration_ms, secret
+from fanwatch.settings import StoreSettings, secret
 
-POLICY = "raw"
-# Raw points are kept a day longer than readings are accepted, so that whatever is accepted can be stored.
-_MARGIN_MS = 86_400_000
+RAW = "raw"
+"""The policy of points as they come."""
+MEANS = "means"
+"""The policy of what is computed from them, kept for longer."""
+_LINES = 5000
+"""Points in one write."""
+_AWAY = (502, 503, 504)
+
+
+class Refused(FanwatchError):
+    """InfluxDB answers, and says no."""
 
 
 class Store:
     """One InfluxDB. Every method raises Unavailable where it does not answer in time."""
 
     def __init__(self, settings: StoreSettings) -> None:
-        self._url = settings.influx_url.rstrip("/")
-        self._database = settings.influx_database
+        self.url = settings.influx_url.rstrip("/")
+        self.database = settings.influx_database
         self._timeout_s = settings.influx_timeout
         token = secret(settings.influx_token_file, "FANWATCH_INFLUX_TOKEN_FILE")
         self._headers = {"Authorization": f"Token {token}"} if token else {}
 
     def ready(self) -> bool:
         """Whether InfluxDB takes queries."""
-        request = urllib.request.Request(f"{self._url}/ping", headers=self._headers)
-        try:
-            with urllib.request.urlopen(request, timeout=self._timeout_s):
-                return True
-        except OSError:
-            return False
+        return self.version() is not None
 
-    def query(self, text: str) -> list[dict[str, Any]]:
+    def version(self) -> str | None:
+        """What it calls itself, such as 1.8.10; empty where it does not say, None where it does not answer."""
+        request = urllib.request.Request(f"{self.url}/ping", headers=self._headers)
+        try:
+            with urllib.request.urlopen(request, timeout=self._timeout_s) as response:
+                return str(response.headers.get("X-Influxdb-Version") or "")
+        except OSError:
+            return None
+
+    def query(self, text: str, policy: str = RAW) -> list[dict[str, Any]]:
         """The rows of one InfluxQL query on the database, tags among the columns; `time` in ns since the epoch."""
-        answer = self._post("/query", {"db": self._database, "rp": POLICY, "epoch": "ns", "q": text})
-        result = answer.get("results", [{}])[0]
-        if "error" in result:
-            raise FanwatchError(f"InfluxDB refused {text!r}: {result['error']}.")
-        rows = []
-        for series in result.get("series", []):
-            tags = series.get("tags", {})
-            rows += [tags | dict(zip(series["columns"], values, strict=True)) for values in series["values"]]
-        return rows
+        return self._rows(text, {"db": self.database, "rp": policy, "epoch": "ns", "q": text})
+
+    def execute(self, text: str) -> list[dict[str, Any]]:
+        """The rows of one InfluxQL statement that names its database itself, or none. Refused where it says no."""
+        return self._rows(text, {"q": text})
 
     def count(self, measurement: str, field: str) -> int:
         """Points of a measurement that have `field`."""
         rows = self.query(f'SELECT count("{field}") AS n FROM "{measurement}"')
         return int(rows[0]["n"]) if rows else 0
 
-    def create(self, retention: str) -> None:
-        """On InfluxDB 1.x, makes the database and its retention policy for readings accepted for `retention` (30d)."""
-        hours = -(-(duration_ms(retention) + _MARGIN_MS) // 3_600_000)
-        policy = f'"{POLICY}" ON "{self._database}" DURATION {hours}h REPLICATION 1'
-        self._post(
-            "/query",
-            {"q": f'CREATE DATABASE "{self._database}" WITH DURATION {hours}h NAME "{POLICY}"'},
-            True,
-        )
-        # On a second start with another retention, the policy exists and has to follow.
-        self._post("/query", {"q": f"ALTER RETENTION POLICY {policy} DEFAULT"})
+    def write(self, lines: Iterable[str], policy: str = RAW) -> None:
+        """Stores points in line protocol, times in ns; one without a time gets the store's. Refused otherwise."""
+        target = urllib.parse.urlencode({"db": self.database, "rp": policy, "precision": "ns"})
+        pending = iter(lines)
+        while batch := list(islice(pending, _LINES)):
+            self._exchange("POST", f"/write?{target}", "\n".join(batch).encode())
 
-    def _post(self, path: str, form: dict[str, str], tolerant: bool = False) -> dict[str, Any]:
+    def call(self, method: str, path: str, content: object = None) -> Any:
+        """One request to the API of 2.x, JSON both ways; None for an answer without content."""
+        body = None if content is None else msgspec.json.encode(content)
+        return self._exchange(method, path, body, {"Content-Type": "application/json"})
+
+    def _rows(self, text: str, form: dict[str, str]) -> list[dict[str, Any]]:
+        answer = self._exchange("POST", "/query", urllib.parse.urlencode(form).encode())
+        result = (answer.get("results") or [{}])[0]
+        if "error" in result:
+            raise Refused(f"InfluxDB refused {text!r}: {result['error']}.")
+        rows = []
+        for series in result.get("series", []):
+            tags = series.get("tags", {})
+            rows += [
+                tags | dict(zip(series["columns"], values, strict=True))
+                for values in series.get("values", ())
+            ]
+        return rows
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> Any:
         request = urllib.request.Request(
-            self._url + path, data=urllib.parse.urlencode(form).encode(), headers=self._headers
+            self.url + path, data=body, headers=self._headers | (headers or {}), method=method
         )
         try:
             with urllib.request.urlopen(request, timeout=self._timeout_s) as response:
-                answer = cast(dict[str, Any], json.load(response))
+                content = response.read()
+            return msgspec.json.decode(content) if content else None
         except urllib.error.HTTPError as error:
             detail = error.read(500).decode(errors="replace").strip()
-            raise FanwatchError(f"InfluxDB at {self._url} answered {error.code}: {detail}.") from error
-        except (OSError, ValueError) as error:
+            kind: type[FanwatchError] = Unavailable if error.code in _AWAY else Refused
+            raise kind(f"InfluxDB at {self.url} answered {error.code}: {detail}.") from error
+        except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
             raise Unavailable(
-                f"InfluxDB at {self._url} does not answer ({error}). Is it running? `fanwatch status` shows it."
+                f"InfluxDB at {self.url} does not answer ({error}). Is it running? `fanwatch status` shows it."
             ) from error
-        failed = [result["error"] for result in answer.get("results", []) if "error" in result]
-        if failed and not tolerant and "q" in form and "db" not in form:
-            raise FanwatchError(f"InfluxDB refused {form['q']!r}: {failed[0]}.")
-        return answer
 
 
 def quoted(text: str) -> str:
     """A string literal of InfluxQL."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
     return f"'{escaped}'"
+
+
+def point(measurement: str, tags: dict[str, str], fields: dict[str, object], time_ns: int | None) -> str:
+    """One line of line protocol: ints, floats and strings among `fields` keep their type, None is left out."""
+    head = ",".join([measurement, *(f"{name}={_tag(value)}" for name, value in tags.items() if value)])
+    body = ",".join(f"{name}={_field(value)}" for name, value in fields.items() if value is not None)
+    return f"{head} {body}" if time_ns is None else f"{head} {body} {time_ns}"
+
+
+def _tag(text: str) -> str:
+    for character in ",= ":
+        text = text.replace(character, "\\" + character)
+    return text
+
+
+def _field(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"{value}i"
+    if isinstance(value, float):
+        return repr(value)
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

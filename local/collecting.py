@@ -1,11 +1,13 @@
 """InfluxDB and Telegraf join the pipeline once they are there; until then the broker queues what they shall store."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.settings import ReadingSettings, StoreSettings, load
+from fanwatch.settings import StoreSettings, load
 from fanwatch.store import Store
 from local import programs, tools
 from local.health import Part
@@ -14,6 +16,7 @@ from local.supervisor import Supervisor
 
 _POLL_S = 0.2
 _READY_S = 60.0
+_SETUP_S = 60.0
 
 
 class Collecting(threading.Thread):
@@ -48,9 +51,10 @@ class Collecting(threading.Thread):
         telegraf = self._get(tools.TELEGRAF)
         store = Store(load(StoreSettings, environment))
         self._wait(store.ready)
-        store.create(load(ReadingSettings, environment).raw_retention)
+        self._set_up()
         # Only now: Telegraf drops what a missing database refuses.
         self._supervisor.add(programs.telegraf(layout, environment, telegraf))
+        self._supervisor.add(programs.rollup(layout, environment))
         self._tell("ok", "storing")
 
     def _get(self, tool: tools.GoTool) -> str:
@@ -70,6 +74,25 @@ class Collecting(threading.Thread):
                 raise FanwatchError(
                     f"InfluxDB does not answer; its log is {self._runtime.layout.log('influxd')}."
                 )
+
+    def _set_up(self) -> None:
+        """Database and retention policies, as `fanwatch history setup` makes them. FanwatchError where that fails."""
+        argv = [sys.executable, "-m", "history", "setup"]
+        try:
+            done = subprocess.run(
+                argv,
+                env=self._runtime.environment,
+                cwd=self._runtime.layout.root,
+                capture_output=True,
+                text=True,
+                timeout=_SETUP_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise FanwatchError(f"InfluxDB was not set up within {_SETUP_S:g} s.") from error
+        if done.returncode != 0:
+            said = done.stderr.strip().splitlines()[-1:] or ["it says nothing."]
+            raise FanwatchError(f"InfluxDB could not be set up: {said[0].removeprefix('history: ')}")
 
     def _tell(self, state: str, detail: str) -> None:
         self.part = Part("store", state, detail)

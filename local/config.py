@@ -12,6 +12,7 @@ from fanwatch.settings import (
     BrokerSettings,
     ConnectorSettings,
     GatewaySettings,
+    HistorySettings,
     InferSettings,
     LocalSettings,
     ReadingSettings,
@@ -27,6 +28,7 @@ _ALL = (
     BrokerSettings,
     ConnectorSettings,
     GatewaySettings,
+    HistorySettings,
     InferSettings,
     LocalSettings,
     ReadingSettings,
@@ -42,6 +44,7 @@ def check(environment: Mapping[str, str]) -> None:
     for cls in _ALL:
         load(cls, environment)
     _ = load(ReadingSettings, environment).rules
+    _ = load(HistorySettings, environment).every_s
 
 
 def local_environment(environment: Mapping[str, str], layout: Layout) -> dict[str, str]:

@@ -4,13 +4,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from fanwatch.settings import HistorySettings, load
 from local.config import influx_environment, telegraf_configs, telegraf_environment
 from local.layout import CHECKOUT, Layout
 from local.supervisor import Program
 
 # Stopped in this order, each wave at once, so that nothing sends to what is gone already.
 STOP_WAVES = (
-    ("simulator", "deploy"),
+    ("simulator", "deploy", "rollup"),
     ("connector",),
     ("gateway", "fn-", "telegraf"),
     ("influxd", "mosquitto"),
@@ -61,6 +62,12 @@ def connector(layout: Layout, environment: Mapping[str, str]) -> Program:
 def simulator(layout: Layout, environment: Mapping[str, str]) -> Program:
     """The simulated fleet; FANS, RATE and FAILING are in its environment."""
     return _module("simulator", "simulator", layout, environment, "live", priority=80)
+
+
+def rollup(layout: Layout, environment: Mapping[str, str]) -> Program:
+    """Ten-minute means, from the store into the store."""
+    every = load(HistorySettings, environment).rollup_every
+    return _module("rollup", "history", layout, environment, "rollup", "--every", every, priority=40)
 
 
 def _module(

@@ -50,7 +50,7 @@ def test_it_scores_stores_and_stops_and_starts_again_with_its_data(machine: Mach
         assert found["healthy"], found
         assert {part["name"] for part in found["parts"]} == {
             "mosquitto", "gateway", "score-fan", "infer-fan-lite", "connector", "deploy", "simulator",
-            "influxd", "telegraf",
+            "influxd", "telegraf", "rollup",
         }  # fmt: skip
         assert found["ledger"]["connector"]["received"] > 10
         elsewhere = machine.elsewhere("dead-letters", "list"), machine.elsewhere("connector", "prune")

@@ -6,6 +6,7 @@ import pytest
 
 from fanwatch.settings import LocalSettings, StoreSettings
 from fanwatch.store import Store
+from history.setup import setup
 from local import tools
 from tests.support.ports import free_port
 from tests.support.process import Process
@@ -44,5 +45,10 @@ class Influx(Process):
     def wait(self) -> "Influx":
         """Returns when it answers and has its database."""
         until(lambda: self.alive() and self.store.ready(), 20, f"influxd on {self.port}")
-        self.store.create(self._retention)
+        self.set_up()
         return self
+
+    def set_up(self, **settings: str) -> list[str]:
+        """What `fanwatch history setup` does, with these FANWATCH_* settings."""
+        environment = {"FANWATCH_INFLUX_URL": self.store.url, "FANWATCH_RAW_RETENTION": self._retention}
+        return setup(environment | settings)

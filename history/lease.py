@@ -1,0 +1,86 @@
+"""Only one rollup works at a time, on whatever machine: a lease, kept in the store itself and timed by its clock.
+
+InfluxDB cannot compare and set. So each claims first and looks then: of two at once at least the later one sees both,
+and who sees another gives way, tries again after a random while. Nobody relies on another one's clock: the store stamps
+the claims, and the holder counts from before it sent its own.
+"""
+
+import contextlib
+import random
+import secrets
+import socket
+import time
+from collections.abc import Callable
+
+from fanwatch.errors import FanwatchError
+from fanwatch.store import Store, point
+
+_MEASUREMENT = "rollup_lease"
+_RETRY_S = (0.2, 1.5)
+
+
+class Lost(FanwatchError):
+    """The lease ran out before the work was done."""
+
+
+class Held(FanwatchError):
+    """Another rollup works."""
+
+
+class Lease:
+    """Use as a context manager after `acquire`; `keep` before each step of the work."""
+
+    def __init__(self, store: Store, seconds: float) -> None:
+        """`seconds` is how long a claim counts that is not renewed, as that of a killed process."""
+        self._store = store
+        self._seconds = seconds
+        self._owner = f"{socket.gethostname()}:{secrets.token_hex(4)}"
+        self._renewed = 0.0
+
+    def acquire(self, patience_s: float, wait: Callable[[float], object] = time.sleep) -> "Lease":
+        """Returns with the lease held. Held where another one still has it after `patience_s`."""
+        deadline = time.monotonic() + patience_s
+        while True:
+            self._claim(held=True)
+            other = self._other()
+            if other is None:
+                return self
+            self._claim(held=False)
+            if time.monotonic() > deadline:
+                raise Held(
+                    f"The rollup {other} is at work on this store; one that was killed is waited for "
+                    f"{self._seconds:g} s. Try again then."
+                )
+            wait(random.uniform(*_RETRY_S))
+
+    def keep(self) -> None:
+        """Renews it where that is due. Lost where it has run out: another one may be working by now."""
+        self.require()
+        if time.monotonic() - self._renewed > self._seconds / 3:
+            self._claim(held=True)
+
+    def require(self) -> None:
+        """Lost where it has run out."""
+        if time.monotonic() - self._renewed > self._seconds:
+            raise Lost("The rollup was held up for longer than its lease; the next run does this again.")
+
+    def __enter__(self) -> "Lease":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Where the store is away, the claim ends by itself.
+        with contextlib.suppress(FanwatchError):
+            self._claim(held=False)
+
+    def _claim(self, *, held: bool) -> None:
+        before = time.monotonic()
+        self._store.write([point(_MEASUREMENT, {}, {"owner": self._owner, "held": int(held)}, None)])
+        self._renewed = before
+
+    def _other(self) -> str | None:
+        """Another owner whose last claim stands."""
+        rows = self._store.query(
+            f'SELECT "owner", "held" FROM "{_MEASUREMENT}" WHERE time > now() - {round(self._seconds * 1000)}ms'
+        )
+        last = {row["owner"]: row["held"] for row in sorted(rows, key=lambda row: int(row["time"]))}
+        return next((owner for owner, held in last.items() if held and owner != self._owner), None)

@@ -82,3 +82,18 @@ class BufferedClient(mqtt.Client):
         raw = super()._create_socket()
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # type: ignore[attr-defined]
         return BufferedSocket(raw)
+
+    def _ssl_wrap_socket(self, tcp_sock: Any) -> Any:
+        # As paho's, which leaves the socket open where the broker's certificate is refused.
+        if self._ssl_context is None:
+            raise ValueError("no TLS was set up")
+        made = self._ssl_context.wrap_socket(
+            tcp_sock, server_hostname=self._host, do_handshake_on_connect=False
+        )
+        try:
+            made.settimeout(self._connect_timeout)
+            made.do_handshake()
+        except BaseException:
+            made.close()
+            raise
+        return made

@@ -190,7 +190,7 @@ def test_resending_says_who_was_refused(deployed: Deployment) -> None:
     with pytest.raises(FanwatchError, match="Not authorized"):
         letters.publish(console, letter("fan/messages"))
     wrong = deployed.settings("operator", broker_password_file=console.broker_password_file)
-    with pytest.raises(FanwatchError, match="password of operator .*Nothing was sent"):
+    with pytest.raises(FanwatchError, match=r"password of operator .*Nothing was sent"):
         letters.publish(wrong, letter("fan/messages"))
     anonymous = deployed.settings("operator", broker_user=None)
     with pytest.raises(FanwatchError, match="FANWATCH_BROKER_USER"):

@@ -11,6 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from credentials.certificates import Certificates
 from credentials.users import Users
+from fanwatch.broker.transport import BufferedClient
 from fanwatch.settings import BrokerSettings
 from local import tools
 from tests.support.ports import free_port, listens
@@ -71,7 +72,8 @@ class Deployment(Process):
 
     def settings(self, user: str, **changes: Any) -> BrokerSettings:
         """How `user` reaches its listener."""
-        group = "services" if user in SERVICES else "devices"
+        role = next(known.role for known in self.users.all() if known.name == user)
+        group = "services" if role in SERVICES else "devices"
         home = self.secrets / group / user
         settings = BrokerSettings(
             broker_host="127.0.0.1",
@@ -87,6 +89,12 @@ class Deployment(Process):
         values = msgspec.structs.asdict(self.settings(user))
         return {f"FANWATCH_{name.upper()}": str(value) for name, value in values.items()}
 
+    def publish_reading(self, payload: str) -> None:
+        """One message at QoS 1 of fan-07; somebody's session must want it."""
+        device = self.visit("fan-07")
+        assert device.publish("fan/fan-07/messages", payload.encode()) == "Success"
+        device.close()
+
     def visit(self, name: str, **options: Any) -> "Visitor":
         """A connection of a user with its password."""
         settings = self.settings(name)
@@ -99,6 +107,12 @@ class Deployment(Process):
         return Visitor(
             self, self.ports["certificates"], pair=self.secrets / "devices" / name / "client", **options
         )
+
+
+class _Client(mqtt.Client):
+    """paho's, which alone would leave the socket of a refused broker open."""
+
+    _ssl_wrap_socket = BufferedClient._ssl_wrap_socket
 
 
 class Visitor:
@@ -123,7 +137,7 @@ class Visitor:
         self._answers: dict[int, str] = {}
         self._subscribed = threading.Event()
         self._open = threading.Event()
-        self._client = mqtt.Client(
+        self._client = _Client(
             CallbackAPIVersion.VERSION2, client_id=client_id, protocol=version, reconnect_on_failure=False
         )
         client = self._client

@@ -13,7 +13,8 @@ from dashboards import alerts_fans, alerts_pipeline, alerts_routing
 from dashboards.alerts_model import Group, Rule
 from fanwatch.settings import duration_ms
 
-DIRECTORY: Final = Path(__file__).resolve().parents[1] / "infra/grafana/provisioning/alerting"
+DIRECTORY: Final = Path("infra/grafana/provisioning/alerting")
+_ROOT: Final = Path(__file__).resolve().parents[1]
 _HEAD: Final = "# Made by `python -m dashboards`; change dashboards/alerts*.py and run it again.\n"
 
 
@@ -28,7 +29,7 @@ def rules(silent_s: int = alerts_fans.SILENT_AFTER_S) -> tuple[Rule, ...]:
 
 
 def files(directory: Path = DIRECTORY, silent_s: int = alerts_fans.SILENT_AFTER_S) -> dict[Path, str]:
-    """The text of each file."""
+    """The text of each file, by its path below the checkout."""
     return {
         directory / "rules.yaml": _text(
             {"apiVersion": 1, "groups": [group.content() for group in groups(silent_s)]}
@@ -53,7 +54,7 @@ def main() -> None:
     """Writes the files."""
     parser = argparse.ArgumentParser(description="Write Grafana's alerting files.")
     parser.add_argument(
-        "--into", type=Path, default=DIRECTORY, help="directory; by default the committed one"
+        "--into", type=Path, default=_ROOT / DIRECTORY, help="directory; by default the committed one"
     )
     parser.add_argument(
         "--silent-after", type=duration_ms, default=60_000, help="such as 1m (default) or 10m"

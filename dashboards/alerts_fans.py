@@ -1,14 +1,14 @@
 """Rules about fans."""
 
 from dashboards.alerts_model import Above, Group, Rule
-from dashboards.alerts_queries import fans_of, last_severity, within
+from dashboards.alerts_queries import fans_of, increase, last_severity, within
 from dashboards.queries import ALARM, EACH_FAN, INSTRUMENT, KNOWN_FOR, WARNING, means, raw, select, union
 
 SILENT_AFTER_S = 60
 """Seconds without a reading after which a fan is silent: several times what lies between two readings of one."""
 FAULTS = 3
 """So many faults at least, however slow a sensor is: a net that is wrong once in a thousand is alone with it."""
-FAULTY_SHARE = 0.5
+_SEVERAL = f'"faults" >= {FAULTS}'
 MANY = 10
 """From so many faulty fans on, more than half of the fleet is one trouble and not many."""
 
@@ -34,36 +34,34 @@ def _reporting(silent_s: int) -> str:
     return fans_of(each)
 
 
-def _fresh(silent_s: int) -> str:
-    """Twice the readings of the last minutes less what arrived meanwhile, late ones and all: `v`.
+def _flow(silent_s: int) -> dict[str, str]:
+    """Readings of the last minutes, and what arrived meanwhile, late ones and all.
 
-    Below 0 while a backlog is worked off or history is played in: times say nothing of who is silent then.
+    While a backlog is worked off or history is played in, most of what arrives is of another time, and the times of
+    readings do not say who is silent.
     """
     age = f"{2 * silent_s}s"
-    readings = select('count("rotation") * 2 AS "v"', raw("telemetry"), within(age))
-    arrived = select(
-        'non_negative_difference("gathered") * -1 AS "v"',
-        raw("telegraf"),
-        "\"input\" = 'telemetry'",
-        within(age),
-        by=("*",),
-    )
-    return select('sum("v") AS "v"', union(readings, arrived))
+    return {
+        "fresh": select('count("rotation") AS "v"', raw("telemetry"), within(age)),
+        "arrived": increase("telegraf", "gathered", age, "\"input\" = 'telemetry'"),
+    }
+
+
+def _faults_of(age_s: int) -> str:
+    """Results of each fan, and those of them that are faults: `n`, `faults`."""
+    what = 'sum("fault") AS "faults", count("fault") AS "n"'
+    return union(select(what, raw("anomaly"), within(f"{age_s}s"), by=(EACH_FAN,)))
 
 
 def _shares(age_s: int) -> str:
     """Share of faults of each fan that had several: `v`."""
-    each = select(
-        'sum("fault") AS "faults", count("fault") AS "n"',
-        raw("anomaly"),
-        within(f"{age_s}s"),
-        by=(EACH_FAN,),
-    )
-    return select('"faults" / "n" AS "v"', union(each), f'"faults" >= {FAULTS}', by=(EACH_FAN,))
+    return select('"faults" / "n" AS "v"', _faults_of(age_s), _SEVERAL, by=(EACH_FAN,))
 
 
 def _faulty(age_s: int) -> str:
-    return fans_of(select('"v"', union(_shares(age_s)), f'"v" > {FAULTY_SHARE}'))
+    """How many fans are faulty: `v`."""
+    # A quotient of whole numbers is compared as if it were one.
+    return select('count("n") AS "v"', _faults_of(age_s), _SEVERAL, '"faults" * 2 > "n"')
 
 
 def _scored(age_s: int) -> str:
@@ -76,14 +74,16 @@ def group(silent_s: int = SILENT_AFTER_S) -> Group:
 
 
 def _silent(silent_s: int) -> tuple[Rule, ...]:
-    queries = {"n": _heard(silent_s), "known": fans_of(_heard(silent_s)), "r": _reporting(silent_s)}
+    heard = _heard(silent_s)
+    fleet = {"known": fans_of(heard), "reporting": _reporting(silent_s), **_flow(silent_s)}
+    timely = "$fresh * 2 >= $arrived"
     return (
         Rule(
             name="fan-silent",
             title="Fan silent",
             # Most of the fleet reports, and what arrives is of now: so it is this fan, and not the way to here.
-            queries={**queries, "fresh": _fresh(silent_s)},
-            fires="$n == 0 && $r * 2 >= $known && $fresh >= 0",
+            queries={"heard": heard, **fleet},
+            fires=f"$heard == 0 && $reporting * 2 >= $known && {timely}",
             reach_s=86_400,
             lasting=f"{silent_s}s",
             severity="warning",
@@ -94,16 +94,16 @@ def _silent(silent_s: int) -> tuple[Rule, ...]:
         Rule(
             name="fans-silent",
             title="Many fans silent",
-            queries={**{name: queries[name] for name in ("known", "r")}, "fresh": _fresh(silent_s)},
-            fires="$r > 0 && $r * 2 < $known && $fresh >= 0",
+            queries=fleet,
+            fires=f"$reporting > 0 && $reporting * 2 < $known && {timely}",
             reach_s=86_400,
             lasting=f"{2 * silent_s}s",
             severity="critical",
             scope="pipeline",
             summary="More than half of the fans are silent",
             description=(
-                "Of {{ .Values.known }} fans known in the last day only {{ .Values.r }} report. Something that they "
-                "share has failed: a switch, a power line, a broker between. Single silent fans are not reported "
+                "Of {{ .Values.known }} fans known in the last day only {{ .Values.reporting }} report. Something that "
+                "they share has failed: a switch, a power line, a broker between. Single silent fans are not reported "
                 "while this lasts."
             ),
         ),
@@ -117,7 +117,7 @@ def _faults(age_s: int) -> tuple[Rule, ...]:
             name="fan-faulty",
             title="Fan faulty",
             queries={"share": _shares(age_s), **fleet},
-            fires=(f"$share > {FAULTY_SHARE} && ($faulty < {MANY} || $faulty * 2 <= $scored)"),
+            fires=(f"$share > 0.5 && ($faulty < {MANY} || $faulty * 2 <= $scored)"),
             reach_s=age_s,
             lasting="30s",
             severity="critical",

@@ -122,7 +122,7 @@ def _away() -> tuple[Rule, ...]:
 
 def _behind() -> Rule:
     return _rule(
-        "stored-behind",
+        "stored-behind-scored",
         "Stored behind scored",
         {
             "scored": increase(
@@ -168,7 +168,7 @@ def _lost() -> tuple[Rule, ...]:
         ),
         _rule(
             "broker-drops",
-            "Broker drops messages",
+            "Broker drops",
             {"dropped": increase("broker", "publish_dropped", "10m")},
             Above(0),
             reach_s=600,
@@ -180,22 +180,23 @@ def _lost() -> tuple[Rule, ...]:
 
 
 def _backlog(queued_bytes: int) -> tuple[Rule, ...]:
-    before = select('max("stored_messages") AS "v"', raw("broker"), within("10m", "5m"))
+    before = select('max("stored_messages") AS "v"', raw("broker"), within("10m", "8m"))
     return (
         _rule(
             "backlog-growing",
             "Backlog growing",
-            # All of the last five minutes above all of the five before: no burst, and no backlog that shrinks.
-            {"now": latest("broker", "stored_messages", "5m", of="min"), "before": before},
+            # All of the last two minutes above all of two minutes before, and that for longer than they lie apart: no
+            # burst, no backlog that shrinks, and none that came at once and stands.
+            {"now": latest("broker", "stored_messages", "2m", of="min"), "before": before},
             f"$now - $before > {_BACKLOG}",
             reach_s=600,
-            lasting="5m",
+            lasting="10m",
             severity="warning",
             summary="More arrives than is worked off",
             description="The broker holds at least {{ .Values.now }} messages; it was {{ .Values.before }} before.",
         ),
         _rule(
-            "backlog-large",
+            "backlog-near-its-limit",
             "Backlog near its limit",
             {"bytes": latest("broker", "stored_bytes", "2m", of="min")},
             Above(0.75 * queued_bytes),
@@ -228,7 +229,7 @@ def _upkeep() -> tuple[Rule, ...]:
             description="Readings from half an hour ago have no means. Raw points go after 30 days, means stay.",
         ),
         _rule(
-            "disk-full",
+            "disk-nearly-full",
             "Disk nearly full",
             {"free": full},
             Below(_DISK_BYTES),
@@ -239,7 +240,7 @@ def _upkeep() -> tuple[Rule, ...]:
             description="Less than 5 GB and a fifth of the disk are left. InfluxDB stops writing when none is.",
         ),
         _rule(
-            "certificate-expires",
+            "certificate-near-its-end",
             "Certificate near its end",
             {"left": latest("x509_cert", "expiry", "2h", by="source common_name")},
             Below(_CERTIFICATE_S),

@@ -1,0 +1,130 @@
+"""What is no trouble fires nothing: a new machine, a night switched off, restarts, backlogs, history played in."""
+
+import pytest
+
+from tests.support.alert_fleet import Fleet, Reading
+from tests.support.alert_store import at_ms as at_ms
+from tests.support.alert_store import influx as influx
+from tests.support.alert_store import store_url as store_url
+from tests.support.alerting import Watch, evaluate, rules
+
+RULES = rules()
+
+
+def names_told(fleet: Fleet, url: str, minutes: float) -> set[str]:
+    """Rules that are told of while time passes; looks every 30 s, after ten minutes every minute."""
+    watches = {name: Watch(url, rule) for name, rule in RULES.items()}
+    found: set[str] = set()
+    end_ms = fleet.at_ms + minutes * 60_000
+    while fleet.at_ms < end_ms:
+        fleet.run(0.5 if end_ms - fleet.at_ms > (minutes - 10) * 60_000 else 1)
+        found |= {name for name, watch in watches.items() if watch.look(fleet.at_ms)}
+    return found
+
+
+@pytest.fixture
+def fleet(store_url: str, at_ms: int) -> Fleet:
+    """Six fans that have been well for a while, and their pipeline."""
+    made = Fleet(store_url, at_ms)
+    made.run(42)
+    return made
+
+
+def test_an_empty_store(store_url: str) -> None:
+    found = {name: evaluate(store_url, rule) for name, rule in RULES.items()}
+    assert {name for name, seen in found.items() if seen.state != "NoData" or seen.firing} == set()
+
+
+def test_a_new_machine_from_its_first_point_on(store_url: str, at_ms: int) -> None:
+    assert names_told(Fleet(store_url, at_ms), store_url, 45) == set()
+
+
+def test_a_pipeline_without_a_fan(store_url: str, at_ms: int) -> None:
+    assert names_told(Fleet(store_url, at_ms, fans=0), store_url, 45) == set()
+
+
+@pytest.mark.parametrize("hours", [0.2, 12])
+def test_a_machine_that_was_switched_off(store_url: str, at_ms: int, hours: float) -> None:
+    """Its counters begin anew, and half of the fans find back a minute later than the others."""
+    fleet = Fleet(store_url, at_ms - int(hours * 3_600_000))
+    fleet.run(42)
+    fleet.down = {"machine"}
+    fleet.run(60 * hours)
+    for part in ("connector", "telegraf", "broker"):
+        fleet.restart(part)
+    fleet.down = set()
+    fleet.silent = set(fleet.fans[3:])
+    assert names_told(fleet, store_url, 1) == set()
+    fleet.silent = set()
+    assert names_told(fleet, store_url, 60) == set()
+
+
+def test_a_fan_that_is_gone_after_a_night(store_url: str, at_ms: int) -> None:
+    """What is no trouble at first is one in the end."""
+    fleet = Fleet(store_url, at_ms - 12 * 3_600_000)
+    fleet.run(42)
+    fleet.down = {"machine"}
+    fleet.run(12 * 60)
+    fleet.down = set()
+    fleet.silent = {"fan-03"}
+    assert names_told(fleet, store_url, 5) == {"fan-silent"}
+
+
+@pytest.mark.parametrize("part", ["connector", "telegraf", "broker"])
+def test_a_part_that_starts_again(fleet: Fleet, store_url: str, part: str) -> None:
+    fleet.counters.update({"broker dropped": 100, "telegraf dropped value": 50})
+    fleet.run(20)
+    fleet.down = {part}
+    fleet.run(1 / 3)
+    fleet.down = set()
+    fleet.restart(part)
+    assert names_told(fleet, store_url, 15) == set()
+
+
+def test_single_false_positives(fleet: Fleet, store_url: str) -> None:
+    """Two in a row of one fan, each five minutes: a hundred times what the net gets wrong."""
+    watches = {name: Watch(store_url, rule) for name, rule in RULES.items()}
+    for _ in range(4):
+        fleet.faulty = set(fleet.fans)
+        fleet.run(1 / 3)
+        fleet.faulty = set()
+        for _ in range(10):
+            fleet.run(0.5)
+            assert not [name for name, watch in watches.items() if watch.look(fleet.at_ms)]
+
+
+@pytest.mark.parametrize(("part", "each_step"), [("store", 400), ("telegraf", 20), ("scoring", 20)])
+def test_a_backlog_that_is_worked_off(fleet: Fleet, store_url: str, part: str, each_step: int) -> None:
+    """After 50 minutes; quickly, and so slowly that it takes a quarter of an hour."""
+    fleet.down = {part}
+    fleet.run(50)
+    fleet.down = set()
+    fleet.each_step = each_step
+    assert names_told(fleet, store_url, 30) == set()
+
+
+def history(fleet: Fleet, fans: list[str], days: int, every_s: int) -> list[Reading]:
+    """Readings of these fans, in the order of their times, ending now."""
+    first = fleet.at_ms - days * 86_400_000
+    return [(fan, at, False) for at in range(first, fleet.at_ms, every_s * 1000) for fan in fans]
+
+
+def test_a_week_that_is_played_in_before_what_is_live(fleet: Fleet, store_url: str) -> None:
+    """Everything else waits behind it; then its fans go on live."""
+    fans = [f"new-{number}" for number in range(3)]
+    fleet.publish(history(fleet, fans, 7, 60))
+    fleet.fans += fans
+    assert names_told(fleet, store_url, 30) == set()
+
+
+def test_a_week_that_is_played_in_beside_what_is_live(fleet: Fleet, store_url: str) -> None:
+    """At a pace that leaves the live fans their place; means are made of it meanwhile."""
+    fans = [f"new-{number}" for number in range(2)]
+    readings = history(fleet, fans, 7, 120)
+    watches = {name: Watch(store_url, rule) for name, rule in RULES.items()}
+    for start in range(0, len(readings), 200):
+        fleet.publish(readings[start : start + 200])
+        fleet.run(0.5)
+        assert not [name for name, watch in watches.items() if watch.look(fleet.at_ms)]
+    fleet.fans += fans
+    assert names_told(fleet, store_url, 15) == set()

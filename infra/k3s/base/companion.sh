@@ -1,3 +1,4 @@
+#!/bin/sh
 # Beside the broker: makes the sessions in which it keeps what the connector and Telegraf have not taken yet, before
 # the broker's service names it; then has the broker read its certificates, users and rights again when they change.
 set -eu
@@ -21,7 +22,7 @@ brokers() {
     done
 }
 
-until as connector python -m local.sessions --without-telegraf && as telegraf python -m local.sessions --without-connector; do
+until as connector python -m local.sessions --of connector && as telegraf python -m local.sessions --of telegraf; do
     sleep 1
 done
 : > "$ready"

@@ -1,0 +1,139 @@
+#!/bin/sh
+# Installs or updates Fanwatch's own parts on a K3s cluster; OpenFaaS and the functions follow (docs/k3s.md).
+# Safe to run again: what is there stays, secrets are made once, and what has changed is applied.
+#
+#   infra/k3s/install.sh [--check] [--host NAME]... OVERLAY
+#
+# --check     only look whether all is there, make missing secrets, and render
+# --host      name or address under which fans reach the broker; it goes into the broker's certificate
+# REGISTRY    where the images lie, instead of `fanwatch`;  TAG  their tag, instead of 0.1.0
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+files=$here/secrets/files
+class=
+driver=
+
+fail() {
+    echo "install.sh: $*" >&2
+    exit 1
+}
+
+overlays() {
+    LC_ALL=C ls "$here/overlays" | paste -s -d ' ' - | sed 's/ /, /g'
+}
+
+arguments() {
+    check=
+    hosts=
+    overlay=
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --check) check=yes ;;
+            --host)
+                [ $# -gt 1 ] || fail "--host takes a name or an address."
+                hosts="$hosts --host $2"
+                shift
+                ;;
+            -*) fail "there is no option $1; there are --check and --host NAME." ;;
+            *)
+                [ -z "$overlay" ] || fail "one overlay at a time: there are $(overlays)."
+                overlay=$1
+                ;;
+        esac
+        shift
+    done
+    case $overlay in
+        '') fail "which overlay? There are $(overlays)." ;;
+        */* | .*) fail "there is no overlay '$overlay'. There are $(overlays)." ;;
+    esac
+    [ -f "$here/overlays/$overlay/kustomization.yaml" ] || fail "there is no overlay '$overlay'. There are $(overlays)."
+}
+
+cluster() {
+    command -v kubectl >/dev/null || fail "kubectl is missing. K3s brings it along: run this on a server, or install it."
+    kubectl --request-timeout=10s get --raw /readyz >/dev/null 2>&1 ||
+        fail "the cluster does not answer. Is KUBECONFIG right? On a K3s server it is /etc/rancher/k3s/k3s.yaml."
+    case $overlay in
+        local-path*) class=local-path ;;
+        portworx*) driver=pxd.portworx.com ;;
+    esac
+    [ -z "$class" ] || there storageclass "$class" ||
+        fail "the cluster has no StorageClass $class. Start K3s without --disable=local-storage, or use another overlay."
+    [ -z "$driver" ] || there csidriver "$driver" ||
+        fail "the cluster has no CSI driver $driver. Install Portworx with CSI first, or use an overlay of local-path."
+    case $overlay in
+        *-calico)
+            kubectl --request-timeout=10s api-resources --api-group=projectcalico.org -o name 2>/dev/null |
+                grep -q '^globalnetworkpolicies' ||
+                fail "the cluster does not know projectcalico.org. Install Calico with its API server, or use overlay ${overlay%-calico}."
+            ;;
+    esac
+}
+
+there() {
+    kubectl --request-timeout=10s get "$1" "$2" >/dev/null 2>&1
+}
+
+fanwatch() {
+    if [ -x "$here/../../.venv/bin/fanwatch" ]; then
+        "$here/../../.venv/bin/fanwatch" "$@"
+    elif command -v fanwatch >/dev/null; then
+        command fanwatch "$@"
+    else
+        fail "the fanwatch command is missing, which makes certificates: run 'make install' in the checkout."
+    fi
+}
+
+# A file with a password, unless it is there.
+password() {
+    [ -s "$files/$1" ] && return
+    mkdir -p "$(dirname "$files/$1")"
+    head -c 24 /dev/urandom | base64 | tr -d '\n' | tr '+/' '-_' > "$files/$1"
+}
+
+secrets() {
+    umask 077
+    if [ ! -e "$files/ca" ]; then
+        # shellcheck disable=SC2086 # Each host is a word.
+        fanwatch certs init --dir "$files" $hosts
+    elif [ -n "$hosts" ]; then
+        echo "The broker has its certificate already; --host changes nothing. See docs/security.md."
+    fi
+    for user in connector score-fan telegraf operator; do
+        [ -e "$files/services/$user" ] || fanwatch users add --dir "$files" "$user"
+    done
+    password openfaas/basic-auth-password
+    [ -s "$files/openfaas/basic-auth-user" ] || printf admin > "$files/openfaas/basic-auth-user"
+    password grafana/admin-password
+    missing=
+    # shellcheck disable=SC2013 # Its lines are words.
+    for file in $(sed -n 's/^ *- \(.*=\)\{0,1\}\(files\/.*\)$/\2/p' "$here/secrets/kustomization.yaml"); do
+        # Without devices, their list is there and empty.
+        [ -e "$here/secrets/$file" ] || missing="$missing infra/k3s/secrets/$file"
+    done
+    [ -z "$missing" ] || fail "these secrets are missing:$missing. Put them back, or move infra/k3s/secrets/files away to make all anew."
+}
+
+render() {
+    if command -v kustomize >/dev/null; then
+        kustomize build "$here/overlays/$overlay"
+    else
+        kubectl kustomize "$here/overlays/$overlay"
+    fi > "$rendered" 2> "$rendered.log" || fail "the overlay does not render: $(head -n 1 "$rendered.log")"
+    # What faas-cli does for the functions, with the same two variables.
+    sed -i -e "s|image: fanwatch/\([a-z-]*\):0.1.0|image: ${REGISTRY:-fanwatch}/\1:${TAG:-0.1.0}|" "$rendered"
+}
+
+arguments "$@"
+cluster
+secrets
+rendered=$(mktemp)
+trap 'rm -f "$rendered" "$rendered.log"' EXIT
+render
+if [ -n "$check" ]; then
+    echo "All is there, and $overlay renders. Without --check it is applied."
+    exit 0
+fi
+# On the server: the dashboards are larger than what an annotation may hold.
+kubectl apply --server-side --field-manager=fanwatch -f "$rendered"
+echo "Next: OpenFaaS's chart with infra/k3s/openfaas-values.yaml, then faas-cli up, as docs/k3s.md says."

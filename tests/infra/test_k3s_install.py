@@ -1,0 +1,180 @@
+"""infra/k3s/install.sh: what it asks of a cluster, what it says is missing, and that it may be run twice."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.kustomize import OVERLAYS, ROOT, checkout, kustomize
+
+# kustomize is built on first use.
+pytestmark = pytest.mark.timeout(600)
+
+# There is no cluster here: this kubectl answers for one that has what $HAS names, and notes what it was told to apply.
+KUBECTL = """#!/bin/sh
+case "$*" in
+    *"get --raw /readyz") case $HAS in *cluster*) exit 0 ;; *) exit 1 ;; esac ;;
+    *"get storageclass local-path") case $HAS in *local-path*) exit 0 ;; *) exit 1 ;; esac ;;
+    *"get csidriver pxd.portworx.com") case $HAS in *portworx*) exit 0 ;; *) exit 1 ;; esac ;;
+    *api-resources*) case $HAS in *calico*) echo globalnetworkpolicies.projectcalico.org ;; esac ;;
+    apply*) cp "$(echo "$*" | sed 's/.* //')" "$APPLIED"; echo "$*" >> "$APPLIED.calls" ;;
+    *) echo "unexpected: $*" >&2; exit 9 ;;
+esac
+"""
+ALL = "cluster local-path portworx calico"
+
+
+class Operator:
+    """Runs install.sh of a copy of infra/ with secrets that are made already, unless `fresh`."""
+
+    def __init__(self, directory: Path, *, fresh: bool = False) -> None:
+        self.k3s = checkout(directory)
+        self.files = self.k3s / "secrets/files"
+        if fresh:
+            shutil.rmtree(self.files)
+        self.bin = directory / "bin"
+        self.bin.mkdir()
+        self.applied = directory / "applied.yaml"
+        self.program("kubectl", KUBECTL)
+        (self.bin / "kustomize").symlink_to(kustomize())
+
+    def program(self, name: str, script: str) -> None:
+        (self.bin / name).write_text(script, encoding="utf-8")
+        (self.bin / name).chmod(0o755)
+
+    def run(self, *arguments: str, has: str = ALL, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self.k3s / "install.sh"), *arguments],
+            env={
+                **os.environ,
+                "PATH": f"{self.bin}:/usr/bin:/bin",
+                "HAS": has,
+                "APPLIED": str(self.applied),
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def refusal(self, *arguments: str, has: str = ALL) -> str:
+        """The one line with which it refuses; nothing was applied."""
+        done = self.run(*arguments, has=has)
+        assert done.returncode == 1
+        assert not self.applied.exists()
+        (line,) = done.stderr.strip().splitlines()
+        return line.removeprefix("install.sh: ")
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Operator:
+    return Operator(tmp_path)
+
+
+def test_an_unknown_overlay_is_refused_with_those_that_there_are(operator: Operator) -> None:
+    known = ", ".join(OVERLAYS)
+    assert operator.refusal("ceph") == f"there is no overlay 'ceph'. There are {known}."
+    assert operator.refusal("../base") == f"there is no overlay '../base'. There are {known}."
+    assert operator.refusal() == f"which overlay? There are {known}."
+    assert operator.refusal("local-path", "portworx") == f"one overlay at a time: there are {known}."
+
+
+def test_the_overlays_are_those_that_are_tested(operator: Operator) -> None:
+    assert sorted(path.name for path in (ROOT / "infra/k3s/overlays").iterdir()) == sorted(OVERLAYS)
+
+
+@pytest.mark.parametrize(
+    ("overlay", "has", "said"),
+    [
+        ("local-path", "local-path", "the cluster does not answer. Is KUBECONFIG right?"),
+        ("local-path", "cluster portworx", "the cluster has no StorageClass local-path."),
+        ("portworx", "cluster local-path", "the cluster has no CSI driver pxd.portworx.com."),
+        ("portworx-calico", "cluster portworx", "the cluster does not know projectcalico.org."),
+    ],
+)
+def test_what_the_cluster_lacks_is_named_in_one_line(
+    operator: Operator, overlay: str, has: str, said: str
+) -> None:
+    assert operator.refusal(overlay, has=has).startswith(said)
+
+
+def test_without_kubectl_it_says_so(operator: Operator) -> None:
+    (operator.bin / "kubectl").unlink()
+    only = operator.bin.parent / "only"
+    only.mkdir()
+    for name in ("sh", "dirname", "ls", "paste", "sed"):
+        (only / name).symlink_to(str(shutil.which(name)))
+    done = operator.run("local-path", PATH=str(only))
+    assert done.stderr.startswith("install.sh: kubectl is missing.")
+
+
+@pytest.mark.parametrize("name", ["mosquitto/server.key", "services/telegraf/password"])
+def test_a_secret_that_got_lost_is_named_and_not_made_anew(operator: Operator, name: str) -> None:
+    (operator.files / name).unlink()
+    line = operator.refusal("local-path")
+    assert line.startswith(f"these secrets are missing: infra/k3s/secrets/files/{name}.")
+
+
+def test_it_applies_the_overlay_and_may_be_run_again(operator: Operator) -> None:
+    first = operator.run("local-path")
+    assert first.returncode == 0, first.stderr
+    applied = operator.applied.read_text(encoding="utf-8")
+    assert "storageClassName: local-path" in applied
+    assert "image: fanwatch/services:0.1.0" in applied
+    second = operator.run("local-path")
+    assert second.returncode == 0, second.stderr
+    assert operator.applied.read_text(encoding="utf-8") == applied
+    calls = operator.applied.with_name("applied.yaml.calls").read_text(encoding="utf-8").splitlines()
+    assert len(calls) == 2
+    assert calls[0].startswith("apply --server-side --field-manager=fanwatch -f ")
+
+
+def test_check_applies_nothing(operator: Operator) -> None:
+    done = operator.run("--check", "portworx-calico")
+    assert done.returncode == 0, done.stderr
+    assert "portworx-calico renders" in done.stdout
+    assert not operator.applied.exists()
+
+
+def test_images_come_from_the_registry_that_functions_come_from(operator: Operator) -> None:
+    done = operator.run("local-path", REGISTRY="registry.example:5000/fans", TAG="0.2.0")
+    assert done.returncode == 0, done.stderr
+    applied = operator.applied.read_text(encoding="utf-8")
+    assert "image: registry.example:5000/fans/services:0.2.0" in applied
+    assert "image: registry.example:5000/fans/model-store:0.2.0" in applied
+    assert "image: fanwatch/" not in applied
+    assert "image: influxdb:1.8.10" in applied
+
+
+def test_secrets_are_made_once_for_ones_own_eyes_only(tmp_path: Path) -> None:
+    operator = Operator(tmp_path, fresh=True)
+    venv = tmp_path / ".venv/bin"
+    venv.mkdir(parents=True)
+    # As it lies in a checkout that was installed.
+    (venv / "fanwatch").symlink_to(ROOT / ".venv/bin/fanwatch")
+    done = operator.run("--check", "--host", "broker.example", "local-path")
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = {path: path.read_bytes() for path in operator.files.rglob("*") if path.is_file()}
+    names = {str(path.relative_to(operator.files)) for path in made}
+    assert {"openfaas/basic-auth-password", "grafana/admin-password", "services/operator/password"} <= names
+    assert len(made[operator.files / "grafana/admin-password"]) == 32
+    for path in made:
+        assert path.stat().st_mode & 0o077 == 0, path
+        assert made[path].decode() not in done.stdout or path.suffix in (".passwords", ".gitignore"), path
+    again = operator.run("--check", "local-path")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert made == {path: path.read_bytes() for path in operator.files.rglob("*") if path.is_file()}
+
+
+def test_git_would_track_no_secret() -> None:
+    for name in ("ca/current.key", "mosquitto/server.key", "openfaas/basic-auth-password"):
+        done = subprocess.run(
+            ["git", "check-ignore", "--quiet", f"infra/k3s/secrets/files/{name}"],
+            cwd=ROOT,
+            timeout=20,
+            check=False,
+        )
+        assert done.returncode == 0, name

@@ -175,10 +175,23 @@ class LocalSettings(Settings, frozen=True):
     """Where InfluxDB and Telegraf are kept once they were built."""
     no_fleet: bool = False
     """Start without the simulated fans."""
+    grafana_port: Port = 3000
+    """Where Grafana listens, where it is installed."""
+    no_grafana: bool = False
+    """Start without Grafana, though it is installed."""
     no_store: bool = False
     """Start without InfluxDB and Telegraf: nothing is stored. What they miss after a run with them still queues."""
     start_timeout: Seconds = 90.0
     """Seconds within which the pipeline must be up."""
+
+
+class AlertSettings(Settings, frozen=True):
+    """Whom Grafana tells; it reads these itself. How it sends mail: GF_SMTP_ENABLED, GF_SMTP_HOST and so on."""
+
+    alert_email: str | None = None
+    """E-mail addresses, separated by commas."""
+    alert_webhook: str | None = None
+    """Address that gets each notification as JSON, by POST."""
 
 
 class StoreSettings(Settings, frozen=True):

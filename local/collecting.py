@@ -9,7 +9,7 @@ from collections.abc import Callable
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import StoreSettings, load
 from fanwatch.store import Store
-from local import programs, tools
+from local import grafana, programs, tools
 from local.health import Part
 from local.runtime import Runtime
 from local.supervisor import Supervisor
@@ -56,6 +56,21 @@ class Collecting(threading.Thread):
         self._supervisor.add(programs.telegraf(layout, environment, telegraf))
         self._supervisor.add(programs.rollup(layout, environment))
         self._tell("ok", "storing")
+        self._start_grafana()
+
+    def _start_grafana(self) -> None:
+        runtime = self._runtime
+        wanted = runtime.grafana
+        if wanted is None or wanted.program is None:
+            return
+        try:
+            grafana.write_files(runtime.layout)
+            self._supervisor.add(wanted.program)
+            said = grafana.await_ready(wanted, runtime.layout, self._supervisor, runtime.stop_event)
+        except (OSError, Unavailable) as error:
+            said = f"Grafana could not be started: {error}"
+        if said and not runtime.stop_event.is_set():
+            runtime.say(said)
 
     def _get(self, tool: tools.GoTool) -> str:
         return tools.get(

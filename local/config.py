@@ -9,6 +9,7 @@ from string import Template
 
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import (
+    AlertSettings,
     BrokerSettings,
     ConnectorSettings,
     GatewaySettings,
@@ -25,6 +26,7 @@ from local.ports import LOOPBACK
 from local.stack import local_environment as substitutes
 
 _ALL = (
+    AlertSettings,
     BrokerSettings,
     ConnectorSettings,
     GatewaySettings,

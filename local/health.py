@@ -67,6 +67,11 @@ def telegraf_storing(port: int) -> bool:
     return http_status(f"http://{LOOPBACK}:{port}/") == 200
 
 
+def grafana_ready(port: int) -> bool:
+    """Whether Grafana answers, and its own database with it."""
+    return http_status(f"http://{LOOPBACK}:{port}/api/health") == 200
+
+
 def replicas_ready(layout: Layout, name: str) -> int:
     """Replicas of a function, of any generation, that take requests."""
     return sum(status(path, "/_/ready", _TIMEOUT_S) == 200 for path in _sockets(layout, name))
@@ -111,17 +116,24 @@ def parts(environment: Mapping[str, str], layout: Layout, stack: Stack, store: P
             found.append(_program(processes[name], name, answers.get(name), trouble))
         else:
             found.append(Part(name, store.state if store else "off", store.detail if store else ""))
+    if "grafana" in processes:
+        # Its first start makes a database.
+        found.append(
+            _program(processes["grafana"], "grafana", lambda: grafana_ready(local.grafana_port), start_s=60)
+        )
     return found
 
 
-def _program(process: Process | None, name: str, answers: object, trouble: str = _SILENT) -> Part:
+def _program(
+    process: Process | None, name: str, answers: object, trouble: str = _SILENT, start_s: float = 5
+) -> Part:
     if process is None:
         return Part(name, "down", "not started")
     detail = process.description
     if not process.running:
         return Part(name, "starting" if process.statename == "STARTING" else "down", detail)
     if callable(answers) and not answers():
-        state = "starting" if process.now - process.start < 5 else "down"
+        state = "starting" if process.now - process.start < start_s else "down"
         return Part(name, state, f"{trouble}; {detail}")
     return Part(name, "ok", detail)
 

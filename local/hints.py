@@ -22,6 +22,7 @@ def command() -> str:
 def hints(machine: Runtime) -> str:
     """Commands that work when pasted, in rich's markup."""
     gateway, broker = machine.local.gateway_port, machine.broker.broker_port
+    shown = [f"[bold]Dashboards:[/bold]         {machine.grafana.said}"] if machine.grafana else []
     return "\n".join(
         [
             "[bold]Score a reading:[/bold]    "
@@ -30,6 +31,7 @@ def hints(machine: Runtime) -> str:
             f'mosquitto_pub -p {broker} -q 1 -t {topics.READINGS} -m \'{{"deviceID":"mine",'
             f'"timeStamp":"\'$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)\'",{_READING}}}\'',
             f"[bold]Follow the results:[/bold] mosquitto_sub -p {broker} -t {topics.RESULTS}",
+            *shown,
             f"[bold]Logs:[/bold]               {machine.layout.logs}   [bold]Health:[/bold] {command()} status   "
             "[bold]Stop:[/bold] Ctrl-C",
         ]

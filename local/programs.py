@@ -11,7 +11,7 @@ from local.supervisor import Program
 
 # Stopped in this order, each wave at once, so that nothing sends to what is gone already.
 STOP_WAVES = (
-    ("simulator", "deploy", "rollup"),
+    ("simulator", "deploy", "rollup", "grafana"),
     ("connector",),
     ("gateway", "fn-", "telegraf"),
     ("influxd", "mosquitto"),

@@ -13,7 +13,7 @@ from typing import IO
 
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import BrokerSettings, ConnectorSettings, LocalSettings, load
-from local import config, programs, sessions, tools
+from local import config, grafana, programs, sessions, tools
 from local.deploy import last_line, read_stack
 from local.health import connector_ready, functions_ready, gateway_ready
 from local.layout import Layout
@@ -50,6 +50,8 @@ class Runtime:
         self.environment = config.local_environment(environment, layout)
         self.stack = read_stack(layout, self.environment)
         self.supervisor = Supervisor(layout)
+        self.grafana: grafana.Plan | None = None
+        """What becomes of Grafana; None without a store, or where it is not wanted."""
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
 
@@ -60,6 +62,10 @@ class Runtime:
         require_free(self.ports())
         tool = tools.mosquitto(self.say)
         config.write_secrets(self.layout)
+        if not self.local.no_store and not self.local.no_grafana:
+            self.grafana = grafana.plan(
+                self.environment, self.layout, self.local.grafana_port, self.ports().values()
+            )
         for left in (*self.layout.programs.iterdir(), *self.layout.short.glob("*.sock")):
             left.unlink()
         return tool

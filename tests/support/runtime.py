@@ -55,6 +55,7 @@ class Pipeline:
             "FANWATCH_INFLUX_PORT": str(self.influx_port),
             "FANWATCH_CONNECTOR_PORT": str(self.connector_port),
             "FANWATCH_TELEGRAF_PORT": str(self.telegraf_port),
+            "FANWATCH_NO_GRAFANA": "true",
             "FANWATCH_NO_STORE": "" if store else "true",
             **(environment or {}),
         }

@@ -34,6 +34,7 @@ class Machine:
             "FANWATCH_INFLUX_PORT": str(self.influx),
             "FANWATCH_CONNECTOR_PORT": str(self.connector),
             "FANWATCH_TELEGRAF_PORT": str(self.telegraf),
+            "FANWATCH_NO_GRAFANA": "true",
             "FANS": "3",
             "RATE": "5",
             **changes,

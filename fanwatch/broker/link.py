@@ -55,7 +55,7 @@ class Link:
         self._where = f"{settings.broker_host}:{settings.broker_port}"
         self._up = threading.Event()
         self._stopping = threading.Event()
-        self._reported_away = False
+        self._reported: set[str] = set()
         self._thread: threading.Thread | None = None
         identify(BufferedClient(CallbackAPIVersion.VERSION2), settings)
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -206,7 +206,7 @@ class Link:
             self._report(f"it refused the connection: {reason}", refusal(self._settings))
             return
         self._log.info("broker connected", broker=self._where, sessionPresent=flags.session_present)
-        self._reported_away = False
+        self._reported.clear()
         self.opened(client, flags.session_present)
         self._up.set()
 
@@ -227,6 +227,7 @@ class Link:
             self.closed(client)
 
     def _report(self, why: str, hint: str) -> None:
-        if not self._reported_away:
-            self._reported_away = True
+        # Once an outage for each thing that there is to do about it.
+        if hint not in self._reported:
+            self._reported.add(hint)
             self._log.warning("broker away, trying again", broker=self._where, reason=why, hint=hint)

@@ -2,6 +2,7 @@
 
 import ssl
 
+from fanwatch.errors import FanwatchError
 from fanwatch.settings import BrokerSettings
 
 _ADDRESS = "check FANWATCH_BROKER_HOST, _PORT and the broker's log"
@@ -14,11 +15,11 @@ def trouble(error: BaseException, settings: BrokerSettings) -> tuple[str, str]:
     """The reason and a hint for what a connect raised."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not believed: {error.verify_message}", _certificate(error, settings)
-    if isinstance(error, ssl.SSLError):
-        return (
-            f"no TLS with it: {error.reason or error}",
-            "does that port speak TLS? FANWATCH_BROKER_CA_FILE asks for it",
-        )
+    if isinstance(error, (ssl.SSLError, ConnectionResetError)) and settings.broker_ca_file is not None:
+        # A plain Mosquitto hangs up on the first word of TLS.
+        return str(error), f"{_ADDRESS}; and does that port speak TLS, as FANWATCH_BROKER_CA_FILE asks for?"
+    if isinstance(error, FanwatchError):
+        return str(error), "it is looked for again with each attempt"
     return str(error), _ADDRESS
 
 

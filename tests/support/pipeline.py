@@ -1,5 +1,6 @@
 """The scoring pipeline as processes: broker, gateway, score-fan, infer-fan-lite and connector."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.local.gateways import World, available
@@ -10,7 +11,15 @@ from tests.support.servers import ROOT, Server, free_port
 class Functions(World):
     """The gateway with score-fan and infer-fan-lite, one process each; `broker_port` need not be listened on."""
 
-    def __init__(self, directory: Path, broker_port: int, *, batched: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        broker_port: int,
+        *,
+        batched: bool = True,
+        score: Mapping[str, str] | None = None,
+    ) -> None:
+        """`score` is more of score-fan's environment."""
         super().__init__(directory)
         self.environment = {
             "FANWATCH_BROKER_PORT": str(broker_port),
@@ -22,7 +31,7 @@ class Functions(World):
         self.front = self.gateway()
         self.environment["FANWATCH_GATEWAY_URL"] = self.url = f"http://127.0.0.1:{self.front.address}"
         self.infer = self.function("infer-fan-lite", "infer_fan", FANWATCH_ENGINE="litert")
-        self.score = self.function("score-fan", "score_fan", **self.environment)
+        self.score = self.function("score-fan", "score_fan", **self.environment, **(score or {}))
         for name in ("score-fan", "infer-fan-lite"):
             available(self.front, name, 1)
 

@@ -62,8 +62,11 @@ class Deployment(Process):
         self.wait()
 
     def wait(self) -> "Deployment":
-        """Returns when all its listeners accept connections."""
+        """Returns when it serves: it listens earlier than it can be sent a signal."""
         until(lambda: self.alive() and all(map(listens, self.ports.values())), 10, "the secured mosquitto")
+        first = self.visit("operator")
+        assert not first.refused
+        first.close()
         return self
 
     def add(self, name: str, role: str | None = None) -> None:

@@ -1,5 +1,6 @@
 """Metrics of the server, under the names that of-watchdog gives them, so that OpenFaaS dashboards show them."""
 
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
@@ -21,6 +22,7 @@ class RequestMetrics(Collector):
         self._count: dict[tuple[str, int], int] = {}
         self._buckets = [0] * (len(_BOUNDS_S) + 1)
         self._sum_s = 0.0
+        self._began_s = time.time()
         REGISTRY.register(self)
 
     def observe(self, method: str, status: int, seconds: float) -> None:
@@ -45,6 +47,12 @@ class RequestMetrics(Collector):
         yield duration
         yield GaugeMetricFamily(
             "http_requests_in_flight", "Requests being worked on.", value=self._in_flight()
+        )
+        # The process's own start time counts hundredths of a second: replicas that are started together share it.
+        yield GaugeMetricFamily(
+            "http_server_start_time_seconds",
+            "When this replica began, to the microsecond: tells it from the others.",
+            value=self._began_s,
         )
 
 

@@ -2,8 +2,10 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from dashboards import alerts
 from dashboards.bundle import ROOT, newest
 from dashboards.fan import fan
 from dashboards.fleet import fleet
@@ -18,7 +20,7 @@ def files() -> dict[Path, str]:
     """Every generated file: path below the checkout, content."""
     bundle = newest()
     built = [fleet(bundle), fan(bundle), pipeline(), model(bundle)]
-    return {DIRECTORY / f"{dashboard.uid}.json": text(dashboard) for dashboard in built}
+    return {DIRECTORY / f"{dashboard.uid}.json": text(dashboard) for dashboard in built} | alerts.files()
 
 
 def stale(root: Path = ROOT) -> list[Path]:
@@ -29,24 +31,27 @@ def stale(root: Path = ROOT) -> list[Path]:
         for path, content in wanted.items()
         if not (root / path).is_file() or (root / path).read_text(encoding="utf-8") != content
     ]
-    left = {path.relative_to(root) for path in (root / DIRECTORY).glob("*")} - wanted.keys()
+    there = {path for place in (DIRECTORY, alerts.DIRECTORY) for path in (root / place).glob("*")}
+    left = {path.relative_to(root) for path in there} - wanted.keys()
     return sorted([*different, *left])
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """0, or 1 where --check found something stale."""
     parser = argparse.ArgumentParser(prog="python -m dashboards", description=__doc__)
     parser.add_argument(
         "--check", action="store_true", help="write nothing; fail where a file is out of date"
     )
-    if parser.parse_args().check:
-        found = stale()
+    parser.add_argument("--root", type=Path, default=ROOT, help="the checkout; by default this one")
+    chosen = parser.parse_args(arguments)
+    if chosen.check:
+        found = stale(chosen.root)
         if found:
             names = ", ".join(str(path) for path in found)
             print(f"Out of date: {names}; write them anew with: python -m dashboards", file=sys.stderr)
         return 1 if found else 0
     for path, content in files().items():
-        target = ROOT / path
+        target = chosen.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(content, encoding="utf-8")
         print(path)

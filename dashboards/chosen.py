@@ -10,36 +10,70 @@ CHOSEN: Final = '"deviceID" =~ /^$deviceID$/'
 _COARSE_MS: Final = 600_000
 
 
-def fans(point: str, window: str, measurement: str, where: str = CHOSEN, function: str = "mean") -> str:
-    """A figure of a few fans over time, one series a fan: `v`, null where nothing came.
+_FAN_TIME: Final = (INTERVAL, EACH_FAN)
+_FINE: Final = f"$__interval_ms < {_COARSE_MS}"
+_COARSE: Final = f"$__interval_ms >= {_COARSE_MS}"
 
-    `point` is taken of raw points as long as an interval is shorter than a window of the means, `window` of the means
-    where it is not, or where raw points are gone. Each yields a column `v`.
-    """
-    by = (INTERVAL, EACH_FAN)
-    fine, coarse = f"$__interval_ms < {_COARSE_MS}", f"$__interval_ms >= {_COARSE_MS}"
-    parts = [select(point, raw(measurement), "$timeFilter", where, fine, by=by, fill="none")]
-    if window:
-        gone = f"time < now() - {RETAINED}"
-        parts.append(select(window, means(measurement), "$timeFilter", where, coarse, by=by, fill="none"))
-        parts.append(select(window, means(measurement), "$timeFilter", where, fine, gone, by=by, fill="none"))
-    return select(f'{function}("v") AS "v"', union(*parts), "$timeFilter", by=by, fill="null")
+
+def points(what: str, measurement: str, *where: str) -> str:
+    """Of raw points, as long as an interval is shorter than a window of the means."""
+    return select(what, raw(measurement), "$timeFilter", *where, _FINE, by=_FAN_TIME, fill="none")
+
+
+def windows(what: str, measurement: str, where: str) -> tuple[str, str]:
+    """Of the means, where an interval is no shorter than their windows, and where raw points are gone."""
+    gone = f"time < now() - {RETAINED}"
+    return (
+        select(what, means(measurement), "$timeFilter", where, _COARSE, by=_FAN_TIME, fill="none"),
+        select(what, means(measurement), "$timeFilter", where, _FINE, gone, by=_FAN_TIME, fill="none"),
+    )
+
+
+def over_time(function: str, *parts: str) -> str:
+    """What the parts have as column `v`, one series a fan; null where nothing came, so that gaps show."""
+    return select(f'{function}("v") AS "v"', union(*parts), "$timeFilter", by=_FAN_TIME, fill="null")
 
 
 def signal(sensor: str) -> str:
     """A signal of the chosen fans over time: `v`."""
-    return fans(f'mean("{sensor}") AS "v"', f'mean("{sensor}_mean") AS "v"', "telemetry")
+    older = windows(f'mean("{sensor}_mean") AS "v"', "telemetry", CHOSEN)
+    return over_time("mean", points(f'mean("{sensor}") AS "v"', "telemetry", CHOSEN), *older)
+
+
+def probability() -> str:
+    """Mean score of the chosen fans over time: `v`."""
+    older = windows('mean("probability_mean") AS "v"', "anomaly", CHOSEN)
+    return over_time("mean", points('mean("probability") AS "v"', "anomaly", CHOSEN), *older)
+
+
+def threshold() -> str:
+    """The highest threshold in force over time, of all chosen fans: `v`; the means do not keep it."""
+    each = points('max("threshold") AS "v"', "anomaly", CHOSEN)
+    return select('max("v") AS "v"', union(each), "$timeFilter", by=(INTERVAL,), fill="none")
+
+
+NO_VERDICT: Final = -1
 
 
 def fault_shares(where: str = CHOSEN) -> str:
-    """Share of faults of a few fans over time, 0 to 1: `v`."""
-    return fans('mean("fault") AS "v"', 'sum("faults") / sum("n") AS "v"', "anomaly", where)
+    """Share of faults of a few fans over time, 0 to 1: `v`; NO_VERDICT where all results were implausible."""
+    nothing = 'count("quality") * 0 - 1 AS "v"'
+    judged = 'sum("faults") AS "faults", sum("n") - sum("implausible") AS "judged"'
+    older = union(*windows(judged, "anomaly", where))
+    return over_time(
+        "max",
+        points('mean("fault") AS "v"', "anomaly", where),
+        points(nothing, "anomaly", where, "\"quality\" = 'implausible'"),
+        select('"faults" / "judged" AS "v"', older, '"judged" > 0'),
+        select(f'"judged" + {NO_VERDICT} AS "v"', older, '"judged" = 0'),
+    )
 
 
 def causes() -> str:
-    """Cause of the last fault in each interval of the chosen fans: `cause`; no row where there was none."""
-    by = (INTERVAL, EACH_FAN)
-    return select('last("cause") AS "cause"', raw("anomaly"), "$timeFilter", CHOSEN, by=by, fill="none")
+    """Cause of the last fault in each interval of the chosen fans: `cause`; null where there was none."""
+    return select(
+        'last("cause") AS "cause"', raw("anomaly"), "$timeFilter", CHOSEN, by=_FAN_TIME, fill="null"
+    )
 
 
 def not_ok(quality: str) -> str:
@@ -55,10 +89,9 @@ def not_ok(quality: str) -> str:
 
 
 def severities() -> str:
-    """What forecast-fan said of the chosen fans over time, as far as the next time: `severity`."""
-    by = (INTERVAL, EACH_FAN)
-    what = 'last("severity") AS "severity"'
-    return select(what, raw("alarm"), "$timeFilter", CHOSEN, by=by, fill="previous")
+    """What forecast-fan said of the chosen fans: `severity`. From before the range too, for it holds until the next."""
+    when = f"time >= ${{__from}}ms - {RETAINED} AND time <= ${{__to}}ms"
+    return select('"severity"', raw("alarm"), when, CHOSEN, by=(EACH_FAN,))
 
 
 def episodes() -> str:

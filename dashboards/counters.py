@@ -36,25 +36,23 @@ def increase(measurement: str, field: str, *where: str, by: tuple[str, ...] = ()
 
 
 def level(
-    measurement: str, field: str, *where: str, by: tuple[str, ...] = (), name: str = "v", of: str = "max"
+    measurement: str,
+    field: str,
+    *,
+    by: tuple[str, ...] = (),
+    name: str = "v",
+    of: str = "max",
+    fill: str = "none",
 ) -> str:
-    """A gauge over time: its highest value in each interval."""
-    return select(
-        f'{of}("{field}") AS "{name}"',
-        raw(measurement),
-        "$timeFilter",
-        *where,
-        by=(INTERVAL, *_label(by)),
-        fill="none",
-    )
+    """A gauge over time: the highest value of each interval, or what `of` says. With fill null, gaps show."""
+    what = f'{of}("{field}") AS "{name}"'
+    return select(what, raw(measurement), "$timeFilter", by=(INTERVAL, *_label(by)), fill=fill)
 
 
-def total(measurement: str, field: str, *where: str, by: tuple[str, ...] = (), name: str = "v") -> str:
-    """A gauge over time, summed over the labels that are not in `by`."""
-    each = level(measurement, field, *where, by=("*",), name=name)
-    return select(
-        f'sum("{name}") AS "{name}"', union(each), "$timeFilter", by=(INTERVAL, *_label(by)), fill="none"
-    )
+def total(measurement: str, field: str, by: tuple[str, ...] = ()) -> str:
+    """A gauge over time, summed over the labels that are not in `by`: `v`."""
+    each = level(measurement, field, by=("*",))
+    return select('sum("v") AS "v"', union(each), "$timeFilter", by=(INTERVAL, *_label(by)), fill="none")
 
 
 def latest(measurement: str, field: str, *where: str, by: tuple[str, ...] = (), name: str = "v") -> str:

@@ -75,30 +75,19 @@ def _now(bundle: Bundle) -> table.Panel:
 
 
 def _probability() -> timeseries.Panel:
-    threshold = chosen.fans('max("threshold") AS "v"', "", "anomaly", function="max")
+    dashes = prop("custom.lineStyle", {"fill": "dash", "dash": [10, 10]})
     return (
         series(
             "Probability of a fault",
             "Mean score of each interval. A result whose score reaches the threshold (dashed) is a fault. Single "
             "faults happen to healthy fans; a line that stays above does not.",
             "percentunit",
-            Query(
-                chosen.fans('mean("probability") AS "v"', 'mean("probability_mean") AS "v"', "anomaly"),
-                ref="A",
-                alias="$tag_deviceID",
-            ),
-            Query(threshold, ref="B", alias="threshold"),
+            Query(chosen.probability(), ref="A", alias="$tag_deviceID"),
+            Query(chosen.threshold(), ref="B", alias="threshold"),
         )
         .min(0)
         .max(1)
-        .override_by_query(
-            "B",
-            [
-                fixed(RED),
-                prop("custom.lineStyle", {"fill": "dash", "dash": [10, 10]}),
-                prop("custom.lineWidth", 1),
-            ],
-        )
+        .override_by_name("threshold", [fixed(RED), dashes])
     )
 
 
@@ -164,7 +153,8 @@ def _severities() -> statetimeline.Panel:
 
 
 def _episodes() -> table.Panel:
-    when = [prop("unit", "dateTimeAsIso"), prop("custom.width", 160)]
+    when = [prop("unit", "dateTimeAsIso"), prop("custom.width", 150)]
+    colored = {"type": "color-background", "mode": "basic"}
     panel = rows(
         "Alarm episodes",
         "The last 50 episodes of the chosen fans, whatever the range: since when, why, and when failure is expected.",
@@ -180,16 +170,19 @@ def _episodes() -> table.Panel:
         "risk": "Risk",
         "earliest_ms": "Failure from",
         "latest_ms": "Failure until",
-        "acknowledgedBy": "Acknowledged by",
+        "acknowledgedBy": "Known to",
         "updated_ms": "Last update",
         "why": "Why",
     }
     for column in ("Since", "Failure from", "Failure until", "Last update"):
         panel = panel.override_by_name(column, when)
+    for column in ("Fan", "State", "Cause", "Sensor", "Known to"):
+        panel = panel.override_by_name(column, [prop("custom.width", 95)])
     return (
         panel.unit("short")
         .override_by_name(
             "Risk", [prop("unit", "percentunit"), prop("decimals", 0), prop("custom.width", 70)]
         )
+        .override_by_name("State", [prop("mappings", look.STATES), prop("custom.cellOptions", colored)])
         .with_transformation(renamed(names))
     )

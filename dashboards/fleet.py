@@ -11,8 +11,8 @@ from dashboards.panels import figure, timeline
 from dashboards.sdk import dashboard, stat, statetimeline, table, timeseries
 from dashboards.shared import PER_SECOND, fans_table, sensor_panel
 
-# So many rows of states fit a screen, and are cheap to read from raw points.
-_ATTENTION = 20
+# So many fans of each kind are cheap to read from raw points, and few enough to look at.
+_ATTENTION = 10
 
 
 def fleet(bundle: Bundle) -> Dashboard:
@@ -117,14 +117,15 @@ def _worst(bundle: Bundle) -> table.Panel:
 
 def _states() -> statetimeline.Panel:
     return timeline(
-        f"State over time of the {_ATTENTION} fans that needed most attention",
-        "Share of each interval's results that are faults: fine below 10 %, faulty from 50 % on. Blank: nothing came. "
-        "With more fans, the rest had fewer faults in this range and are neither silent nor in alarm.",
+        "State over time of the fans that need attention",
+        f"The {_ATTENTION} fans with most faults in this range, and as many that are silent and in alarm. State is "
+        "the share of an interval's results that are faults: fine below 10 %, faulty from 50 % on. Blank: nothing "
+        "came.",
         Query(chosen.fault_shares('"deviceID" =~ /^$attention$/'), alias="$tag_deviceID"),
         look.FAULT_SHARES,
         unit="percentunit",
         empty="No result in this range",
-    )
+    ).per_page(20)
 
 
 def _signal(bundle: Bundle, name: str) -> timeseries.Panel:
@@ -143,5 +144,5 @@ def _signal(bundle: Bundle, name: str) -> timeseries.Panel:
         )
         .override_by_name("mean", [fixed("dark-blue"), prop("custom.lineWidth", 2)])
         .override_by_name("highest", [fixed(BLUE), *extremes])
-        .override_by_name("lowest", [fixed(BLUE), prop("custom.lineWidth", 0)])
+        .override_by_name("lowest", [fixed(BLUE)])
     )

@@ -39,9 +39,6 @@ def band(low: float, high: float) -> dashboard.ThresholdsConfig:
     return steps((None, ORANGE), (low, "transparent"), (high, ORANGE))
 
 
-NEUTRAL: Final = ((None, BLUE),)
-
-
 def numbers(*meanings: tuple[float, float, str, str]) -> list[ValueMapping]:
     """Words for numbers: from, to (both included), word, colour."""
     return [
@@ -83,21 +80,27 @@ NEEDS: Final = numbers(*((level, level + 0.99, word, color) for level, word, col
 """What a fan needs, of `queries.need`."""
 
 FAULT_SHARES: Final = numbers(
+    (-1, -1, "no verdict", PURPLE),
     (0, 0.0999, "fine", GREEN),
     (0.1, queries.FAULTY_SHARE - 0.0001, "some faults", YELLOW),
     (queries.FAULTY_SHARE, 1, "faulty", RED),
 )
 """State of a fan by the share of its results that are faults."""
 
-SEVERITIES: Final = numbers(
-    (0, 0, "ok", GREEN),
-    (1, 1, "unknown", YELLOW),
-    (2, 2, "sensor broken", PURPLE),
-    (3, 3, "warning", ORANGE),
-    (4, 4, "alarm", RED),
-    (5, 5, "stopped", "dark-red"),
+_STATES = (
+    ("ok", "ok", GREEN),
+    ("unknown", "unknown", YELLOW),
+    ("instrument", "sensor broken", PURPLE),
+    ("warning", "warning", ORANGE),
+    ("alarm", "alarm", RED),
+    ("stopped", "stopped", "dark-red"),
 )
+STATES: Final = words(*_STATES)
 """What forecast-fan says of a fan."""
+SEVERITIES: Final = numbers(
+    *((number, number, word, color) for number, (_, word, color) in enumerate(_STATES))
+)
+"""The same, by how bad it is."""
 
 CAUSES: Final = words(
     ("rotation", "rotation", BLUE),

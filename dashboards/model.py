@@ -121,6 +121,7 @@ def _figures(bundle: Bundle) -> list[stat.Panel]:
             "short",
             Query(select('sum("n") AS "n"', means("scores"), since("1h"))),
             (None, BLUE),
+            decimals=1,
             empty="no means yet",
         ),
     ]

@@ -28,7 +28,8 @@ def _filled(panel: P, title: str, description: str, targets: Iterable[Query], em
 
 def _legend(calcs: Sequence[str] = ()) -> common.VizLegendOptions:
     mode = models.LegendDisplayMode.TABLE if calcs else models.LegendDisplayMode.LIST
-    placement = models.LegendPlacement.BOTTOM
+    # Below, a table would leave no room for the lines.
+    placement = models.LegendPlacement.RIGHT if calcs else models.LegendPlacement.BOTTOM
     return (
         common.VizLegendOptions().show_legend(True).display_mode(mode).placement(placement).calcs(list(calcs))
     )

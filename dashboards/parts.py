@@ -17,7 +17,7 @@ def parts() -> statetimeline.Panel:
     return timeline(
         "Parts that answer",
         "Health of each part as Telegraf sees it. Blank: Telegraf or the store was away itself.",
-        Query(level("up", "up", by=("part",), of="min"), alias="$tag_part"),
+        Query(level("up", "up", by=("part",), of="min", fill="null"), alias="$tag_part"),
         look.UP,
         empty="Telegraf has said nothing in this range",
     )
@@ -34,14 +34,12 @@ def stores() -> list[timeseries.Panel]:
             Query(rate("store", "queries"), ref="B", alias="queries"),
             Query(rate("store", "write_errors"), ref="C", alias="write errors"),
             Query(rate("telegraf", "dropped"), ref="D", alias="dropped by Telegraf"),
-            calcs=["lastNotNull", "max"],
         ).min(0),
         series(
             "Disk of the store",
             "Bytes that InfluxDB's files take.",
             "bytes",
             Query(level("store", "disk_bytes"), ref="A", alias="on disk"),
-            calcs=["lastNotNull"],
         ).min(0),
         series(
             "Broker",
@@ -50,7 +48,6 @@ def stores() -> list[timeseries.Panel]:
             Query(rate("broker", "messages_received"), ref="A", alias="received"),
             Query(rate("broker", "messages_sent"), ref="B", alias="sent"),
             Query(rate("broker", "publish_dropped"), ref="C", alias="dropped"),
-            calcs=["lastNotNull", "max"],
         ).min(0),
     ]
 
@@ -65,7 +62,6 @@ def processes() -> list[timeseries.Panel]:
             Query(rate("connector", _CPU), ref="A", alias="connector"),
             Query(rate("gateway", _CPU), ref="B", alias="gateway"),
             Query(rate("function", _CPU, by=("function",)), ref="C", alias="$tag_function"),
-            calcs=["lastNotNull", "max"],
         )
         .min(0)
         .decimals(2),
@@ -79,7 +75,6 @@ def processes() -> list[timeseries.Panel]:
             Query(level("store", "memory_bytes"), ref="D", alias="InfluxDB"),
             Query(level("telegraf", "memory_bytes"), ref="E", alias="Telegraf"),
             Query(level("broker", "heap_bytes"), ref="F", alias="Mosquitto"),
-            calcs=["lastNotNull", "max"],
         ).min(0),
         series(
             "Machine",
@@ -87,7 +82,6 @@ def processes() -> list[timeseries.Panel]:
             "percent",
             Query(level("machine", "cpu_percent", of="mean"), ref="A", alias="CPU"),
             Query(level("machine", "memory_used_percent"), ref="B", alias="memory"),
-            calcs=["lastNotNull", "max"],
         )
         .min(0)
         .max(100),

@@ -94,6 +94,7 @@ def _figures() -> list[stat.Panel]:
             (7 * 86_400, ORANGE),
             (30 * 86_400, GREEN),
             empty="no TLS",
+            decimals=1,
         ),
     ]
 
@@ -121,30 +122,36 @@ def _rates() -> timeseries.Panel:
 
 
 def _backlog() -> timeseries.Panel:
-    return series(
-        "Backlog",
-        "Messages under way or waiting: in the broker's queues, in the connector's memory, for a function that is not "
-        "deployed, in Telegraf's buffer. What grows without end names the hop behind it as the slow one.",
-        "short",
-        Query(level("broker", "stored_messages"), ref="A", alias="in the broker"),
-        Query(level("connector", CONNECTOR + "held"), ref="B", alias="held by the connector"),
-        Query(level("connector", CONNECTOR + "waiting"), ref="C", alias="waiting for a function"),
-        Query(level("connector", CONNECTOR + "dead_letters_waiting"), ref="D", alias="dead letters waiting"),
-        Query(level("telegraf", "buffer_size"), ref="E", alias="in Telegraf"),
-        calcs=["lastNotNull", "max"],
-    ).min(0)
+    return (
+        series(
+            "Backlog",
+            "Messages under way or waiting: in the broker's queues, in the connector's memory, for a function not yet "
+            "deployed, in Telegraf's buffer. What grows without end names the hop behind it as the slow one.",
+            "short",
+            Query(level("broker", "stored_messages"), ref="A", alias="in the broker"),
+            Query(level("connector", CONNECTOR + "held"), ref="B", alias="held by the connector"),
+            Query(level("connector", CONNECTOR + "waiting"), ref="C", alias="waiting for a function"),
+            Query(
+                level("connector", CONNECTOR + "dead_letters_waiting"), ref="D", alias="dead letters waiting"
+            ),
+            Query(level("telegraf", "buffer_size"), ref="E", alias="in Telegraf"),
+            calcs=["lastNotNull", "max"],
+        )
+        .min(0)
+        .decimals(0)
+    )
 
 
 def _latency() -> timeseries.Panel:
     return series(
         "Latency",
-        "From a message's arrival until it is acknowledged (of each call, the one that waited longest), and of the "
-        "connector's calls of functions; means.",
+        "Means. Acknowledged: from a message's arrival until it was settled, of each call the one that waited longest. "
+        "Call: of the connector's calls of functions.",
         "s",
         Query(
             mean_time("connector", CONNECTOR + "settled_seconds", "function"),
             ref="A",
-            alias="arrival to acknowledgement, $tag_function",
+            alias="acknowledged, $tag_function",
         ),
         Query(
             mean_time("connector", CONNECTOR + "call_seconds", "function"),
@@ -163,7 +170,7 @@ def _slow() -> timeseries.Panel:
         Query(
             slower("connector", CONNECTOR + "settled_seconds", _SLOW_S),
             ref="A",
-            alias="arrival to acknowledgement",
+            alias="acknowledged",
         ),
         Query(slower("connector", CONNECTOR + "call_seconds", _SLOW_S), ref="B", alias="calls"),
         calcs=["lastNotNull", "max"],
@@ -174,7 +181,10 @@ def _breaker() -> statetimeline.Panel:
     return timeline(
         "Breaker open",
         "Whether the connector takes a function to be away and only probes it; readings wait in the broker meanwhile.",
-        Query(level("connector", CONNECTOR + "breaker_open", by=("function",)), alias="$tag_function"),
+        Query(
+            level("connector", CONNECTOR + "breaker_open", by=("function",), fill="null"),
+            alias="$tag_function",
+        ),
         look.SWITCH,
         empty="The connector has not called a function",
     )

@@ -123,9 +123,11 @@ def reading_rate() -> str:
     return select('count("rotation") / 60 AS "rate"', raw("telemetry"), since("1m"))
 
 
-def need(where: str = "") -> str:
-    """What each fan needs, worst first to sort by: `need`, one of FINE to STOPPED plus its score as a fraction."""
-    alarm = union(last_severity(where))
+# InfluxQL keeps measurements apart, in a union too, so what a fan needs comes from three queries; the highest counts.
+
+
+def need_by_results(where: str = "") -> str:
+    """FINE, ODD or FAULTY by fan, plus the score of its last minute as a fraction: `by_results`."""
     shares = union(fault_share(where=where))
     odd = select(
         f'count("quality") * 0 + {ODD} AS "need"',
@@ -135,19 +137,26 @@ def need(where: str = "") -> str:
         where,
         by=(EACH_FAN,),
     )
-    return select(
-        'max("need") AS "need"',
-        union(
-            select('"score" * 0.9 AS "need"', shares),
-            select(f'{FAULTY} + "score" * 0.9 AS "need"', shares, f'"share" >= {FAULTY_SHARE}'),
-            select(f'"n" + {SILENT} AS "need"', union(heard(where)), '"n" = 0'),
-            # Severities unknown, instrument and warning are needs 1 to 3 as they are; alarm and stopped come last.
-            select('"severity" * 1 AS "need"', alarm, '"severity" >= 1', f'"severity" < {ALARM}'),
-            select(f'"severity" + {ALARMED - ALARM} AS "need"', alarm, f'"severity" >= {ALARM}'),
-            odd,
-        ),
-        by=(EACH_FAN,),
-    )
+    fine = select('"score" * 0.9 AS "need"', shares)
+    faulty = select(f'{FAULTY} + "score" * 0.9 AS "need"', shares, f'"share" >= {FAULTY_SHARE}')
+    return select('max("need") AS "by_results"', union(fine, odd, faulty), by=(EACH_FAN,))
+
+
+def need_by_readings(where: str = "") -> str:
+    """FINE or SILENT by fan: `by_readings`."""
+    heard_of = union(heard(where))
+    fine = select(f'"n" * 0 + {FINE} AS "need"', heard_of)
+    silent = select(f'"n" + {SILENT} AS "need"', heard_of, '"n" = 0')
+    return select('max("need") AS "by_readings"', union(fine, silent), by=(EACH_FAN,))
+
+
+def need_by_alarms(where: str = "") -> str:
+    """ODD, SENSOR, WARNED, ALARMED or STOPPED by fan, as forecast-fan said last: `by_alarms`; no row for the others."""
+    said = union(last_severity(where))
+    # Severities unknown, instrument and warning are needs 1 to 3 as they are; alarm and stopped come last.
+    low = select('"severity" * 1 AS "need"', said, '"severity" >= 1', f'"severity" < {ALARM}')
+    high = select(f'"severity" + {ALARMED - ALARM} AS "need"', said, f'"severity" >= {ALARM}')
+    return select('max("need") AS "by_alarms"', union(low, high), by=(EACH_FAN,))
 
 
 def last_reading(where: str = "") -> str:
@@ -175,15 +184,15 @@ def last_alarm(where: str = "") -> str:
 
 
 def neediest(most: int) -> str:
-    """Names of the fans that needed attention most within the range, `most` at most: column `deviceID`."""
+    """Names of the fans that need attention, `most` of each kind: most faults within the range, silent, in alarm."""
     older = select(
         'sum("faults") AS "w"', means("anomaly"), "$timeFilter", f"time < now() - {_RECENT}", by=(EACH_FAN,)
     )
     newer = select(
         'sum("fault") AS "w"', raw("anomaly"), "$timeFilter", f"time >= now() - {_RECENT}", by=(EACH_FAN,)
     )
-    silent = select('"n" + 1000000 AS "w"', union(heard()), '"n" = 0')
-    alarm = select('"severity" * 1000000 AS "w"', union(last_severity()), f'"severity" >= {INSTRUMENT}')
+    silent = select('"n" + 1 AS "w"', union(heard()), '"n" = 0')
+    alarm = select('"severity" * 1 AS "w"', union(last_severity()), f'"severity" >= {INSTRUMENT}')
     each = select('sum("w") AS "w"', union(older, newer, silent, alarm), by=(EACH_FAN,))
     return select('"deviceID"', union(select(f'top("w", "deviceID", {most})', union(each))))
 

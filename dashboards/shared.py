@@ -19,18 +19,18 @@ PER_SECOND: Final = "suffix: /s"
 
 # Columns of the table of fans: field, heading, width in pixels (0: what is left).
 _COLUMNS: Final = (
-    ("deviceID", "Fan", 120),
-    ("need", "Needs", 110),
-    ("Time", "Last seen", 120),
-    ("score", "Score", 80),
-    ("cause", "Cause", 100),
-    ("quality", "Quality", 100),
-    ("rotation", "Rotation", 90),
+    ("deviceID", "Fan", 100),
+    ("need", "Needs", 105),
+    ("Time", "Last seen", 105),
+    ("score", "Score", 60),
+    ("cause", "Cause", 90),
+    ("quality", "Quality", 95),
+    ("rotation", "Rotation", 85),
     ("temperature", "Temperature", 95),
     ("vibration", "Vibration", 80),
-    ("sound", "Sound", 80),
+    ("sound", "Sound", 70),
     ("state", "Alarm", 80),
-    ("earliest_ms", "Failure from", 140),
+    ("earliest_ms", "Failure from", 135),
     ("why", "Why", 0),
 )
 
@@ -57,7 +57,9 @@ def fans_table(title: str, description: str, threshold: float, where: str = "") 
     panel = rows(
         title,
         description,
-        Query(queries.need(where), ref="Need", table=True),
+        Query(queries.need_by_results(where), ref="Results", table=True),
+        Query(queries.need_by_readings(where), ref="Readings", table=True),
+        Query(queries.need_by_alarms(where), ref="Alarms", table=True),
         Query(queries.last_reading(where), ref="Reading", table=True),
         Query(queries.last_result(where), ref="Result", table=True),
         Query(queries.last_alarm(where), ref="Alarm", table=True),
@@ -92,35 +94,35 @@ def fans_table(title: str, description: str, threshold: float, where: str = "") 
     )
 
 
+_NEEDS: Final = ("by_results", "by_readings", "by_alarms")
+
+
 def _joined() -> list[DataTransformerConfig]:
-    """One row a fan out of four tables; of their times only that of the last reading is kept."""
+    """One row a fan out of six tables; of their times only that of the last reading is kept."""
     names = {field: heading for field, heading, _ in _COLUMNS}
-    others = MatcherConfig(id_val="byRefId", options="/^(?:Need|Result|Alarm)$/")
+    others = MatcherConfig(id_val="byRefId", options="/^(?:Results|Readings|Alarms|Result|Alarm)$/")
+    highest = {"include": list(_NEEDS), "reducer": "max"}
     return [
         DataTransformerConfig(
             id_val="filterFieldsByName", filter_val=others, options={"exclude": {"names": ["Time"]}}
         ),
         DataTransformerConfig(id_val="joinByField", options={"byField": "deviceID", "mode": "outer"}),
         DataTransformerConfig(
-            id_val="sortBy", options={"fields": {}, "sort": [{"field": "need", "desc": True}]}
+            id_val="calculateField", options={"mode": "reduceRow", "reduce": highest, "alias": "need"}
         ),
         DataTransformerConfig(
-            id_val="organize",
-            options={
-                "excludeByName": {"severity": True},
-                "indexByName": {field: index for index, field in enumerate(names)},
-                "renameByName": names,
-            },
+            id_val="sortBy", options={"fields": {}, "sort": [{"field": "need", "desc": True}]}
         ),
+        renamed(names, without=(*_NEEDS, "severity")),
     ]
 
 
-def renamed(names: dict[str, str]) -> DataTransformerConfig:
-    """A table's columns in this order, under these headings."""
+def renamed(names: dict[str, str], without: tuple[str, ...] = ()) -> DataTransformerConfig:
+    """A table's columns in this order, under these headings, without some."""
     return DataTransformerConfig(
         id_val="organize",
         options={
-            "excludeByName": {},
+            "excludeByName": dict.fromkeys(without, True),
             "indexByName": {field: index for index, field in enumerate(names)},
             "renameByName": names,
         },

@@ -45,40 +45,49 @@ def run(
     end_ms: int | None = None,
     range_ms: int = 3 * HOUR_MS,
     variables: Values | None = None,
+    now_ms: int | None = None,
 ) -> dict[str, Rows]:
-    """The rows of a panel's targets by refId, for a range that ends at end_ms (now) and this width.
+    """The rows of a panel's targets by refId, for a range of this width that ends at end_ms, by default now.
+
+    now_ms is what now() means, for a store whose data ended a while ago; end_ms is the same by default.
 
     Raises FanwatchError where the store refuses a query, KeyError where a variable has no value.
     """
-    end = end_ms or time.time_ns() // 1_000_000
-    width = settings(shown)
+    end = end_ms or now_ms or time.time_ns() // 1_000_000
+    chosen = {"start_ms": end - range_ms, "end_ms": end, "variables": variables, "now_ms": now_ms}
     return {
-        target["refId"]: store.query(
-            expand(target["query"], start_ms=end - range_ms, end_ms=end, variables=variables, **width)
-        )
+        target["refId"]: store.query(expand(target["query"], **chosen, **settings(shown)))
         for target in shown["targets"]
     }
 
 
-def values(store: Store, of: dict[str, Any], name: str, *, range_ms: int = 3 * HOUR_MS) -> list[str]:
-    """What a query variable of the dashboard offers, as Grafana reads it: the first column that is text, once each."""
+def options(
+    store: Store, of: dict[str, Any], name: str, *, range_ms: int = 3 * HOUR_MS, now_ms: int | None = None
+) -> list[str]:
+    """What a query variable of the dashboard offers, as Grafana reads it: the column that is text, each value once."""
     variable = next(found for found in of["templating"]["list"] if found["name"] == name)
-    end = time.time_ns() // 1_000_000
-    found: dict[str, None] = {}
-    for row in store.query(expand(variable["query"], start_ms=end - range_ms, end_ms=end)):
-        texts = [value for key, value in row.items() if isinstance(value, str) and key != "key"]
-        found.update(dict.fromkeys(texts[:1]))
-    return list(found)
+    end = now_ms or time.time_ns() // 1_000_000
+    rows = store.query(expand(variable["query"], start_ms=end - range_ms, end_ms=end, now_ms=now_ms))
+    return list(dict.fromkeys(value for row in rows for value in _texts(row)))
 
 
-def annotations(
-    store: Store, of: dict[str, Any], *, range_ms: int = 3 * HOUR_MS, variables: Values | None = None
+def _texts(row: dict[str, Any]) -> list[str]:
+    # SHOW TAG VALUES answers `key` and `value`.
+    return [value for column, value in row.items() if isinstance(value, str) and column != "key"]
+
+
+def events(
+    store: Store,
+    of: dict[str, Any],
+    *,
+    range_ms: int = 3 * HOUR_MS,
+    variables: Values | None = None,
+    now_ms: int | None = None,
 ) -> dict[str, Rows]:
     """The rows of the dashboard's annotations by name."""
-    end = time.time_ns() // 1_000_000
+    end = now_ms or time.time_ns() // 1_000_000
+    chosen = {"start_ms": end - range_ms, "end_ms": end, "variables": variables, "now_ms": now_ms}
     return {
-        each["name"]: store.query(
-            expand(each["target"]["query"], start_ms=end - range_ms, end_ms=end, variables=variables)
-        )
+        each["name"]: store.query(expand(each["target"]["query"], **chosen))
         for each in of["annotations"]["list"]
     }

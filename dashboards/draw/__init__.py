@@ -1,0 +1,1 @@
+"""Draws the dashboards as pictures, from their own queries."""

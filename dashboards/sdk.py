@@ -15,3 +15,5 @@ with warnings.catch_warnings():
     from grafana_foundation_sdk.builders import statetimeline as statetimeline
     from grafana_foundation_sdk.builders import table as table
     from grafana_foundation_sdk.builders import timeseries as timeseries
+    from grafana_foundation_sdk.cog.plugins import register_default_plugins as register_default_plugins
+    from grafana_foundation_sdk.models.dashboard import Dashboard as Dashboard

@@ -157,7 +157,7 @@ def _panel(
     _DRAW[panel["type"]](axes, panel, view)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """0, or 1 where the store cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m dashboards.draw", description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8086", help="InfluxDB")
@@ -170,7 +170,7 @@ def main() -> int:
     parser.add_argument(
         "--now", type=int, help="the time of the picture in ms since the epoch; by default now"
     )
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     store = Store(StoreSettings(influx_url=chosen.url))
     try:
         for path in sorted((ROOT / "infra/grafana/dashboards").glob("*.json")):

@@ -27,7 +27,7 @@ def write(contents: Mapping[Path, bytes]) -> None:
     waiting: dict[Path, Path] = {}
     try:
         for path, content in contents.items():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(path.parent)
             waiting[path] = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
             handle = os.open(waiting[path], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "wb") as file:
@@ -42,3 +42,10 @@ def write(contents: Mapping[Path, bytes]) -> None:
     finally:
         for new in waiting.values():
             new.unlink(missing_ok=True)
+
+
+def _make(folder: Path) -> None:
+    """Each folder that is missing, for `parents=True` would leave those above it open to all."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(mode=0o700)

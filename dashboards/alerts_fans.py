@@ -92,7 +92,7 @@ def _silent(silent_s: int) -> tuple[Rule, ...]:
             description=f"No reading of {_FAN} within the last {silent_s} s, while most other fans report.",
         ),
         Rule(
-            name="fans-silent",
+            name="many-fans-silent",
             title="Many fans silent",
             queries=fleet,
             fires=f"$reporting > 0 && $reporting * 2 < $known && {timely}",
@@ -126,7 +126,7 @@ def _faults(age_s: int) -> tuple[Rule, ...]:
             description=f"More than half of the results of {_FAN} within the last {age_s} s are faults.",
         ),
         Rule(
-            name="fans-faulty",
+            name="many-fans-faulty",
             title="Many fans faulty",
             queries=fleet,
             fires=f"$faulty >= {MANY} && $faulty * 2 > $scored",

@@ -116,7 +116,8 @@ def test_addresses_come_from_the_environment_and_may_be_missing() -> None:
     """Grafana refuses a receiver without an address, and does not start."""
     (point,) = content("contact-points.yaml")["contactPoints"]
     email, webhook = (receiver["settings"] for receiver in point["receivers"])
-    assert expanded(email["addresses"], {}) and expanded(webhook["url"], {})
+    assert expanded(email["addresses"], {})
+    assert expanded(webhook["url"], {})
     given = {
         "FANWATCH_ALERT_EMAIL": "a@example.org,b@example.org",
         "FANWATCH_ALERT_WEBHOOK": "http://h/x?y=1",

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from dashboards.expansion import panels
 from fanwatch.settings import StoreSettings
 from fanwatch.store import Store
 from fanwatch.timestamps import format_ms
@@ -82,7 +83,7 @@ class Evening:
         empty: dict[str, set[str]] = {}
         for board in grafana.dashboards():
             grafana.events(self.store, board, range_ms=HOUR_MS, variables=variables)
-            for panel in dict((id(panel), panel) for panel, _ in grafana.targets(board)).values():
+            for panel in panels(board):
                 found = grafana.run(self.store, panel, range_ms=HOUR_MS, variables=variables)
                 if not any(found.values()):
                     empty.setdefault(board["uid"], set()).add(panel["title"])

@@ -3,7 +3,7 @@
 OPENFAAS_URL                            the gateway, as seen from here
 OPENFAAS_USER, OPENFAAS_PASSWORD        its credentials, or OPENFAAS_PASSWORD_FILE
 OPENFAAS_INFER                          the function that decides; infer-fan-lite by default
-OPENFAAS_KILL, OPENFAAS_RESTART         shell commands: end the function $FUNCTION; end and start the provider
+OPENFAAS_KILL, OPENFAAS_RESTART         shell commands: $SIGNAL to all of $FUNCTION; end and start the provider
 OPENFAAS_REPLACE=1                      functions of these names may be replaced, and are removed at the end
 REGISTRY, TAG, FANWATCH_GATEWAY_URL, FANWATCH_BROKER_HOST
                                         as in stack.yml: where the images lie, and what functions reach the gateway and
@@ -35,7 +35,8 @@ class Given(Place):
 
     readings = 900
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, connect: bool = True) -> None:
+        """`connect=False` leaves out the connector, and who publishes and listens."""
         super().__init__()
         self.url = os.environ["OPENFAAS_URL"].rstrip("/")
         self.auth = (os.environ.get("OPENFAAS_USER", "admin"), _password())
@@ -56,16 +57,15 @@ class Given(Place):
             self.deploy(self.description(name))
             self._ends.append(lambda name=name: self.remove(name))
         self.answering("score-fan", UNTIMED, _READY_S)
-        files = {name: directory / name for name in ("user", "password")}
-        for path, text in zip(files.values(), self.auth, strict=True):
+        self.credentials = (directory / "user", directory / "password")
+        for path, text in zip(self.credentials, self.auth, strict=True):
             path.touch(mode=0o600)
             path.write_text(text, encoding="utf-8")
-        self.connector = ConnectorProcess(
-            directory,
-            self.broker,
-            self.url,
-            credentials=(files["user"], files["password"]),
-        )
+        if connect:
+            self._connect(directory)
+
+    def _connect(self, directory: Path) -> None:
+        self.connector = ConnectorProcess(directory, self.broker, self.url, credentials=self.credentials)
         self._ends.append(self.connector.kill)
         self.witness = Witness(self.broker.settings)
         self._ends.append(self.witness.close)
@@ -103,8 +103,8 @@ class Given(Place):
     def metric(self, name: str) -> float:
         return self.connector.metric(name)
 
-    def kill(self, function: str) -> None:
-        _command("OPENFAAS_KILL", "a function's replicas are killed", FUNCTION=function)
+    def kill(self, function: str, signal: str = "SIGKILL") -> None:
+        _command("OPENFAAS_KILL", "a function's replicas are killed", FUNCTION=function, SIGNAL=signal)
 
     def restart_provider(self) -> None:
         _command("OPENFAAS_RESTART", "the provider is restarted")

@@ -1,0 +1,341 @@
+"""infra/faasd/install.sh on a machine below a directory: what it asks for, that it may be run twice, and removal."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.process import Process
+from tests.support.wait import until
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = {
+    "mosquitto",
+    "influxdb",
+    "telegraf",
+    "rollup",
+    "grafana",
+    "model-store",
+    "cron-connector",
+    "connector",
+}
+# As faasd 0.19 brings it, less what does not matter here; indented by somebody else in the second form.
+COMPOSE = """version: "3.7"
+services:
+
+  gateway:
+    image: ghcr.io/openfaas/gateway:0.27.5
+    ports:
+       - "8080:8080"
+    depends_on:
+      - nats
+
+# Mine.
+  nats:
+    image: docker.io/library/nats-streaming:0.25.6
+"""
+# There is no containerd here: this ctr has the images that $IMAGES matches, and notes what it was told.
+CTR = """#!/bin/sh
+echo "$*" >> "$ROOT/ctr.log"
+case "$*" in
+    version) [ -z "${NO_CONTAINERD:-}" ] ;;
+    *"images pull"*) case "$*" in *"${NO_IMAGE:-nothing}"*) exit 1 ;; esac ;;
+    *"run -d"*fanwatch-broker*) echo "fanwatch-broker 4711 RUNNING" > "$ROOT/tasks" ;;
+    *"tasks kill fanwatch-broker"*) : > "$ROOT/tasks"; : > "$ROOT/var/lib/faasd/fanwatch/data/mosquitto/mosquitto.db" ;;
+    *"tasks ls"*) cat "$ROOT/tasks" ;;
+esac
+"""
+SYSTEMCTL = '#!/bin/sh\necho "$*" >> "$ROOT/systemctl.log"\n'
+SS = '#!/bin/sh\nfor port in ${LISTENING:-}; do echo "LISTEN 0 128 0.0.0.0:$port 0.0.0.0:*"; done\n'
+
+
+class Machine:
+    """A copy of what install.sh reads, a root directory to install into, and tools that only take notes."""
+
+    def __init__(self, directory: Path) -> None:
+        self.checkout = directory / "checkout"
+        shutil.copytree(ROOT / "infra", self.checkout / "infra", ignore=shutil.ignore_patterns("files"))
+        shutil.copytree(ROOT / "connectors/openfaas", self.checkout / "connectors/openfaas")
+        (self.checkout / ".venv").symlink_to(ROOT / ".venv")
+        self.root = directory / "root"
+        self.faasd = self.root / "var/lib/faasd"
+        self.own = self.faasd / "fanwatch"
+        self.compose = self.faasd / "docker-compose.yaml"
+        (self.faasd / "secrets").mkdir(parents=True)
+        (self.faasd / "secrets/basic-auth-password").write_text("secret", encoding="utf-8")
+        self.compose.write_text(COMPOSE, encoding="utf-8")
+        (self.root / "tasks").touch()
+        self.bin = directory / "bin"
+        self.bin.mkdir()
+        for name, script in (("ctr", CTR), ("systemctl", SYSTEMCTL), ("ss", SS)):
+            (self.bin / name).write_text(script, encoding="utf-8")
+            (self.bin / name).chmod(0o755)
+
+    def run(
+        self, *arguments: str, path: str = "/usr/bin:/bin", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["/bin/sh", str(self.checkout / "infra/faasd/install.sh"), *arguments],
+            env={**os.environ, "PATH": f"{self.bin}:{path}", "ROOT": str(self.root), **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def install(self, *arguments: str, **environment: str) -> str:
+        done = self.run(*arguments, **environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def services(self) -> dict[str, Any]:
+        found: dict[str, Any] = yaml.safe_load(self.compose.read_text(encoding="utf-8"))["services"]
+        return found
+
+    def files(self) -> dict[str, tuple[bytes, int]]:
+        """Everything installed, with modes."""
+        return {
+            str(path.relative_to(self.root)): (path.read_bytes(), path.stat().st_mode)
+            for top in ("var", "etc")
+            for path in (self.root / top).rglob("*")
+            if path.is_file()
+        }
+
+    def log(self, name: str) -> list[str]:
+        path = self.root / f"{name}.log"
+        return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A machine with faasd and nothing of ours."""
+    return Machine(tmp_path)
+
+
+def test_services_are_put_beside_those_that_are_there(machine: Machine) -> None:
+    machine.install()
+    services = machine.services()
+    assert services.keys() == SERVICES | {"gateway", "nats"}
+    before = yaml.safe_load(COMPOSE)["services"]
+    assert {name: services[name] for name in before} == before
+    known = {"image", "command", "environment", "volumes", "ports", "cap_add", "user", "depends_on"}
+    for name in SERVICES:
+        service = services[name]
+        assert service.keys() <= known, "faasd ignores everything else"
+        assert service["user"].partition(":")[0] not in ("", "0", "root"), name
+        assert service["command"][:2] == ["sh", "/keep.sh"], "faasd starts nothing twice"
+        assert not re.search(r":(latest)?$", service["image"]), name
+        assert set(service.get("depends_on", [])) <= services.keys()
+        for volume in service["volumes"]:
+            source = volume["source"].removeprefix("./")
+            assert (machine.faasd / source).exists() or source == "secrets/basic-auth-user", source
+    assert machine.log("systemctl")[-1] == "restart faasd"
+
+
+def test_a_second_run_changes_nothing(machine: Machine) -> None:
+    machine.install("--host", "nuc.local")
+    before = machine.files()
+    restarts = machine.log("systemctl").count("restart faasd")
+    assert "Nothing has changed" in machine.install()
+    assert machine.files() == before
+    assert machine.log("systemctl").count("restart faasd") == restarts == 1
+    assert "-n openfaas tasks kill --signal SIGHUP mosquitto" in machine.log("ctr")
+
+
+def test_secrets_are_nobody_elses(machine: Machine) -> None:
+    machine.install()
+    secrets = machine.own / "secrets"
+    found = [path for path in secrets.rglob("*") if path.is_file() and path.name != ".gitignore"]
+    assert {"password", "server.key", "admin-password"} <= {path.name for path in found}
+    assert {path.stat().st_mode & 0o777 for path in found} == {0o600}
+    compose = machine.compose.read_text(encoding="utf-8")
+    for path in found:
+        if "password" in path.name and path.stat().st_size:
+            assert path.read_text(encoding="utf-8").strip() not in compose
+    if os.getuid() == 0:
+        owners = {"mosquitto": 1883, "services/connector": 10001, "services/telegraf": 999, "grafana": 472}
+        for folder, owner in owners.items():
+            assert {path.stat().st_uid for path in (secrets / folder).iterdir()} == {owner}
+
+
+def test_sessions_and_database_are_made_before_faasd_is_restarted(machine: Machine) -> None:
+    machine.install()
+    runs = [line for line in machine.log("ctr") if " run " in line]
+    assert [line.split(" fanwatch-")[1] for line in runs] == [
+        "broker mosquitto -c /mosquitto/config/mosquitto.conf",
+        "store influxd -config /etc/influxdb/influxdb.conf",
+        "once python -m local.sessions --of connector",
+        "once python -m local.sessions --of telegraf",
+        "once python -m history setup",
+    ]
+    assert all("--with-ns network:/proc/4711/ns/net" in line for line in runs[1:])
+    assert not any("--net-host" in line for line in runs), "no fan can reach that broker"
+
+
+def test_another_indentation_and_what_follows_the_services_are_kept(machine: Machine) -> None:
+    text = "services:\n    gateway:\n        image: g:1\nx-mine:\n    a: 1\n"
+    machine.compose.write_text(text, encoding="utf-8")
+    machine.install()
+    found = yaml.safe_load(machine.compose.read_text(encoding="utf-8"))
+    assert found["x-mine"] == {"a": 1}
+    assert found["services"].keys() == SERVICES | {"gateway"}
+    machine.install("--remove")
+    assert machine.compose.read_text(encoding="utf-8") == text
+
+
+def test_one_connector_or_the_other(machine: Machine) -> None:
+    machine.install("--connector", "stock")
+    services = machine.services()
+    assert services["connector"]["image"] == "ghcr.io/openfaas/mqtt-connector:0.4.3"
+    assert sum("connectors.mqtt" in str(service) for service in services.values()) == 0
+    machine.install()
+    services = machine.services()
+    assert services["connector"]["image"] == "docker.io/fanwatch/connector:0.1.0"
+    assert sum("mqtt-connector" in str(service) for service in services.values()) == 0
+
+
+def test_what_is_left_out_and_where_images_lie(machine: Machine) -> None:
+    machine.install("--without", "grafana", "--without", "cron-connector", REGISTRY="example.com/f", TAG="2")
+    services = machine.services()
+    assert services.keys() == (SERVICES | {"gateway", "nats"}) - {"grafana", "cron-connector"}
+    assert services["connector"]["image"] == services["rollup"]["image"] == "example.com/f/connector:2"
+
+
+def test_an_upgrade_applies_what_has_changed_and_keeps_the_rest(machine: Machine) -> None:
+    machine.install()
+    before = machine.files()
+    site = machine.own / "config/mosquitto/conf.d/site.conf"
+    site.write_text("max_queued_bytes 1000000\n", encoding="utf-8")
+    config = machine.checkout / "infra/telegraf/telegraf.conf"
+    config.write_text(config.read_text(encoding="utf-8") + "# New.\n", encoding="utf-8")
+    assert "Installed" in machine.install(TAG="0.2.0")
+    after = machine.files()
+    changed = {name for name in before if before[name] != after[name]}
+    own = "var/lib/faasd/fanwatch/config"
+    assert changed == {
+        "var/lib/faasd/docker-compose.yaml",
+        f"{own}/telegraf/telegraf.conf",
+        f"{own}/mosquitto/conf.d/site.conf",
+    }
+    assert site.read_text(encoding="utf-8") == "max_queued_bytes 1000000\n"
+
+
+def test_removal_keeps_data_and_secrets_unless_told(machine: Machine) -> None:
+    machine.install()
+    machine.install("--remove")
+    assert machine.compose.read_text(encoding="utf-8") == COMPOSE
+    assert {path.name for path in machine.own.iterdir()} == {"data", "secrets"}
+    assert not list((machine.root / "etc/systemd/system").iterdir())
+    machine.install()
+    machine.install("--remove", "--data")
+    assert not machine.own.exists()
+    assert machine.compose.read_text(encoding="utf-8") == COMPOSE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        ([], {"NO_CONTAINERD": "1"}, "containerd does not answer"),
+        ([], {"NO_IMAGE": "grafana"}, "the image docker.io/grafana/grafana:12.3.1 is neither here"),
+        ([], {"LISTENING": "22 8883"}, "something listens on port 8883 already"),
+        (["--connector", "both"], {}, "--connector is ours or stock"),
+        (["--without", "mosquitto"], {}, "only grafana, model-store"),
+        (["--host"], {}, "--host takes a value"),
+        (["--data"], {}, "--data goes with --remove"),
+        (["--upgrade"], {}, "there is no option --upgrade"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    machine: Machine, arguments: list[str], environment: dict[str, str], said: str
+) -> None:
+    done = machine.run(*arguments, **environment)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert machine.compose.read_text(encoding="utf-8") == COMPOSE
+    assert "restart faasd" not in machine.log("systemctl")
+
+
+def test_everything_that_is_missing_is_named_at_once(machine: Machine) -> None:
+    tools = machine.bin / "few"
+    tools.mkdir()
+    for name in ("dirname", "id", "grep", "cat", "sh"):
+        (tools / name).symlink_to(shutil.which(name) or name)
+    (machine.bin / "ctr").unlink()
+    machine.compose.unlink()
+    done = machine.run("--check", path=str(tools))
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    for what in ("awk is missing", "sed is missing", "ctr is missing", "docker-compose.yaml is missing"):
+        assert sum(what in line for line in lines) == 1, what
+
+
+@pytest.mark.parametrize(
+    ("service", "said"),
+    [
+        ("  influxdb:\n    image: mine:1\n", "has a service 'influxdb' already"),
+        ('  mine:\n    image: mine:1\n    ports:\n      - "3000:80"\n', "has port 3000 already"),
+    ],
+)
+def test_services_of_others_are_never_replaced(machine: Machine, service: str, said: str) -> None:
+    text = COMPOSE + service
+    machine.compose.write_text(text, encoding="utf-8")
+    done = machine.run()
+    assert (done.returncode, said in done.stderr) == (1, True), done.stderr
+    assert machine.compose.read_text(encoding="utf-8") == text
+
+
+def test_faasd_is_restarted_where_a_port_is_not_listened_on(machine: Machine) -> None:
+    machine.install()
+    before = len(machine.log("systemctl"))
+    for listening, restarts in (("3000 8883 8885", 0), ("3000 8883", 1)):
+        environment = os.environ | {"PATH": f"{machine.bin}:/usr/bin:/bin", "ROOT": str(machine.root)}
+        subprocess.run(
+            ["/bin/sh", str(machine.own / "watch.sh")],
+            env=environment | {"LISTENING": listening},
+            timeout=20,
+            check=True,
+        )
+        assert machine.log("systemctl")[before:] == ["restart faasd"] * restarts
+
+
+def test_keep_starts_again_what_ends_and_passes_signals_on(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    script = f'echo started >> {told}; trap "echo hup >> {told}" HUP; trap "exit 3" TERM; while :; do sleep 0.05; done'
+    # A shell cannot trap what was ignored before it started, as SIGHUP is under nohup.
+    fresh = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); os.execv('/bin/sh', sys.argv[1:])"
+    argv = [sys.executable, "-c", fresh, "sh", str(ROOT / "infra/faasd/keep.sh"), "sh", "-c", script]
+    keep = Process(argv, tmp_path / "log", {}, tmp_path)
+
+    def lines() -> list[str]:
+        return told.read_text(encoding="utf-8").split() if told.exists() else []
+
+    try:
+        until(lambda: lines() == ["started"], 10, "the command")
+        keep.process.send_signal(signal.SIGHUP)
+        until(lambda: lines() == ["started", "hup"], 10, "SIGHUP to be passed on")
+        child = int(subprocess.check_output(["pgrep", "-P", str(keep.process.pid)], text=True).split()[0])
+        os.kill(child, signal.SIGTERM)
+        until(lambda: lines() == ["started", "hup", "started"], 10, "the command once more")
+        assert "ended with 3" in keep.output()
+        assert keep.stop() < 5
+        assert keep.process.returncode == 0
+    finally:
+        keep.kill()
+
+
+def test_scripts_are_plain_posix_shell() -> None:
+    if shutil.which("shellcheck") is None:
+        pytest.skip("shellcheck is not installed: apt-get install shellcheck.")
+    scripts = sorted(str(path) for path in (ROOT / "infra/faasd").glob("*.sh"))
+    done = subprocess.run(
+        ["shellcheck", "-s", "sh", *scripts], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout

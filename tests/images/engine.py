@@ -27,6 +27,7 @@ class Engine:
         self.client = client
         self.host = host
         self.own = daemon is not None
+        self.local = host.startswith("unix://")
         self._daemon = daemon
 
     def docker(

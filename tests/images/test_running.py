@@ -1,0 +1,172 @@
+"""Each container as a deployment runs it: it works with nothing writable, within its memory, and ends when told to."""
+
+import hashlib
+import http.client
+import json
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tests.images.behind import Behind, reachable
+from tests.images.building import Images
+from tests.images.containers import Container, Containers
+from tests.support.ledger import Fans, Source, Witness, identity
+from tests.support.servers import ROOT
+from tests.support.wait import until
+
+pytestmark = [pytest.mark.images, pytest.mark.timeout(900)]
+
+READING = b'{"deviceID":"mine","rotation":592,"temperature":41.2,"vibration":160.4,"sound":47.9}'
+ROW = b'{"params":[592,41.2,160.4,47.9]}'
+_READY_S = 60
+_END_S = 1.0
+
+
+@pytest.fixture
+def behind(tmp_path: Path, images: Images, containers: Containers) -> Iterator[Behind]:
+    """Broker and gateway, for containers."""
+    made = Behind(tmp_path, images, containers)
+    yield made
+    made.close()
+
+
+def post(host: str, port: int, path: str, body: bytes) -> tuple[int, bytes]:
+    """Status and body of a POST."""
+    connection = http.client.HTTPConnection(host, port, timeout=20)
+    try:
+        connection.request("POST", path, body)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def confined(box: Container) -> None:
+    """AssertionError where the container may do more than it must."""
+    status = box.run("cat", "/proc/1/status")
+    fields = dict(line.split(":\t", 1) for line in status.splitlines())
+    assert fields["CapEff"].strip("0") == fields["CapPrm"].strip("0") == fields["CapBnd"].strip("0") == ""
+    assert fields["NoNewPrivs"].strip() == "1"
+    assert fields["Uid"].split()[0] == "10001"
+    for folder in ("/", "/home/app", "/tmp", "/opt/venv", "/etc"):
+        said = box.run("sh", "-c", f"[ ! -e {folder} ] || touch {folder}/x", check=False)
+        assert folder == "/home/app" or "Read-only file system" in said or said == "", said
+        assert "No such file" in box.run("cat", f"{folder}/x", check=False)
+
+
+def ended_cleanly(box: Container, name: str) -> None:
+    """Says its memory, stops it; AssertionError where it needs more than a second or did not stop by itself."""
+    peak = box.peak_mb()
+    began = time.time()
+    box.engine.docker("kill", "--signal", "TERM", box.id)
+    code = box.engine.docker("wait", box.id)
+    state = box.inspect()["State"]
+    took = ended_at(state["FinishedAt"]) - began
+    print(f"{name}: {peak:.0f} MB at most, ended {took:.2f} s after SIGTERM")
+    assert (code, state["OOMKilled"]) == ("0", False), box.logs()
+    assert took < _END_S
+
+
+def ended_at(stamp: str) -> float:
+    """Seconds since 1970 of the engine's time, which has nanoseconds."""
+    whole, _, fraction = stamp.rstrip("Z").partition(".")
+    return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{fraction or 0}")
+
+
+@pytest.mark.parametrize("name", ["infer-fan-lite", "infer-fan"])
+def test_inference_by_itself(images: Images, containers: Containers, name: str) -> None:
+    entry = images.stack.functions[name]
+    box = containers(
+        images.function(name),
+        network="bridge",
+        memory=entry.limits["memory"],
+        environment=entry.environment,
+    )
+    host = box.address
+    until(lambda: box.alive() and reachable(8080, "/_/ready", host), _READY_S, f"{name} ready")
+    status, body = post(host, 8080, "/", ROW)
+    answer = json.loads(body)
+    assert (status, answer["fault"], answer["model"]) == (200, 0, "fan-anomaly@1")
+    # A batch of the largest size that comes, so that the memory is that of work.
+    rows = json.dumps({"params": [[592, 41.2, 160.4, 47.9]] * 1024}).encode()
+    for _ in range(20):
+        status, body = post(host, 8080, "/", rows)
+        assert (status, len(json.loads(body))) == (200, 1024)
+    confined(box)
+    ended_cleanly(box, name)
+
+
+@pytest.mark.parametrize("infer", ["infer-fan-lite", "infer-fan"])
+def test_the_chain_behind_the_gateway(behind: Behind, infer: str) -> None:
+    behind.function(infer)
+    score = behind.function("score-fan", infer=infer)
+    assert isinstance(behind.front.address, int)
+    status, body = post("127.0.0.1", behind.front.address, "/function/score-fan", READING)
+    answer = json.loads(body)
+    assert (status, answer["fault"], answer["quality"]) == (200, 0, "ok")
+    witness, source = Witness(behind.broker.settings), Source(behind.broker.settings)
+    try:
+        connector = behind.connect()
+        source.flow(Fans(), rate=300, count=1500)
+        counts = identity(source, witness)
+    finally:
+        source.close()
+        witness.close()
+    assert counts.published == counts.scored == 1500
+    for box, name in ((connector, "connector"), (score, "score-fan"), (behind.parts[infer], infer)):
+        confined(box)
+        ended_cleanly(box, name)
+
+
+@pytest.mark.parametrize("name", ["score-fan", "infer-fan-lite", "infer-fan", "connector"])
+def test_a_sigterm_in_the_middle_of_the_start_counts_too(
+    images: Images, containers: Containers, name: str
+) -> None:
+    if not images.engine.local:
+        pytest.skip("The engine's processes run on another machine.")
+    box = containers(images.connector() if name == "connector" else images.function(name))
+    process = Path(f"/proc/{box.inspect()['State']['Pid']}")
+    until(lambda: "site-packages" in (process / "maps").read_text(), 20, "the first import of a package")
+    [caught] = [line for line in (process / "status").read_text().splitlines() if line.startswith("SigCgt")]
+    assert int(caught.split()[1], 16) & 1 << signal.SIGTERM - 1, "process 1 does not see a SIGTERM yet"
+    began = time.time()
+    box.engine.docker("kill", "--signal", "TERM", box.id)
+    assert box.engine.docker("wait", box.id) == "0"
+    assert ended_at(box.inspect()["State"]["FinishedAt"]) - began < _END_S
+
+
+def test_the_model_store_gives_bundles_and_nothing_else(
+    images: Images, containers: Containers, tmp_path: Path
+) -> None:
+    box = containers(
+        images.model_store(), network="bridge", memory="64Mi", mounts={ROOT / "models": "/models:ro"}
+    )
+    until(lambda: box.alive() and reachable(8080, "/fan-anomaly/1/model.json", box.address), 20, "the store")
+    url = f"http://{box.address}:8080"
+    with urllib.request.urlopen(f"{url}/fan-anomaly/1/model.json", timeout=10) as answer:
+        found = hashlib.sha256(answer.read()).hexdigest()
+        assert answer.headers["ETag"]
+        assert "lighttpd" not in (answer.headers["Server"] or "")
+    assert found == images.stack.functions["infer-fan"].environment["FANWATCH_BUNDLE_SHA256"]
+    for method, path, wanted in (
+        ("GET", "/", {403, 404}),
+        ("GET", "/fan-anomaly/", {403, 404}),
+        ("GET", "/../etc/passwd", {400, 403, 404}),
+        ("GET", "/%2e%2e/etc/passwd", {400, 403, 404}),
+        ("PUT", "/fan-anomaly/1/model.json", {403, 405}),
+        ("POST", "/fan-anomaly/1/model.json", {403, 405}),
+        ("DELETE", "/fan-anomaly/1/model.json", {403, 405}),
+    ):
+        request = urllib.request.Request(url + path, method=method)
+        with pytest.raises(urllib.error.HTTPError) as raised:
+            urllib.request.urlopen(request, timeout=10)
+        assert raised.value.code in wanted, (method, path)
+        raised.value.close()
+    confined(box)
+    ended_cleanly(box, "model-store")

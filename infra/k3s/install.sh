@@ -19,7 +19,9 @@ fail() {
 }
 
 overlays() {
-    LC_ALL=C ls "$here/overlays" | paste -s -d ' ' - | sed 's/ /, /g'
+    for path in "$here"/overlays/*; do
+        echo "${path##*/}"
+    done | paste -s -d ' ' - | sed 's/ /, /g'
 }
 
 arguments() {

@@ -1,4 +1,4 @@
-"""infra/k3s/base/companion.sh beside a real broker: sessions before anybody is let in, new secrets without a restart."""
+"""infra/k3s/base/companion.sh beside a real broker: sessions come first, new secrets without a restart."""
 
 import os
 import signal

@@ -105,7 +105,7 @@ def test_without_kubectl_it_says_so(operator: Operator) -> None:
     (operator.bin / "kubectl").unlink()
     only = operator.bin.parent / "only"
     only.mkdir()
-    for name in ("sh", "dirname", "ls", "paste", "sed"):
+    for name in ("sh", "dirname", "paste", "sed"):
         (only / name).symlink_to(str(shutil.which(name)))
     done = operator.run("local-path", PATH=str(only))
     assert done.stderr.startswith("install.sh: kubectl is missing.")
@@ -123,7 +123,7 @@ def test_it_applies_the_overlay_and_may_be_run_again(operator: Operator) -> None
     assert first.returncode == 0, first.stderr
     applied = operator.applied.read_text(encoding="utf-8")
     assert "storageClassName: local-path" in applied
-    assert "image: fanwatch/services:0.1.0" in applied
+    assert "image: fanwatch/connector:0.1.0" in applied
     second = operator.run("local-path")
     assert second.returncode == 0, second.stderr
     assert operator.applied.read_text(encoding="utf-8") == applied
@@ -143,7 +143,7 @@ def test_images_come_from_the_registry_that_functions_come_from(operator: Operat
     done = operator.run("local-path", REGISTRY="registry.example:5000/fans", TAG="0.2.0")
     assert done.returncode == 0, done.stderr
     applied = operator.applied.read_text(encoding="utf-8")
-    assert "image: registry.example:5000/fans/services:0.2.0" in applied
+    assert "image: registry.example:5000/fans/connector:0.2.0" in applied
     assert "image: registry.example:5000/fans/model-store:0.2.0" in applied
     assert "image: fanwatch/" not in applied
     assert "image: influxdb:1.8.10" in applied

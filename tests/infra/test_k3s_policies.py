@@ -1,4 +1,4 @@
-"""The cluster's network policies as a graph: what is needed is open on both sides, everything else is closed on both."""
+"""The cluster's network policies as a graph: what is needed is open on both sides, all else closed on both."""
 
 import pytest
 import yaml

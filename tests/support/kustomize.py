@@ -1,5 +1,6 @@
 """infra/k3s as kustomize renders it, with credentials of the test's own."""
 
+import base64
 import functools
 import shutil
 import subprocess
@@ -106,3 +107,33 @@ def containers(template: Manifest) -> list[Manifest]:
     """A pod's containers, those of its start among them."""
     spec = template["spec"]
     return [*spec.get("initContainers", []), *spec["containers"]]
+
+
+def workload(rendered: Rendered, name: str) -> Manifest:
+    """A Deployment or StatefulSet by its name."""
+    return next(found for found, _ in rendered.pods() if found["metadata"]["name"] == name)
+
+
+def contents(manifest: Manifest) -> dict[str, bytes]:
+    """Keys and values of a ConfigMap or Secret."""
+    if manifest["kind"] == "Secret":
+        return {key: base64.b64decode(value) for key, value in manifest["data"].items()}
+    return {key: value.encode() for key, value in manifest["data"].items()}
+
+
+def mounted(rendered: Rendered, template: Manifest, container: Manifest) -> dict[str, bytes]:
+    """Path and content of each file that a container gets from ConfigMaps and Secrets."""
+    volumes = {volume["name"]: volume for volume in template["spec"].get("volumes", [])}
+    files: dict[str, bytes] = {}
+    for mount in container.get("volumeMounts", []):
+        volume = volumes.get(mount["name"], {})
+        kind = "ConfigMap" if "configMap" in volume else "Secret" if "secret" in volume else None
+        if kind is None:
+            continue
+        source = volume["configMap"] if kind == "ConfigMap" else volume["secret"]
+        named = rendered.find(kind, source["name"] if kind == "ConfigMap" else source["secretName"])
+        assert named, f"{kind} {source} of {container['name']} is not generated"
+        held = contents(named)
+        items = source.get("items") or [{"key": key, "path": key} for key in held]
+        files |= {f"{mount['mountPath']}/{item['path']}": held[item["key"]] for item in items}
+    return files

@@ -49,8 +49,9 @@ arguments() {
         shift
     done
     case $connector in
-        ours) fragment=$here/connector.yaml ;;
-        stock) fragment=$here/../../connectors/openfaas/faasd.yaml ;;
+        ours) fragment=$here/connector.yaml sessions="connector telegraf" ;;
+        # A session of ours would only queue what nobody ever takes.
+        stock) fragment=$here/../../connectors/openfaas/faasd.yaml sessions=telegraf ;;
         *) fail "--connector is ours or stock, not '$connector'." ;;
     esac
     for service in $without; do
@@ -248,22 +249,29 @@ mount() {
 # Before fans can reach the broker: the sessions in which it keeps what nobody has taken yet, and the database without
 # which Telegraf's first points would be refused. Both are made inside a network of their own.
 prepare() {
-    [ ! -e "$own/data/mosquitto/mosquitto.db" ] || return 0
+    [ ! -e "$own/data/prepared" ] || return 0
     echo "Making the broker's sessions and the database ..."
-    trap 'quit fanwatch-broker; quit fanwatch-store' EXIT
-    quit fanwatch-broker
-    quit fanwatch-store
-    inside -d --user 1883:1883 --mount "$(mount "$own/config/mosquitto" /mosquitto/config)" \
+    trap tidy EXIT
+    tidy
+    # ctr knows no users (before 1.7), so these run as their images say: as root, or as 10001, who may read copies.
+    (umask 077 && mkdir -p "$own/prepare")
+    cp -R "$own/config/mosquitto" "$own/prepare/mosquitto"
+    echo "user root" > "$own/prepare/mosquitto/conf.d/prepare.conf"
+    for user in connector telegraf; do
+        cp -R "$own/secrets/services/$user" "$own/prepare/$user"
+        owned 10001 "$own/prepare/$user"
+    done
+    inside -d --mount "$(mount "$own/prepare/mosquitto" /mosquitto/config)" \
         --mount "$(mount "$own/secrets/mosquitto" /mosquitto/secrets)" \
         --mount "$(mount "$own/data/mosquitto" /mosquitto/data rw)" \
         "$(image mosquitto)" fanwatch-broker mosquitto -c /mosquitto/config/mosquitto.conf
     network=network:/proc/$(ctr -n openfaas tasks ls | awk '$1 == "fanwatch-broker" { print $2 }')/ns/net
-    inside -d --with-ns "$network" --user 1000:1000 --env INFLUXDB_HTTP_BIND_ADDRESS=:8086 \
+    inside -d --with-ns "$network" --env INFLUXDB_HTTP_BIND_ADDRESS=:8086 \
         --mount "$(mount "$own/config/influxdb" /etc/influxdb)" \
         --mount "$(mount "$own/data/influxdb" /var/lib/influxdb rw)" \
         "$(image influxdb)" fanwatch-store influxd -config /etc/influxdb/influxdb.conf
-    for user in connector telegraf; do
-        attempt "python -m local.sessions --of $user" --mount "$(mount "$own/secrets/services/$user" /run/secrets)" \
+    for user in $sessions; do
+        attempt "python -m local.sessions --of $user" --mount "$(mount "$own/prepare/$user" /run/secrets)" \
             --env FANWATCH_BROKER_HOST=127.0.0.1 --env FANWATCH_BROKER_PORT=8884 --env FANWATCH_BROKER_USER="$user" \
             --env FANWATCH_BROKER_PASSWORD_FILE=/run/secrets/password --env FANWATCH_BROKER_CA_FILE=/run/secrets/ca.crt ||
             fail "the sessions of $user could not be made: $said"
@@ -271,11 +279,19 @@ prepare() {
     attempt "python -m history setup" --mount "$(mount "$own/config/influxdb" /etc/influxdb)" \
         --env FANWATCH_INFLUX_URL=http://127.0.0.1:8086 --env FANWATCH_POLICIES=/etc/influxdb/policies.yaml ||
         fail "the database could not be made: $said"
-    quit fanwatch-store
-    # The broker writes its sessions as it ends.
-    quit fanwatch-broker
+    tidy
     trap - EXIT
-    [ -n "${ROOT:-}" ] || [ -e "$own/data/mosquitto/mosquitto.db" ] || fail "the broker did not keep its sessions."
+    owned 1000 "$own/data/influxdb"
+    owned 1883 "$own/data/mosquitto"
+    [ -e "$own/data/mosquitto/mosquitto.db" ] || fail "the broker did not keep its sessions in $own/data/mosquitto."
+    : > "$own/data/prepared"
+}
+
+# The broker writes its sessions as it ends.
+tidy() {
+    quit fanwatch-store
+    quit fanwatch-broker
+    rm -rf "$own/prepare"
 }
 
 # Tries a command of the connector's image until it works, for half a minute; `said` is what it printed.
@@ -284,7 +300,7 @@ attempt() {
     shift
     tries=0
     # shellcheck disable=SC2086 # A command is words.
-    until said=$(inside --rm --with-ns "$network" --user 0:0 "$@" "$helper" fanwatch-once $words 2>&1); do
+    until said=$(inside --rm --with-ns "$network" "$@" "$helper" fanwatch-once $words 2>&1); do
         tries=$((tries + 1))
         [ "$tries" -lt 30 ] || return 1
         sleep 1

@@ -108,7 +108,7 @@ class Bench:
                 until(lambda: len(source.published) >= len(before) + count // 3, 60, "readings to flow")
                 self._blow(what, connector)
             source.confirm()
-            until(lambda: _complete(source, witness), 180, "results, or silence")
+            until(lambda: self._complete(source, witness, connector), 180, "results, or silence")
             wanted = source.keys - before
             lost = len(wanted - witness.scored)
             disordered = sum(times != sorted(times) for times in witness.order.values())
@@ -146,6 +146,14 @@ class Bench:
         until(scored, 30, "a first result")
         until(lambda: source.keys <= witness.scored or time.monotonic() - witness.last_at > 3, 30, "results")
 
+    def _complete(self, source: Source, witness: Witness, connector: Process) -> bool:
+        """Also starts a connector that has ended by itself, as every runtime would."""
+        if connector.process.poll() is not None:
+            connector.start()
+            witness.last_at = time.monotonic()
+        time.sleep(0.5)
+        return source.keys <= witness.scored or time.monotonic() - witness.last_at > _QUIET_S
+
     def _end(self, connector: Process) -> None:
         """Its session goes with it: what is published for the next one shall not queue for this one."""
         connector.stop()
@@ -170,11 +178,6 @@ class _OnTopic(Fans):
         return [sent._replace(topic=_TOPIC) for sent in self._fans.make(count)]
 
 
-def _complete(source: Source, witness: Witness) -> bool:
-    time.sleep(0.2)
-    return source.keys <= witness.scored or time.monotonic() - witness.last_at > _QUIET_S
-
-
 def _say(name: str, what: str, told: dict[str, Any]) -> None:
     print(json.dumps({"connector": name, "case": what} | told), flush=True)
 
@@ -197,7 +200,7 @@ def _rows(bench: Bench) -> None:
     rivals: dict[str, Start] = {"ours": bench.ours}
     if os.environ.get("OPENFAAS_CONNECTOR"):
         # A few waiting keep a serial one busy; more would only be lost to its queue.
-        bench.speed("stock, QoS 1", bench.stock(1), outstanding=50, ceiling=1000, rate=50)
+        bench.speed("stock, QoS 1", bench.stock(1), outstanding=50, ceiling=1000, rate=20)
         rivals |= {"stock, QoS 1": bench.stock(1), "stock, QoS 0": bench.stock(0)}
     if os.environ.get("SPEED_ONLY"):
         return

@@ -16,8 +16,8 @@ from fanwatch.settings import (
     StoreSettings,
     load,
 )
+from local import sessions, tools
 from local import stack as stacks
-from local import tools
 from tests.support.influx import tool
 from tests.support.kustomize import OVERLAYS, ROOT, cluster, containers, contents, mounted, workload
 from tests.support.ports import free_port, listens
@@ -186,7 +186,7 @@ def test_influxd_takes_what_its_pod_gives_it_and_writes_to_its_volume_only(tmp_p
     assert written == {f"{tmp_path}/var/lib/influxdb/{name}" for name in ("meta", "data", "wal")}
 
 
-def test_the_broker_starts_on_what_its_pod_gives_it(tmp_path: Path) -> None:
+def test_the_broker_lets_the_connector_in_on_what_their_pods_give_them(tmp_path: Path) -> None:
     pod = Pod(tmp_path, "mosquitto")
     config = tmp_path / "mosquitto/config/mosquitto.conf"
     text = config.read_text(encoding="utf-8")
@@ -199,7 +199,17 @@ def test_the_broker_starts_on_what_its_pod_gives_it(tmp_path: Path) -> None:
     site.write_text(site.read_text(encoding="utf-8") + "user root\n", encoding="utf-8")
     broker = Process([tools.mosquitto(), *pod.arguments], tmp_path / "log", {}, tmp_path)
     try:
-        until(lambda: broker.alive() and all(map(listens, ports)), 10, "the broker of the pod")
+        until(lambda: broker.alive() and all(map(listens, ports)), 20, "the broker of the pod")
+        held = contents(cluster("portworx").generated("Secret", "connector"))
+        for name in ("broker-password", "ca.crt"):
+            (tmp_path / name).write_bytes(held[name])
+        settings = BrokerSettings(
+            broker_port=ports[1],
+            broker_user="connector",
+            broker_password_file=str(tmp_path / "broker-password"),
+            broker_ca_file=str(tmp_path / "ca.crt"),
+        )
+        assert not sessions.create(settings, sessions.connector(ConnectorSettings(), ["fan/messages"]))
     finally:
         broker.stop()
     assert "Error" not in broker.output()

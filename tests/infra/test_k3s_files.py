@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fanwatch.errors import FanwatchError
 from fanwatch.settings import (
     BrokerSettings,
     ConnectorSettings,
@@ -195,11 +196,13 @@ def test_the_broker_lets_the_connector_in_on_what_their_pods_give_them(tmp_path:
         text = text.replace(f"\nlistener {number}\n", f"\nlistener {port} 127.0.0.1\n")
     config.write_text(text, encoding="utf-8")
     site = tmp_path / "mosquitto/config/conf.d/site.conf"
+    health = free_port()
+    probed = site.read_text(encoding="utf-8").replace("listener 1883 ", f"listener {health} ")
     # In its pod it is not root, and changes to no other user.
-    site.write_text(site.read_text(encoding="utf-8") + "user root\n", encoding="utf-8")
+    site.write_text(f"user root\n{probed}", encoding="utf-8")
     broker = Process([tools.mosquitto(), *pod.arguments], tmp_path / "log", {}, tmp_path)
     try:
-        until(lambda: broker.alive() and all(map(listens, ports)), 20, "the broker of the pod")
+        until(lambda: broker.alive() and all(map(listens, [*ports, health])), 20, "the broker of the pod")
         held = contents(cluster("portworx").generated("Secret", "connector"))
         for name in ("broker-password", "ca.crt"):
             (tmp_path / name).write_bytes(held[name])
@@ -209,8 +212,11 @@ def test_the_broker_lets_the_connector_in_on_what_their_pods_give_them(tmp_path:
             broker_password_file=str(tmp_path / "broker-password"),
             broker_ca_file=str(tmp_path / "ca.crt"),
         )
-        assert not sessions.create(settings, sessions.connector(ConnectorSettings(), ["fan/messages"]))
+        wanted = sessions.connector(ConnectorSettings(), ["fan/messages"])
+        assert not sessions.create(settings, wanted)
+        # What is there for probes lets nobody in.
+        with pytest.raises(FanwatchError, match="refused"):
+            sessions.create(BrokerSettings(broker_port=health), wanted)
     finally:
         broker.stop()
-    assert "Error" not in broker.output()
     assert (tmp_path / "mosquitto/data/mosquitto.db").exists()

@@ -2,12 +2,13 @@
 # Installs or updates Fanwatch's services on a machine that runs faasd; the functions follow by faas-cli (docs/faasd.md).
 # Safe to run again: what is there stays, secrets are made once, and what has changed is applied.
 #
-#   infra/faasd/install.sh [--check] [--host NAME]... [--connector ours|stock] [--without SERVICE]...
+#   infra/faasd/install.sh [--check] [--host NAME]... [--connector ours|stock] [--lite] [--without SERVICE]...
 #   infra/faasd/install.sh --remove [--data]
 #
 # --check      only look whether all is there
 # --host       name or address under which fans reach the broker; it goes into the broker's certificate
 # --connector  ours, at least once (the default), or stock, OpenFaaS's own; never both
+# --lite       infer-fan-lite decides, not infer-fan: Telegraf asks that one how it is
 # --without    leave a service out: grafana, model-store, cron-connector, rollup
 # --remove     take the services out of faasd; readings, history and secrets stay, unless --data
 # REGISTRY     where Fanwatch's images lie, instead of docker.io/fanwatch;  TAG  their tag, instead of 0.1.0
@@ -29,12 +30,13 @@ fail() {
 }
 
 arguments() {
-    check='' remove='' data='' hosts='' without=' ' connector=ours
+    check='' remove='' data='' hosts='' without=' ' connector=ours infer=infer-fan
     while [ $# -gt 0 ]; do
         case $1 in
             --check) check=yes ;;
             --remove) remove=yes ;;
             --data) data=yes ;;
+            --lite) infer='infer-fan-lite' ;;
             --host | --connector | --without)
                 [ $# -gt 1 ] || fail "$1 takes a value."
                 case $1 in
@@ -107,7 +109,8 @@ ours() {
         /^  [a-z-]+:/ { name = $1; sub(":", "", name); skip = index(without, " " name " ") }
         /^  #/ { held = held $0 "\n"; next }
         { if (!skip) printf "%s%s\n", held, $0; held = "" }' |
-        sed "s|image: fanwatch/\([a-z-]*\):0.1.0|image: ${REGISTRY:-docker.io/fanwatch}/\1:${TAG:-0.1.0}|"
+        sed "s|image: fanwatch/\([a-z-]*\):0.1.0|image: ${REGISTRY:-docker.io/fanwatch}/\1:${TAG:-0.1.0}|;
+            s|FANWATCH_INFER_FUNCTION: infer-fan$|FANWATCH_INFER_FUNCTION: $infer|"
 }
 
 names() {

@@ -202,10 +202,13 @@ def test_one_connector_or_the_other(machine: Machine) -> None:
 
 
 def test_what_is_left_out_and_where_images_lie(machine: Machine) -> None:
-    machine.install("--without", "grafana", "--without", "cron-connector", REGISTRY="example.com/f", TAG="2")
+    machine.install(
+        "--lite", "--without", "grafana", "--without", "cron-connector", REGISTRY="example.com/f", TAG="2"
+    )
     services = machine.services()
     assert services.keys() == (SERVICES | {"gateway", "nats"}) - {"grafana", "cron-connector"}
     assert services["connector"]["image"] == services["rollup"]["image"] == "example.com/f/connector:2"
+    assert services["telegraf"]["environment"]["FANWATCH_INFER_FUNCTION"] == "infer-fan-lite"
 
 
 def test_an_upgrade_applies_what_has_changed_and_keeps_the_rest(machine: Machine) -> None:

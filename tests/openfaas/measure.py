@@ -104,9 +104,12 @@ class Bench:
             fans, count = Fans(f"l{self._runs}", 10), int(rate * seconds)
             self._runs += 1
             made = _OnTopic(fans)
-            with source.flowing(made, rate, count):
+            with source.flowing(made, rate, count) as flow:
                 until(lambda: len(source.published) >= len(before) + count // 3, 60, "readings to flow")
                 self._blow(what, connector)
+                while flow.is_alive():
+                    flow.join(1)
+                    self._revive(connector, witness)
             source.confirm()
             until(lambda: self._complete(source, witness, connector), 180, "results, or silence")
             wanted = source.keys - before
@@ -147,12 +150,15 @@ class Bench:
         until(lambda: source.keys <= witness.scored or time.monotonic() - witness.last_at > 3, 30, "results")
 
     def _complete(self, source: Source, witness: Witness, connector: Process) -> bool:
-        """Also starts a connector that has ended by itself, as every runtime would."""
+        self._revive(connector, witness)
+        time.sleep(0.5)
+        return source.keys <= witness.scored or time.monotonic() - witness.last_at > _QUIET_S
+
+    def _revive(self, connector: Process, witness: Witness) -> None:
+        """A connector that has ended by itself is started again, as every runtime would."""
         if connector.process.poll() is not None:
             connector.start()
             witness.last_at = time.monotonic()
-        time.sleep(0.5)
-        return source.keys <= witness.scored or time.monotonic() - witness.last_at > _QUIET_S
 
     def _end(self, connector: Process) -> None:
         """Its session goes with it: what is published for the next one shall not queue for this one."""
@@ -205,11 +211,11 @@ def _rows(bench: Bench) -> None:
     if os.environ.get("SPEED_ONLY"):
         return
     for name, start in rivals.items():
-        bench.loss(name, start, "nothing happens", rate=60, seconds=10)
-        bench.loss(name, start, "connector killed", rate=60, seconds=15)
-        bench.loss(name, start, "score-fan killed", rate=60, seconds=15)
-        bench.loss(name, start, "provider restarted", rate=60, seconds=15)
-        bench.loss(name, start, "score-fan stands still for 10 s", rate=60, seconds=15)
+        bench.loss(name, start, "nothing happens", rate=30, seconds=10)
+        bench.loss(name, start, "connector killed", rate=30, seconds=15)
+        bench.loss(name, start, "score-fan killed", rate=30, seconds=15)
+        bench.loss(name, start, "provider restarted", rate=30, seconds=15)
+        bench.loss(name, start, "score-fan stands still for 10 s", rate=30, seconds=15)
 
 
 if __name__ == "__main__":

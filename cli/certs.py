@@ -57,6 +57,9 @@ def rotate(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME...]", help="Devices; else the broker.")
     ] = None,
+    host: Annotated[
+        list[str] | None, typer.Option(help="One more name or address of the broker; repeat it.")
+    ] = None,
     ca: Annotated[bool, typer.Option("--ca", help="The CA too: the next one takes over.")] = False,
     days: Days = 365,
     folder: Folder = SECRETS,
@@ -66,10 +69,10 @@ def rotate(
     from fanwatch.errors import SettingsError
 
     certificates = Certificates(folder)
+    if names and (ca or host):
+        raise SettingsError("--ca and --host renew the broker's certificate, and take no devices' names.")
     if ca:
-        if names:
-            raise SettingsError("--ca renews the broker's certificate as well, and takes no names.")
-        certificates.rotate_authority()
+        certificates.rotate_authority(host or [])
         print("The next CA took over; the one before stays trusted, and another next one is in every ca.crt.")
         print(_HANGUP.format(folder=folder))
         print(
@@ -78,7 +81,7 @@ def rotate(
         )
         return
     for name in names or [SERVER]:
-        made = certificates.rotate(name, days)
+        made = certificates.rotate(name, days, host or [])
         print(f"Replaced {made} and its key.")
         print(_HANGUP.format(folder=folder) if name == SERVER else f"Next: copy both to {name}.")
 

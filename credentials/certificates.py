@@ -80,11 +80,11 @@ class Certificates:
         self.distribute([path.parent])
         return path.parent
 
-    def rotate(self, name: str = SERVER, days: int = LEAF_DAYS) -> Path:
-        """A new certificate and key for the broker or for a device that has one; the certificate's file."""
+    def rotate(self, name: str = SERVER, days: int = LEAF_DAYS, hosts: Sequence[str] = ()) -> Path:
+        """A new certificate and key for the broker, with `hosts` added, or for a device that has one; its file."""
         signer = self._pair("current")
         if name == SERVER:
-            write(self._server(signer, self._hosts(), days))
+            write(self._server(signer, self._hosts(hosts), days))
             return self.broker / "server.crt"
         path = self._client(name)
         if not path.with_suffix(".crt").exists():
@@ -92,7 +92,7 @@ class Certificates:
         write(_files(path, authority.client(signer, name, days)))
         return path.with_suffix(".crt")
 
-    def rotate_authority(self) -> None:
+    def rotate_authority(self, hosts: Sequence[str] = ()) -> None:
         """The next CA becomes the current one and signs the broker's certificate anew; the current one stays trusted.
 
         The one before that is trusted no longer. Devices keep their certificates until they get new ones.
@@ -103,7 +103,7 @@ class Certificates:
             _files(self._ca / "previous", retired)
             | _files(self._ca / "current", signer)
             | _files(self._ca / "next", following)
-            | self._server(signer, self._hosts(), LEAF_DAYS)
+            | self._server(signer, self._hosts(hosts), LEAF_DAYS)
             | {self.broker / "revoked.crl": _crl((retired, signer, following), revoked)}
         )
         self.distribute()
@@ -160,8 +160,8 @@ class Certificates:
         except ValueError as error:
             raise FanwatchError(f"{', '.join(hosts)}: {error}. Give names or addresses.") from error
 
-    def _hosts(self) -> list[str]:
-        return authority.hosts_of(_load(self.broker / "server.crt"))
+    def _hosts(self, more: Sequence[str]) -> list[str]:
+        return list(dict.fromkeys((*authority.hosts_of(_load(self.broker / "server.crt")), *more)))
 
     def _revoked(self) -> set[int]:
         """Serial numbers."""

@@ -45,6 +45,6 @@ def _certificate(error: ssl.SSLCertVerificationError, settings: BrokerSettings) 
     if error.verify_code in (_HOST_MISMATCH, _ADDRESS_MISMATCH):
         return (
             f"reach it under a name that its certificate has, and not as {settings.broker_host}; "
-            "names are given to `fanwatch certs init --host`"
+            f"or give it that one: `fanwatch certs rotate --host {settings.broker_host}`"
         )
     return f"does {settings.broker_ca_file} (FANWATCH_BROKER_CA_FILE) hold the CA of this broker?"

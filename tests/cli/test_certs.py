@@ -53,7 +53,7 @@ def test_a_deployments_credentials_from_first_to_last(fanwatch: Operator) -> Non
     )
     fanwatch("users", "add", "hall-1", "--role", "gateway")
     assert "fan-08" in fanwatch("certs", "issue", "fan-08")
-    assert "SIGHUP" in fanwatch("certs", "rotate")
+    assert "SIGHUP" in fanwatch("certs", "rotate", "--host", "192.0.2.9")
     assert "copy both to fan-08" in fanwatch("certs", "rotate", "fan-08")
     assert "every ca.crt" in fanwatch("certs", "rotate", "--ca")
     assert "SIGHUP" in fanwatch("certs", "revoke", "fan-08")
@@ -118,7 +118,8 @@ def test_a_ca_that_only_is_trusted_still_warns_nobody(fanwatch: Operator) -> Non
         (["certs", "issue", "fan-07"], 1, "holds no CA"),
         (["users", "list"], 1, "holds no users' list"),
         (["users", "add", "fan-07"], 1, "holds no users' list"),
-        (["certs", "rotate", "--ca", "fan-07"], 2, "takes no names"),
+        (["certs", "rotate", "--ca", "fan-07"], 2, "take no devices' names"),
+        (["certs", "rotate", "--host", "x", "fan-07"], 2, "take no devices' names"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(

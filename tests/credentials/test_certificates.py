@@ -121,6 +121,8 @@ def test_a_rotated_broker_keeps_its_names_and_changes_its_key(made: Certificates
     assert after.public_key() != before.public_key()
     made.rotate_authority()
     assert authority.hosts_of(load(made.broker / "server.crt")) == authority.hosts_of(before)
+    made.rotate(hosts=["broker.example", "192.0.2.9"])
+    assert authority.hosts_of(load(made.broker / "server.crt")) == [*authority.hosts_of(before), "192.0.2.9"]
 
 
 def test_what_was_revoked_stays_so(made: Certificates) -> None:

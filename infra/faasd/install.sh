@@ -5,7 +5,7 @@
 #   infra/faasd/install.sh [--check] [--host NAME]... [--connector ours|stock] [--lite] [--without SERVICE]...
 #   infra/faasd/install.sh --remove [--data]
 #
-# --check      only look whether all is there
+# --check      only look whether all is there, and list the images
 # --host       name or address under which fans reach the broker; it goes into the broker's certificate
 # --connector  ours, at least once (the default), or stock, OpenFaaS's own; never both
 # --lite       infer-fan-lite decides, not infer-fan: Telegraf asks that one how it is
@@ -233,9 +233,13 @@ image() {
     ours | awk -v name="$1:" '$1 == name { found = 1 } found && $1 == "image:" { print $2; exit }'
 }
 
+wanted() {
+    { echo "$helper" && ours | sed -n 's/^ *image: //p'; } | sort -u
+}
+
 images() {
     there=$(ctr -n openfaas images ls -q)
-    for wanted in "$helper" $(ours | sed -n 's/^ *image: //p'); do
+    for wanted in $(wanted); do
         printf '%s\n' "$there" | grep -qxF "$wanted" || ctr -n openfaas images pull "$wanted" > /dev/null 2>&1 ||
             fail "the image $wanted is neither here nor can it be pulled: import it (docs/faasd.md, Without the internet)."
     done
@@ -353,7 +357,8 @@ if [ -n "$remove" ]; then
     exit 0
 fi
 if [ -n "$check" ]; then
-    echo "All is there. Without --check it is installed."
+    echo "All is there. Without --check it is installed, with these images:"
+    wanted
     exit 0
 fi
 images

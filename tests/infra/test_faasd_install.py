@@ -201,6 +201,14 @@ def test_one_connector_or_the_other(machine: Machine) -> None:
     assert sum("mqtt-connector" in str(service) for service in services.values()) == 0
 
 
+def test_a_check_lists_the_images_and_changes_nothing(machine: Machine) -> None:
+    before = machine.files()
+    listed = machine.install("--check").splitlines()[1:]
+    assert machine.files() == before
+    machine.install()
+    assert listed == sorted({machine.services()[name]["image"] for name in SERVICES})
+
+
 def test_what_is_left_out_and_where_images_lie(machine: Machine) -> None:
     machine.install(
         "--lite", "--without", "grafana", "--without", "cron-connector", REGISTRY="example.com/f", TAG="2"

@@ -3,6 +3,7 @@
 `evaluate` is one look; `Watch` is what Grafana makes of several: pending for as long as `for` says, then alerting.
 """
 
+import functools
 import http.client
 import json
 import re
@@ -44,6 +45,7 @@ class Evaluation(msgspec.Struct, frozen=True):
         return sorted(labels["deviceID"] for labels in self.firing)
 
 
+@functools.cache
 def groups(path: Path = RULES) -> list[dict[str, Any]]:
     """The groups of a provisioning file."""
     found: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
@@ -57,14 +59,13 @@ def rules(path: Path = RULES) -> dict[str, dict[str, Any]]:
 
 def evaluate(url: str, rule: dict[str, Any], at_ms: int | None = None) -> Evaluation:
     """Asks the InfluxDB at `url` as Grafana would now, or would have at `at_ms` (milliseconds since the epoch)."""
-    series: dict[str, Series] = {}
     numbers: dict[str, Numbers] = {}
+    queries = {step["refId"]: step["model"]["query"] for step in rule["data"] if "query" in step["model"]}
     try:
+        series = dict(zip(queries, _answers(url, list(queries.values()), at_ms), strict=True))
         for step in rule["data"]:
             if step["datasourceUid"] == "__expr__":
                 numbers[step["refId"]] = _expression(step["model"], series, numbers)
-            else:
-                series[step["refId"]] = _query(url, step["model"]["query"], at_ms)
     except (OSError, http.client.HTTPException, StoreError, ValueError) as error:
         return _unknown(rule, "Error", rule["execErrState"], numbers, str(error))
     condition = numbers[rule["condition"]]
@@ -111,18 +112,25 @@ def _unknown(
     return Evaluation(state, [{}] if wanted == "Alerting" else [], numbers, error, keeps=wanted == "KeepLast")
 
 
-def _query(url: str, text: str, at_ms: int | None) -> Series:
-    """Each column of each row of the answer is a series with the row's tags; what is no number is left out."""
+def _answers(url: str, queries: list[str], at_ms: int | None) -> list[Series]:
+    """What InfluxDB says to each query; in one request, for there are many."""
+    text = "; ".join(queries)
     if at_ms is not None:
         text = text.replace("now()", f"{at_ms}ms")
-    form = urllib.parse.urlencode({"db": "fanwatch", "epoch": "ms", "q": text})
+    form = urllib.parse.urlencode({"db": "fanwatch", "epoch": "ms", "q": text}).encode()
     try:
-        with urllib.request.urlopen(f"{url}/query?{form}", timeout=_TIMEOUT_S) as response:
-            result = json.load(response)["results"][0]
+        with urllib.request.urlopen(f"{url}/query", data=form, timeout=_TIMEOUT_S) as response:
+            results = json.load(response)["results"]
     except urllib.error.HTTPError as error:
         raise StoreError(error.read(500).decode(errors="replace")) from error
-    if "error" in result:
-        raise StoreError(f"{result['error']}: {text}")
+    for result in results:
+        if "error" in result:
+            raise StoreError(f"{result['error']}: {text}")
+    return [_series(result) for result in results]
+
+
+def _series(result: dict[str, Any]) -> Series:
+    """Each column of each row of an answer is a series with the row's tags; what is no number is left out."""
     series: Series = []
     for row in result.get("series", []):
         for index, column in enumerate(row["columns"]):

@@ -12,7 +12,7 @@ from credentials.files import read, write
 from credentials.names import ROLES, SERVICES, check, check_device
 from fanwatch.errors import FanwatchError
 
-_RULES = Path(__file__).resolve().parents[1] / "infra/mosquitto"
+_ROLES = Path(__file__).resolve().parents[1] / "infra/mosquitto/roles.acl"
 # Mosquitto's own count. Ours are random bytes, which no number of guesses finds; each round delays every connect.
 _ROUNDS = 101
 _SALT_BYTES = 12
@@ -27,21 +27,21 @@ class User(NamedTuple):
 
 
 class Users:
-    """Those of one folder. `services` and `devices` lie apart, for each of the broker's listeners knows its own."""
+    """Those of one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.broker = folder / "mosquitto"
+        self._passwords = folder / "mosquitto/passwords"
+        self._rules = folder / "mosquitto/acl"
 
     def prepare(self) -> None:
         """Lists without users, where there are none: the broker does not start without them."""
-        for group in ("services", "devices"):
-            if not self._passwords(group).exists():
-                self._write(group, {}, [])
+        if not self._passwords.exists():
+            self._write({}, [])
 
     def all(self) -> list[User]:
-        """Every user, services first."""
-        return [user for group in ("services", "devices") for user in self._roles(group, self._hashes(group))]
+        """Every user, by name. FanwatchError where there is no list yet."""
+        return self._users(self._hashes())
 
     def add(self, name: str, role: str | None = None) -> User:
         """Makes a password, in a file of its own in the user's folder. The role of a user named like one is that one.
@@ -51,84 +51,78 @@ class Users:
         role = role or (name if name in ROLES else "device")
         if role not in ROLES:
             raise FanwatchError(f"{role!r} is no role. There are {', '.join(ROLES)}.")
-        group = _group(role)
-        check_device(name) if group == "devices" else check(name)
-        if any(user.name == name for user in self.all()):
+        check(name, role) if role in SERVICES else check_device(name)
+        hashes = self._hashes()
+        if name in hashes:
             raise FanwatchError(
                 f"There is a user {name}. For a new password remove it first: `fanwatch users remove {name}`."
             )
         password = secrets.token_urlsafe(_PASSWORD_BYTES)
-        hashes = self._hashes(group)
-        users = [*self._roles(group, hashes), User(name, role)]
+        user = User(name, role)
         # No line end: what reads it whole would take it for a part of the password.
-        write({self.home(users[-1]) / "password": password.encode()})
-        self._write(group, hashes | {name: _hashed(password)}, users)
-        return users[-1]
+        write({self.home(user) / "password": password.encode()})
+        self._write(hashes | {name: _hashed(password)}, [*self._users(hashes), user])
+        return user
 
     def remove(self, name: str) -> None:
         """Takes a user and its password away; FanwatchError where there is none."""
-        for user in self.all():
-            if user.name == name:
-                group = _group(user.role)
-                hashes = self._hashes(group)
-                users = [other for other in self._roles(group, hashes) if other.name != name]
-                del hashes[name]
-                self._write(group, hashes, users)
-                (self.home(user) / "password").unlink(missing_ok=True)
-                return
-        raise FanwatchError(f"There is no user {name}; `fanwatch users list` shows them.")
+        hashes = self._hashes()
+        users = self._users(hashes)
+        if name not in hashes:
+            raise FanwatchError(f"There is no user {name}; `fanwatch users list` shows them.")
+        [user] = [user for user in users if user.name == name]
+        del hashes[name]
+        users.remove(user)
+        self._write(hashes, users)
+        (self.home(user) / "password").unlink(missing_ok=True)
 
     def refresh(self) -> None:
         """Writes the access rules anew, from those of this release."""
-        for group in ("services", "devices"):
-            hashes = self._hashes(group)
-            self._write(group, hashes, self._roles(group, hashes))
+        hashes = self._hashes()
+        self._write(hashes, self._users(hashes))
 
     def home(self, user: User) -> Path:
         """The folder that holds what a user needs."""
-        return self.folder / _group(user.role) / user.name
+        return self.folder / ("services" if user.role in SERVICES else "devices") / user.name
 
-    def _passwords(self, group: str) -> Path:
-        return self.broker / f"{group}.passwords"
-
-    def _hashes(self, group: str) -> dict[str, str]:
-        """Hashed passwords by name. FanwatchError where there is no such list yet."""
-        if not self._passwords(group).exists():
-            raise FanwatchError(f"{self.broker} holds no users' list. Make it with `fanwatch certs init`.")
-        lines = read(self._passwords(group)).decode().splitlines()
+    def _hashes(self) -> dict[str, str]:
+        """Hashed passwords by name."""
+        if not self._passwords.exists():
+            raise FanwatchError(
+                f"{self._passwords.parent} holds no users' list. Make it with `fanwatch certs init`."
+            )
+        lines = read(self._passwords).decode().splitlines()
         return {name: rest for name, _, rest in (line.partition(":") for line in lines) if rest}
 
-    def _roles(self, group: str, hashes: dict[str, str]) -> list[User]:
-        named = re.findall(r"^# role (\S+)\nuser (\S+)$", read(self.broker / f"{group}.acl").decode(), re.M)
+    def _users(self, hashes: dict[str, str]) -> list[User]:
+        named = re.findall(r"^# role (\S+)\nuser (\S+)$", read(self._rules).decode(), re.M)
         roles = {name: role for role, name in named}
-        return [User(name, roles.get(name, "device")) for name in hashes]
+        return sorted(User(name, roles.get(name, "device")) for name in hashes)
 
-    def _write(self, group: str, hashes: dict[str, str], users: Sequence[User]) -> None:
-        rules = _rules(group, users)
-        passwords = "".join(f"{name}:{hashed}\n" for name, hashed in hashes.items())
-        write({self._passwords(group): passwords.encode(), self.broker / f"{group}.acl": rules.encode()})
-
-
-def _group(role: str) -> str:
-    return "services" if role in SERVICES else "devices"
+    def _write(self, hashes: dict[str, str], users: Sequence[User]) -> None:
+        passwords = "".join(f"{name}:{hashes[name]}\n" for name in sorted(hashes))
+        write({self._passwords: passwords.encode(), self._rules: _rules(sorted(users)).encode()})
 
 
-def _rules(group: str, users: Sequence[User]) -> str:
-    """The group's access rules: what holds for all, then each user with the lines of its role."""
-    source = (_RULES / f"{group}.acl").read_text(encoding="utf-8")
-    lines = [line for line in source.splitlines() if line and not line.startswith("#")]
+def _rules(users: Sequence[User]) -> str:
+    """The access rules: what holds for all, then each user with the lines of its role."""
+    source = _ROLES.read_text(encoding="utf-8")
     common: list[str] = []
     roles: dict[str, list[str]] = {}
     into = common
-    for line in lines:
+    for line in source.splitlines():
         if line.startswith("user "):
             into = roles.setdefault(line.removeprefix("user ").strip(), [])
-        else:
+        elif line and not line.startswith("#"):
             into.append(line)
     written = ["# Written by `fanwatch users`; a change is lost with its next one.", *common]
     for user in users:
         if user.role in roles:
-            written += ["", f"# role {user.role}", f"user {user.name}", *roles[user.role]]
+            written += ["", f"# role {user.role}", f"user {user.name}"]
+            if user.role in SERVICES and user.role != "operator":
+                # What holds for all would let it write readings of a device of its name. There is none.
+                written.append(f"topic deny fan/{user.name}/messages")
+            written += roles[user.role]
     return "\n".join(written) + "\n"
 
 

@@ -60,7 +60,7 @@ def test_a_deployments_credentials_from_first_to_last(fanwatch: Operator) -> Non
     assert "SIGHUP" in fanwatch("users", "remove", "fan-07")
     assert "SIGHUP" in fanwatch("users", "refresh")
     listed = json.loads(fanwatch("users", "list", "--json"))
-    assert [user["name"] for user in listed] == ["connector", "telegraf", "hall-1"]
+    assert [user["name"] for user in listed] == ["connector", "hall-1", "telegraf"]
     assert "gateway" in fanwatch("users", "list")
     secrets = [
         line

@@ -19,53 +19,53 @@ def users(tmp_path: Path) -> Users:
     return made
 
 
-def rules(users: Users, group: str) -> str:
-    return (users.broker / f"{group}.acl").read_text(encoding="ascii")
+def rules(users: Users) -> str:
+    return (users.folder / "mosquitto/acl").read_text(encoding="ascii")
 
 
 def test_a_role_is_its_name_or_device(users: Users) -> None:
-    for name, role in [("telegraf", None), ("fan-07", None), ("gateway", None), ("anna", "operator")]:
+    for name, role in [
+        ("telegraf", None),
+        ("fan-07", None),
+        ("gateway", None),
+        ("operator-anna", "operator"),
+    ]:
         users.add(name, role)
     assert users.all() == [
-        User("telegraf", "telegraf"),
-        User("anna", "operator"),
         User("fan-07", "device"),
         User("gateway", "gateway"),
+        User("operator-anna", "operator"),
+        User("telegraf", "telegraf"),
     ]
 
 
 def test_each_user_has_the_lines_of_its_role_alone(users: Users) -> None:
+    users.add("score-fan")
     users.add("hall-1", "gateway")
     users.add("fan-07")
-    users.add("score-fan")
-    assert rules(users, "devices").splitlines()[1:] == [
-        "pattern write fan/%u/messages",
-        "",
-        "# role gateway",
-        "user hall-1",
-        "topic write fan/messages",
-        "topic write fan/+/messages",
-    ]
-    assert rules(users, "services").splitlines()[1:] == [
-        "",
+    common = ["pattern write fan/%u/messages", ""]
+    service = [
         "# role score-fan",
         "user score-fan",
+        "topic deny fan/score-fan/messages",
         "topic write fan/anomaly",
     ]
+    gateway = ["# role gateway", "user hall-1", "topic write fan/messages", "topic write fan/+/messages"]
+    assert rules(users).splitlines()[1:] == [*common, *gateway, "", *service]
     users.remove("hall-1")
-    assert "hall-1" not in rules(users, "devices")
+    assert rules(users).splitlines()[1:] == [*common, *service]
     assert not (users.folder / "devices/hall-1/password").exists()
-    assert users.all() == [User("score-fan", "score-fan"), User("fan-07", "device")]
+    assert users.all() == [User("fan-07", "device"), User("score-fan", "score-fan")]
 
 
 def test_a_refresh_takes_the_rules_of_this_release(users: Users) -> None:
     users.add("score-fan")
-    users.add("anna", "operator")
-    wanted = rules(users, "services")
-    path = users.broker / "services.acl"
+    users.add("operator-anna", "operator")
+    wanted = rules(users)
+    path = users.folder / "mosquitto/acl"
     path.write_text(wanted.replace("topic write fan/anomaly\n", "topic write old\n"), encoding="ascii")
     users.refresh()
-    assert rules(users, "services") == wanted
+    assert rules(users) == wanted
 
 
 def test_a_password_is_long_unlike_others_and_without_a_line_end(users: Users) -> None:
@@ -78,14 +78,14 @@ def test_a_password_is_long_unlike_others_and_without_a_line_end(users: Users) -
     assert one != other
     assert len(one) == 32
     assert one.strip() == one
-    listed = (users.broker / "devices.passwords").read_text(encoding="ascii")
+    listed = (users.folder / "mosquitto/passwords").read_text(encoding="ascii")
     assert one not in listed
 
 
 def test_mosquittos_own_tool_reads_the_list(users: Users, tmp_path: Path) -> None:
     users.add("fan-07")
     users.add("fan-08")
-    path = users.broker / "devices.passwords"
+    path = users.folder / "mosquitto/passwords"
     before = path.read_text(encoding="ascii").splitlines()
     subprocess.run(
         ["mosquitto_passwd", "-D", str(path), "fan-07"], check=True, timeout=10, capture_output=True
@@ -103,6 +103,8 @@ def test_mosquittos_own_tool_reads_the_list(users: Users, tmp_path: Path) -> Non
         ("fanwatch-telegraf-telemetry", None, "cannot be a device's name"),
         ("connector", "device", "cannot be a device's name"),
         ("operator", "gateway", "cannot be a device's name"),
+        ("connector-2", None, "cannot be a device's name"),
+        ("anna", "operator", "called operator or operator-"),
         ("x", "admin", "'admin' is no role. There are connector, "),
     ],
 )
@@ -113,10 +115,10 @@ def test_a_user_that_cannot_be_is_refused(users: Users, name: str, role: str | N
 
 
 def test_a_name_is_given_once(users: Users) -> None:
-    users.add("anna", "operator")
-    for role in ("operator", "device"):
-        with pytest.raises(FanwatchError, match="There is a user anna"):
-            users.add("anna", role)
+    users.add("hall-1", "gateway")
+    for role in ("gateway", "device"):
+        with pytest.raises(FanwatchError, match="There is a user hall-1"):
+            users.add("hall-1", role)
     with pytest.raises(FanwatchError, match="no user otto"):
         users.remove("otto")
 

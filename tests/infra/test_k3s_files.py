@@ -62,7 +62,7 @@ def test_the_broker_gets_every_file_that_its_configuration_names(overlay: str) -
     files = mounted(rendered, template, template["spec"]["containers"][0])
     config = files["/mosquitto/config/mosquitto.conf"].decode()
     named = set(re.findall(r"^\w+ (/mosquitto/secrets/\S+)$", config, re.M))
-    assert len(named) == 8
+    assert len(named) == 6
     assert named <= files.keys()
     assert "/mosquitto/config/conf.d/common.conf" in files
     ports = {port["containerPort"] for port in template["spec"]["containers"][0]["ports"]}

@@ -42,11 +42,13 @@ class Images:
         """The static server of bundles."""
         return self._other(f"fanwatch/model-store:{TAG}", ROOT / "infra/model-store")
 
-    def own(self, name: str) -> str:
-        """An image of the tests' own, from a Dockerfile beside this file."""
-        return self._other(
-            f"fanwatch-test/{name}", ROOT, "--file", str(Path(__file__).parent / f"{name}.Dockerfile")
-        )
+    def own(self, name: str, *files: Path) -> str:
+        """An image of the tests' own, from its Dockerfile in the folder `own` and the files that it copies."""
+        context = self.directory / "own" / name
+        context.mkdir(parents=True, exist_ok=True)
+        for file in (*files, Path(__file__).parent / "own" / f"{name}.Dockerfile"):
+            shutil.copy(file, context)
+        return self._other(f"fanwatch-test/{name}", context, "--file", str(context / f"{name}.Dockerfile"))
 
     def build(self, tag: str, context: Path, *arguments: str, buildkit: bool | None = None) -> str:
         """`docker build`; what it printed."""

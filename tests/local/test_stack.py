@@ -118,6 +118,40 @@ def test_the_committed_stack_locally() -> None:
     assert score["FANWATCH_INFER_FUNCTION"] == "infer-fan-lite"
     assert score["FANWATCH_GATEWAY_URL"] == "http://127.0.0.1:9000"
     assert score["FANWATCH_BROKER_HOST"] == "127.0.0.1"
+    assert score["FANWATCH_BROKER_PORT"] == "1883"
+
+
+def test_the_local_broker_is_shown_no_user_and_no_secret() -> None:
+    function = read(ROOT / "stack.yml", local_environment({})).functions["score-fan"]
+    assert function.environment.keys() - function.local_environment.keys() == {
+        "FANWATCH_BROKER_USER",
+        "FANWATCH_BROKER_PASSWORD_FILE",
+        "FANWATCH_BROKER_CA_FILE",
+    }
+
+
+def test_every_file_of_a_secret_is_a_secret_that_the_function_is_given() -> None:
+    for function in read(ROOT / "stack.yml", {}).functions.values():
+        files = {
+            value.removeprefix("/var/openfaas/secrets/")
+            for name, value in function.environment.items()
+            if name.endswith("_FILE")
+        }
+        assert files == set(function.secrets)
+        assert not any("PASSWORD" in name and not name.endswith("_FILE") for name in function.environment)
+
+
+def test_every_function_is_bounded_and_writes_nowhere() -> None:
+    for function in read(ROOT / "stack.yml", {}).functions.values():
+        assert function.readonly_root_filesystem
+        assert function.requests.keys() >= {"memory", "cpu"}
+        wanted, most = (mib(each["memory"]) for each in (function.requests, function.limits))
+        assert wanted < most
+
+
+def mib(quantity: str) -> int:
+    """MiB of a quantity such as 64Mi or 1Gi."""
+    return int(quantity[:-2]) * {"Mi": 1, "Gi": 1024}[quantity[-2:]]
 
 
 def test_the_committed_stack_in_a_cluster() -> None:
@@ -157,6 +191,9 @@ def test_timeouts_grow_from_the_inside_out() -> None:
     def seconds(name: str) -> float:
         return float(stack.functions[name].environment["exec_timeout"].removesuffix("s"))
 
-    inner = [seconds("infer-fan-lite"), ScoreSettings().infer_timeout, seconds("score-fan")]
-    outer = [LocalSettings().gateway_timeout, ConnectorSettings().connector_timeout]
-    assert inner + outer == sorted(set(inner + outer))
+    chart = yaml.safe_load((ROOT / "infra/k3s/openfaas-values.yaml").read_text(encoding="utf-8"))
+    inner = [ScoreSettings().infer_timeout, seconds("score-fan")]
+    for infer in ("infer-fan-lite", "infer-fan"):
+        for gateway in (LocalSettings().gateway_timeout, float(chart["gateway"]["upstreamTimeout"][:-1])):
+            order = [seconds(infer), *inner, gateway, ConnectorSettings().connector_timeout]
+            assert order == sorted(set(order))

@@ -167,6 +167,16 @@ def _lost() -> tuple[Rule, ...]:
             ),
         ),
         _rule(
+            "points-refused",
+            "Points refused",
+            {"refused": increase("telegraf", "rejected", "15m")},
+            Above(0),
+            reach_s=900,
+            severity="critical",
+            summary="InfluxDB refuses points",
+            description="{{ .Values.refused }} points within 15 minutes were refused by InfluxDB, and are lost.",
+        ),
+        _rule(
             "broker-drops",
             "Broker drops",
             {"dropped": increase("broker", "publish_dropped", "10m")},

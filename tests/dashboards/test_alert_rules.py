@@ -103,6 +103,7 @@ TROUBLES: list[tuple[Callable[[Fleet], None], float, dict[str, list[str]], float
     (without("rollup"), 58, {"means-behind": [""]}, 58),
     (dead_letter, 1, {"dead-letters": [""]}, 0.5),
     (counted("telegraf dropped value"), 1, {"messages-dropped": ["telemetry value"]}, 0.5),
+    (counted("telegraf rejected"), 1, {"points-refused": [""]}, 0.5),
     (counted("broker dropped"), 1, {"broker-drops": [""]}, 0.5),
     (gauge("stored_bytes", 420_000_000), 3, {"backlog-near-its-limit": [""]}, 2),
     (

@@ -107,7 +107,7 @@ class Fleet:
                 f"telegraf,input={kind} gathered={count[f'telegraf {kind}']}i"
                 for kind in ("telemetry", "anomaly")
             ),
-            f"telegraf written={count['telegraf written']}i",
+            f"telegraf written={count['telegraf written']}i,rejected={count['telegraf rejected']}i",
             f"broker publish_dropped={count['broker dropped']}i,stored_bytes={gauge['stored_bytes']}i,"
             f"stored_messages={waiting + self.extra_messages + 40}i",
             f"machine disk_used_percent={gauge['disk_used_percent']},disk_free_bytes={gauge['disk_free_bytes']}i",

@@ -45,18 +45,27 @@ def test_a_pipeline_without_a_fan(store_url: str, at_ms: int) -> None:
 
 @pytest.mark.parametrize("hours", [0.2, 12])
 def test_a_machine_that_was_switched_off(store_url: str, at_ms: int, hours: float) -> None:
-    """Its counters begin anew, and half of the fans find back a minute later than the others."""
+    """Its counters begin anew, Telegraf is there last, and the fans find back one after the other."""
     fleet = Fleet(store_url, at_ms - int(hours * 3_600_000))
     fleet.run(42)
     fleet.down = {"machine"}
     fleet.run(60 * hours)
     for part in ("connector", "telegraf", "broker"):
         fleet.restart(part)
-    fleet.down = set()
-    fleet.silent = set(fleet.fans[3:])
-    assert names_told(fleet, store_url, 1) == set()
-    fleet.silent = set()
-    assert names_told(fleet, store_url, 60) == set()
+    watches = {name: Watch(store_url, rule) for name, rule in RULES.items()}
+    told = set()
+    for minutes, down, silent in (
+        (0.5, {"telegraf"}, fleet.fans),
+        (1, {"scoring", "connector"}, fleet.fans),
+        (1, set(), fleet.fans[3:]),
+        (7, set(), []),
+        (50, set(), []),
+    ):
+        fleet.down, fleet.silent = set(down), set(silent)
+        for _ in range(int(minutes * 2) if minutes < 10 else int(minutes)):
+            fleet.run(0.5 if minutes < 10 else 1)
+            told |= {name for name, watch in watches.items() if watch.look(fleet.at_ms)}
+    assert told == set()
 
 
 def test_a_fan_that_is_gone_after_a_night(store_url: str, at_ms: int) -> None:
@@ -81,6 +90,18 @@ def test_a_part_that_starts_again(fleet: Fleet, store_url: str, part: str) -> No
     assert names_told(fleet, store_url, 15) == set()
 
 
+def test_telegraf_that_was_away_for_minutes(store_url: str, at_ms: int) -> None:
+    """What it gets in its first seconds is in none of its counters; what was scored meanwhile is in the connector's."""
+    fleet = Fleet(store_url, at_ms, fans=20)
+    fleet.run(42)
+    fleet.down = {"telegraf"}
+    fleet.run(5)
+    fleet.down = set()
+    fleet.restart("telegraf")
+    fleet.each_step = 5000
+    assert names_told(fleet, store_url, 15) == set()
+
+
 def test_single_false_positives(fleet: Fleet, store_url: str) -> None:
     """Two in a row of one fan, each five minutes: a hundred times what the net gets wrong."""
     watches = {name: Watch(store_url, rule) for name, rule in RULES.items()}
@@ -90,6 +111,15 @@ def test_single_false_positives(fleet: Fleet, store_url: str) -> None:
         fleet.faulty = set()
         for _ in range(10):
             fleet.run(0.5)
+            assert not [name for name, watch in watches.items() if watch.look(fleet.at_ms)]
+
+
+def test_a_slow_sensor_whose_first_results_are_false(fleet: Fleet, store_url: str) -> None:
+    watches = {name: Watch(store_url, rule) for name, rule in RULES.items()}
+    for faulty in (True, True, False, False, False, False):
+        fleet.publish([("slow", fleet.at_ms + 10_000, faulty)])
+        for _ in range(5):
+            fleet.run(1 / 6)
             assert not [name for name, watch in watches.items() if watch.look(fleet.at_ms)]
 
 
@@ -117,14 +147,17 @@ def test_a_week_that_is_played_in_before_what_is_live(fleet: Fleet, store_url: s
     assert names_told(fleet, store_url, 30) == set()
 
 
-def test_a_week_that_is_played_in_beside_what_is_live(fleet: Fleet, store_url: str) -> None:
-    """At a pace that leaves the live fans their place; means are made of it meanwhile."""
-    fans = [f"new-{number}" for number in range(2)]
-    readings = history(fleet, fans, 7, 120)
+@pytest.mark.parametrize(("number", "every_s"), [(2, 120), (8, 480)])
+def test_days_that_are_played_in_beside_what_is_live(
+    fleet: Fleet, store_url: str, number: int, every_s: int
+) -> None:
+    """Of a few fans, and of most; at a pace at which means are made of their last day meanwhile."""
+    fans = [f"new-{index}" for index in range(number)]
+    readings = history(fleet, fans, 2, every_s)
     watches = {name: Watch(store_url, rule) for name, rule in RULES.items()}
-    for start in range(0, len(readings), 200):
-        fleet.publish(readings[start : start + 200])
+    for start in range(0, len(readings), 60):
+        fleet.publish(readings[start : start + 60])
         fleet.run(0.5)
         assert not [name for name, watch in watches.items() if watch.look(fleet.at_ms)]
     fleet.fans += fans
-    assert names_told(fleet, store_url, 15) == set()
+    assert names_told(fleet, store_url, 5) == set()

@@ -23,7 +23,7 @@ _CLIENT = Path("/usr/bin/docker")
 class Engine:
     """Speaks to one engine through the docker client; `own` where it was started here and is ended with the tests."""
 
-    def __init__(self, client: str, host: str, daemon: Process | None = None) -> None:
+    def __init__(self, client: str, host: str, daemon: "Daemon | None" = None) -> None:
         self.client = client
         self.host = host
         self.own = daemon is not None
@@ -60,7 +60,34 @@ class Engine:
     def close(self) -> None:
         """Ends the engine that was started here."""
         if self._daemon is not None:
-            self._daemon.stop()
+            self._daemon.end()
+
+
+class Daemon(Process):
+    """A dockerd with all its own in `directory`, its sockets in `short`."""
+
+    def __init__(self, directory: Path) -> None:
+        # A socket's path may have 107 bytes, which pytest's folders may exceed.
+        self.short = Path(tempfile.mkdtemp(prefix="fanwatch-dockerd-"))
+        self.host = f"unix://{self.short}/docker.sock"
+        self._bridge = Path("/sys/class/net/docker0").exists()
+        self._forwards = "-P FORWARD ACCEPT" in _said("iptables", "-S", "FORWARD")
+        arguments = [
+            *("--data-root", str(directory / "data"), "--exec-root", str(self.short / "exec")),
+            *("--pidfile", str(self.short / "pid"), "--host", self.host),
+        ]
+        super().__init__(["dockerd", *arguments], directory / "dockerd.log", {}, directory)
+
+    def end(self) -> None:
+        """Ends it, and takes back what it leaves behind: a bridge, a policy that drops, a mount."""
+        self.stop()
+        if not self._bridge:
+            _said("ip", "link", "delete", "docker0")
+        if self._forwards:
+            _said("iptables", "-P", "FORWARD", "ACCEPT")
+        for place in self.short.glob("exec/netns/*"):
+            _said("umount", str(place))
+        shutil.rmtree(self.short, ignore_errors=True)
 
 
 def start(directory: Path) -> Engine:
@@ -106,15 +133,8 @@ def _client() -> str | None:
 
 
 def _daemon(client: str, directory: Path) -> Engine:
-    # A socket's path may have 107 bytes, which pytest's folders may exceed.
-    short = Path(tempfile.mkdtemp(prefix="fanwatch-dockerd-"))
-    host = f"unix://{short}/docker.sock"
-    arguments = [
-        *("--data-root", str(directory / "data"), "--exec-root", str(short / "exec")),
-        *("--pidfile", str(short / "pid"), "--host", host),
-    ]
-    daemon = Process(["dockerd", *arguments], directory / "dockerd.log", {}, directory)
-    engine = Engine(client, host, daemon)
+    daemon = Daemon(directory)
+    engine = Engine(client, daemon.host, daemon)
 
     def answers() -> bool:
         if daemon.process.poll() is not None:
@@ -123,5 +143,13 @@ def _daemon(client: str, directory: Path) -> Engine:
 
     until(answers, _START_S, "dockerd")
     if daemon.process.poll() is not None:
+        daemon.end()
         pytest.skip(f"dockerd does not start here: {daemon.output()[-600:]}")
     return engine
+
+
+def _said(*command: str) -> str:
+    """What a command prints; nothing where it fails or is not there."""
+    if shutil.which(command[0]) is None:
+        return ""
+    return subprocess.run(command, capture_output=True, text=True, timeout=_CALL_S, check=False).stdout

@@ -26,6 +26,7 @@ _COMMANDS = {
     "cli.train": ("train", "evaluate"),
     "cli.dead_letters": ("register",),
     "cli.connector": ("register",),
+    "cli.history": ("register",),
     "cli.certs": ("register",),
     "cli.users": ("register",),
     "cli.settings": ("settings",),

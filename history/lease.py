@@ -17,6 +17,8 @@ from fanwatch.store import Store, point
 
 _MEASUREMENT = "rollup_lease"
 _RETRY_S = (0.2, 1.5)
+_LONGEST = "3h"
+"""No claim counts for longer."""
 
 
 class Lost(FanwatchError):
@@ -74,13 +76,19 @@ class Lease:
 
     def _claim(self, *, held: bool) -> None:
         before = time.monotonic()
-        self._store.write([point(_MEASUREMENT, {}, {"owner": self._owner, "held": int(held)}, None)])
+        fields = {"owner": self._owner, "held": int(held), "seconds": float(self._seconds)}
+        self._store.write([point(_MEASUREMENT, {}, fields, None)])
         self._renewed = before
 
     def _other(self) -> str | None:
-        """Another owner whose last claim stands."""
+        """Another owner whose last claim stands; it says itself for how long, whatever this one is set to."""
         rows = self._store.query(
-            f'SELECT "owner", "held" FROM "{_MEASUREMENT}" WHERE time > now() - {round(self._seconds * 1000)}ms'
+            f'SELECT "owner", "held", "seconds" FROM "{_MEASUREMENT}" WHERE time > now() - {_LONGEST}'
         )
-        last = {row["owner"]: row["held"] for row in sorted(rows, key=lambda row: int(row["time"]))}
-        return next((owner for owner, held in last.items() if held and owner != self._owner), None)
+        last = {row["owner"]: row for row in sorted(rows, key=lambda row: int(row["time"]))}
+        # This one's own claim has just been made, so its time is the store's.
+        now = int(last.pop(self._owner)["time"]) if self._owner in last else 0
+        for owner, claim in last.items():
+            if claim["held"] and claim["time"] + claim["seconds"] * 1e9 > now:
+                return owner
+        return None

@@ -1,5 +1,6 @@
 """Whether the ports that the runtime needs are free, and who has them where they are not."""
 
+import contextlib
 import socket
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -71,9 +72,25 @@ def owner(port: int) -> str | None:
     return None
 
 
+def listened(pid: int) -> set[int]:
+    """The TCP ports on which a process listens; none where the system does not tell (other users, no /proc)."""
+    links = set()
+    with contextlib.suppress(OSError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            # A file may be closed between the two.
+            with contextlib.suppress(OSError):
+                links.add(str(link.readlink()))
+    return {port for port, inode in _listening() if f"socket:[{inode}]" in links}
+
+
 def _listening_inodes(port: int) -> set[str]:
+    return {inode for found, inode in _listening() if found == port}
+
+
+def _listening() -> list[tuple[int, str]]:
+    """Port and inode of every listening socket."""
     listening = "0A"
-    inodes = set()
+    found = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
@@ -81,6 +98,6 @@ def _listening_inodes(port: int) -> set[str]:
             continue
         for line in lines:
             columns = line.split()
-            if columns[3] == listening and int(columns[1].rsplit(":", 1)[1], 16) == port:
-                inodes.add(columns[9])
-    return inodes
+            if columns[3] == listening:
+                found.append((int(columns[1].rsplit(":", 1)[1], 16), columns[9]))
+    return found

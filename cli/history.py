@@ -1,0 +1,90 @@
+"""`fanwatch history`: how InfluxDB keeps what was measured."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from local.influx import Reached
+
+app = typer.Typer(name="history", help="What InfluxDB keeps, and for how long.", no_args_is_help=True)
+
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The backup.")]
+Host = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="InfluxDB's backup port, where it is not that of `make run`."),
+]
+
+
+@app.command()
+def setup() -> None:
+    """Make database and retention policies (InfluxDB 1.8), or buckets and their mappings (2.x); alter what is there."""
+    from history.command import setup as run
+    from local.report import reachable
+
+    run(reachable(os.environ))
+
+
+@app.command()
+def rollup(
+    every: Annotated[
+        str | None, typer.Option(metavar="10m", help="Go on, this often, until SIGTERM.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="Compute all again from a time on, or for 7d.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Compute all again that has raw points.")] = False,
+) -> None:
+    """Compute the 10-minute means that are due: recent ones, and those of windows that got late readings."""
+    from history.command import rollup as run
+    from local.report import reachable
+
+    run(reachable(os.environ), every=every, since=since, full=full)
+
+
+@app.command()
+def backup(directory: Directory, host: Host = None) -> None:
+    """Copy InfluxDB's database into a new directory, while it runs."""
+    from history.backup import backup as run
+
+    with _reached(host) as found:
+        size = run(found.influxd, found.address, found.store.database, directory)
+    print(f"Backed up {found.store.database} to {directory}: {size / 1e6:,.1f} MB.")
+
+
+@app.command()
+def restore(
+    directory: Directory,
+    into: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Restore as another database, beside the one there is.")
+    ] = None,
+    host: Host = None,
+) -> None:
+    """Make InfluxDB's database from a backup; one that has points is never overwritten."""
+    from history.backup import restore as run
+
+    with _reached(host) as found:
+        run(found.influxd, found.address, found.store, directory, into)
+    print(f"Restored {into or found.store.database} from {directory}.")
+
+
+@contextlib.contextmanager
+def _reached(host: str | None) -> "Iterator[Reached]":
+    """The named one, or that of `make run`: as it runs, or started for this where nothing runs."""
+    from local import influx
+
+    found = influx.at(os.environ, host) if host else influx.running(os.environ)
+    if found is not None:
+        yield found
+        return
+    with influx.alone(os.environ) as started:
+        yield started
+
+
+def register(parent: typer.Typer) -> None:
+    """Adds the group."""
+    parent.add_typer(app)

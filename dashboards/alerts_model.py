@@ -121,6 +121,13 @@ def _expression(letter: str, **model: Any) -> dict[str, Any]:
     }
 
 
+def pipeline_rule(
+    name: str, title: str, queries: Mapping[str, str], fires: Above | Below | str, **more: Any
+) -> Rule:
+    """One about the pipeline."""
+    return Rule(name=name, title=title, queries=queries, fires=fires, scope="pipeline", **more)
+
+
 class Group(msgspec.Struct, frozen=True):
     """Rules that Grafana evaluates together, every `interval`."""
 

@@ -2,6 +2,7 @@
 
 from dashboards.alerts_fans import SILENT_AFTER_S
 from dashboards.alerts_model import Above, Below, Group, Rule
+from dashboards.alerts_model import pipeline_rule as rule
 from dashboards.alerts_queries import increase, latest, within
 from dashboards.queries import KNOWN_FOR, means, raw, select, union
 
@@ -10,23 +11,15 @@ METRICS_EVERY_S = 10
 QUEUED_BYTES = 512 * 1024 * 1024
 """What the broker queues at most for each client that is away: FANWATCH_BROKER_QUEUED_BYTES."""
 _BACKLOG = 1000
-_DISK_BYTES = 5_000_000_000
-_CERTIFICATE_S = 14 * 86_400
 # Of ten minutes of Telegraf's own figures so many must be there before they are compared with others': a restart takes
 # a few seconds of its counters with it, a longer absence makes them say nothing.
 _SAMPLES = int(600 / METRICS_EVERY_S * 0.92)
 
 
-def groups(silent_s: int = SILENT_AFTER_S, queued_bytes: int = QUEUED_BYTES) -> tuple[Group, ...]:
+def group(silent_s: int = SILENT_AFTER_S, queued_bytes: int = QUEUED_BYTES) -> Group:
     """All of them. `silent_s`: after so many seconds without a reading a fan is silent."""
-    return (
-        Group("pipeline", "30s", (*_away(), _ingest(silent_s), *_lost(), _behind(), *_backlog(queued_bytes))),
-        Group("upkeep", "1m", _upkeep()),
-    )
-
-
-def _rule(name: str, title: str, queries: dict[str, str], fires: Above | Below | str, **more: object) -> Rule:
-    return Rule(name=name, title=title, queries=queries, fires=fires, scope="pipeline", **more)  # type: ignore[arg-type]
+    rules = (*_away(), _ingest(silent_s), *_lost(), _behind(), *_backlog(queued_bytes))
+    return Group("pipeline", "30s", rules)
 
 
 def _ingest(silent_s: int) -> Rule:
@@ -36,7 +29,7 @@ def _ingest(silent_s: int) -> Rule:
         select('count("n") AS "v"', means("telemetry"), within(KNOWN_FOR)),
         select('count("rotation") AS "v"', raw("telemetry"), within("20m")),
     )
-    return _rule(
+    return rule(
         "ingest-stopped",
         "Ingest stopped",
         {
@@ -62,7 +55,7 @@ def _away() -> tuple[Rule, ...]:
         select('count("written") * 0 AS "v"', raw("telegraf"), within(KNOWN_FOR)),
     )
     return (
-        _rule(
+        rule(
             "store-away",
             "Store away",
             {"up": latest("up", "up", "2m", "\"part\" = 'store'", of="max")},
@@ -77,7 +70,7 @@ def _away() -> tuple[Rule, ...]:
             ),
             on_error="Alerting",
         ),
-        _rule(
+        rule(
             "storing-stopped",
             "Storing stopped",
             # 0 where Telegraf has written within a day, and not now; no row on a new machine.
@@ -92,7 +85,7 @@ def _away() -> tuple[Rule, ...]:
                 "figures. The broker keeps what is to be stored; rules about parts see nothing meanwhile."
             ),
         ),
-        _rule(
+        rule(
             "scoring-away",
             "Scoring away",
             {"up": latest("up", "up", "1m", "\"part\" = 'scoring'", of="max")},
@@ -106,7 +99,7 @@ def _away() -> tuple[Rule, ...]:
                 "until then a fan that fails is not seen."
             ),
         ),
-        _rule(
+        rule(
             "part-down",
             "Part down",
             {"up": latest("up", "up", "1m", others, "part", of="max")},
@@ -121,7 +114,7 @@ def _away() -> tuple[Rule, ...]:
 
 
 def _behind() -> Rule:
-    return _rule(
+    return rule(
         "stored-behind-scored",
         "Stored behind scored",
         {
@@ -144,7 +137,7 @@ def _behind() -> Rule:
 
 def _lost() -> tuple[Rule, ...]:
     return (
-        _rule(
+        rule(
             "dead-letters",
             "Dead letters",
             {"letters": latest("dead_letter", "id", "1h", of="count")},
@@ -154,7 +147,7 @@ def _lost() -> tuple[Rule, ...]:
             summary="Readings could not be scored",
             description="{{ .Values.letters }} readings within the last hour became dead letters. They are kept.",
         ),
-        _rule(
+        rule(
             "messages-dropped",
             "Messages dropped",
             {"dropped": increase("dropped", "count", "15m", by="kind reason")},
@@ -166,7 +159,7 @@ def _lost() -> tuple[Rule, ...]:
                 "{{ .Values.dropped }} messages within 15 minutes could not be stored, for their {{ .Labels.reason }}."
             ),
         ),
-        _rule(
+        rule(
             "points-refused",
             "Points refused",
             {"refused": increase("telegraf", "rejected", "15m")},
@@ -176,7 +169,7 @@ def _lost() -> tuple[Rule, ...]:
             summary="InfluxDB refuses points",
             description="{{ .Values.refused }} points within 15 minutes were refused by InfluxDB, and are lost.",
         ),
-        _rule(
+        rule(
             "broker-drops",
             "Broker drops",
             {"dropped": increase("broker", "publish_dropped", "10m")},
@@ -192,7 +185,7 @@ def _lost() -> tuple[Rule, ...]:
 def _backlog(queued_bytes: int) -> tuple[Rule, ...]:
     before = select('max("stored_messages") AS "v"', raw("broker"), within("10m", "8m"))
     return (
-        _rule(
+        rule(
             "backlog-growing",
             "Backlog growing",
             # All of the last two minutes above all of two minutes before, and that for longer than they lie apart: no
@@ -205,7 +198,7 @@ def _backlog(queued_bytes: int) -> tuple[Rule, ...]:
             summary="More arrives than is worked off",
             description="The broker holds at least {{ .Values.now }} messages; it was {{ .Values.before }} before.",
         ),
-        _rule(
+        rule(
             "backlog-near-its-limit",
             "Backlog near its limit",
             {"bytes": latest("broker", "stored_bytes", "2m", of="min")},
@@ -214,49 +207,5 @@ def _backlog(queued_bytes: int) -> tuple[Rule, ...]:
             severity="critical",
             summary="The broker's queue is nearly full",
             description="Beyond its limit the broker throws away what is to be scored or stored.",
-        ),
-    )
-
-
-def _upkeep() -> tuple[Rule, ...]:
-    windows = union(
-        select('count("n") AS "v"', means("telemetry"), within("40m")),
-        # Readings that have had the time to get their mean.
-        select('count("rotation") * 0 AS "v"', raw("telemetry"), within("40m", "30m")),
-    )
-    full = select('last("disk_free_bytes") AS "v"', raw("machine"), '"disk_used_percent" > 80', within("5m"))
-    return (
-        _rule(
-            "means-behind",
-            "Means behind",
-            {"windows": select('sum("v") AS "v"', windows)},
-            Below(1),
-            reach_s=2400,
-            # A backlog brings readings of back then at once; their means come with the next run.
-            lasting="15m",
-            severity="warning",
-            summary="The 10-minute means are not made",
-            description="Readings from half an hour ago have no means. Raw points go after 30 days, means stay.",
-        ),
-        _rule(
-            "disk-nearly-full",
-            "Disk nearly full",
-            {"free": full},
-            Below(_DISK_BYTES),
-            reach_s=300,
-            lasting="5m",
-            severity="critical",
-            summary="The store's disk is nearly full",
-            description="Less than 5 GB and a fifth of the disk are left. InfluxDB stops writing when none is.",
-        ),
-        _rule(
-            "certificate-near-its-end",
-            "Certificate near its end",
-            {"left": latest("x509_cert", "expiry", "2h", by="source common_name")},
-            Below(_CERTIFICATE_S),
-            reach_s=7200,
-            severity="warning",
-            summary="Certificate of {{ .Labels.source }} ends soon",
-            description="{{ .Labels.common_name }} is valid for {{ humanizeDuration .Values.left.Value }} more.",
         ),
     )

@@ -103,7 +103,7 @@ class Store:
                 content = response.read()
             return msgspec.json.decode(content) if content else None
         except urllib.error.HTTPError as error:
-            detail = error.read(500).decode(errors="replace").strip()
+            detail = " ".join(error.read(500).decode(errors="replace").split())
             kind: type[FanwatchError] = Unavailable if error.code in _AWAY else Refused
             raise kind(f"InfluxDB at {self.url} answered {error.code}: {detail}.") from error
         except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:

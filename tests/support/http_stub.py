@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.cut_to is not None:
             self.close_connection = True
 
-    do_GET = do_POST = do_PUT = _any  # noqa: N815 - names of http.server
+    do_GET = do_POST = do_PUT = do_PATCH = _any  # noqa: N815 - names of http.server
 
     def log_message(self, *args: object) -> None:
         """Quiet."""

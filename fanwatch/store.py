@@ -27,7 +27,11 @@ _AWAY = (502, 503, 504)
 
 
 class Refused(FanwatchError):
-    """InfluxDB answers, and says no."""
+    """InfluxDB answers, and says no; `code` is the HTTP status of that."""
+
+    def __init__(self, message: str, code: int = 200) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Store:
@@ -104,8 +108,10 @@ class Store:
             return msgspec.json.decode(content) if content else None
         except urllib.error.HTTPError as error:
             detail = " ".join(error.read(500).decode(errors="replace").split())
-            kind: type[FanwatchError] = Unavailable if error.code in _AWAY else Refused
-            raise kind(f"InfluxDB at {self.url} answered {error.code}: {detail}.") from error
+            message = f"InfluxDB at {self.url} answered {error.code}: {detail}."
+            if error.code in _AWAY:
+                raise Unavailable(message) from error
+            raise Refused(message, error.code) from error
         except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
             raise Unavailable(
                 f"InfluxDB at {self.url} does not answer ({error}). Is it running? `fanwatch status` shows it."

@@ -90,5 +90,5 @@ class Lease:
         now = int(last.pop(self._owner)["time"]) if self._owner in last else 0
         for owner, claim in last.items():
             if claim["held"] and claim["time"] + claim["seconds"] * 1e9 > now:
-                return owner
+                return str(owner)
         return None

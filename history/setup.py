@@ -12,6 +12,7 @@ from history import policies
 from history.policies import Policy
 
 _HOUR_MS = 3_600_000
+_NOT_FOUND = 404
 _INF_HOURS = 0
 
 
@@ -120,7 +121,6 @@ class _Buckets:
         for policy in wanted.values():
             name = f"{self._store.database}/{policy.name}"
             rules = [{"type": "expire", "everySeconds": policy.keep_ms // 1000}]
-            # The list matches whole names, but only from 2.1 on.
             there = [
                 row
                 for row in self._get("buckets", "buckets", orgID=self._org, name=name)
@@ -166,5 +166,11 @@ class _Buckets:
         return []
 
     def _get(self, path: str, key: str, **query: str) -> list[dict[str, Any]]:
-        answer = self._store.call("GET", f"/api/v2/{path}?{urllib.parse.urlencode(query)}")
+        try:
+            answer = self._store.call("GET", f"/api/v2/{path}?{urllib.parse.urlencode(query)}")
+        except Refused as error:
+            # What is asked for by a name that nothing has is not an empty list, but not found.
+            if error.code != _NOT_FOUND:
+                raise
+            return []
         return list((answer or {}).get(key) or [])

@@ -1,6 +1,7 @@
 """Telegraf's configuration files: what they set up is there, and they hold no secrets."""
 
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -120,3 +121,33 @@ def test_the_buffer_of_points_holds_all_that_can_be_unacknowledged() -> None:
     assert "metric_buffer_limit" not in points
     assert metrics["namedrop"] == points["namepass"]
     assert health["namepass"] == ["telegraf"]
+
+
+def test_the_days_that_a_certificate_has_left_are_measured(tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is missing: it makes the certificate")
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout key.pem -out cert.pem -subj /CN=broker"
+    )
+    subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    done = subprocess.run(
+        [
+            tool(tools.TELEGRAF),
+            "--strict-env-handling",
+            "--test",
+            "--config",
+            str(FOLDER / "certificates.conf"),
+        ],
+        env={"TELEGRAF_CERTIFICATES": f"file://{tmp_path}/cert.pem"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    [line] = [line for line in done.stdout.splitlines() if "x509_cert" in line]
+    names = re.fullmatch(r"> x509_cert,([^ ]*) ([^ ]*) \d+", line)
+    assert names, line
+    assert {tag.partition("=")[0] for tag in names[1].split(",")} == {"common_name", "source"}
+    values = dict(field.split("=") for field in names[2].split(","))
+    assert set(values) == {"age", "expiry", "verification_code"}
+    assert 0 < int(values["expiry"].rstrip("i")) <= 2 * 86_400

@@ -119,10 +119,10 @@ def episode_events() -> str:
 
 
 def fault_events() -> str:
-    """Where faults begin: the first minute in which a chosen fan is faulty, once a run: `deviceID`, `began` (1)."""
+    """Where faults begin: the first minute in which a chosen fan is faulty, once a run: `deviceID`."""
     by = ("time(1m)", EACH_FAN)
     minutes = select(
         'round(mean("fault")) AS "faulty"', raw("anomaly"), "$timeFilter", CHOSEN, by=by, fill="none"
     )
     changes = select('difference("faulty") AS "began"', union(minutes), by=(EACH_FAN,))
-    return select('"deviceID", "began"', union(changes), '"began" > 0', tail="LIMIT 200")
+    return select('"deviceID"', union(changes), '"began" > 0', tail="LIMIT 200")

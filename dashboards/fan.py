@@ -52,7 +52,7 @@ def _chosen() -> dashboard.QueryVariable:
 
 
 def _events() -> list[dashboard.AnnotationQuery]:
-    began = Events(chosen.fault_events(), text="deviceID", tags="began")
+    began = Events(chosen.fault_events(), text="deviceID")
     alarms = Events(chosen.episode_events(), text="why", tags="state,deviceID", end="episode.updated_ms")
     return [
         dashboard.AnnotationQuery()

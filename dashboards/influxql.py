@@ -10,6 +10,9 @@ from grafana_foundation_sdk.models.common import DataSourceRef
 UID: Final = "fanwatch"
 SOURCE: Final = DataSourceRef(type_val="influxdb", uid=UID)
 
+# Grafana takes every column for a tag where none is named.
+_NO_COLUMN: Final = "-"
+
 
 class InfluxQuery(Dataquery):
     """A raw query as it stands in a panel's JSON."""
@@ -44,10 +47,11 @@ class Query(Builder[Dataquery]):
 class Events(Builder[Dataquery]):
     """The target of an annotation: columns by name. `end` is a column with a time in ms, as MEASUREMENT.COLUMN.
 
-    Every column must have a value in each row, and none may be grouped by a tag: Grafana drops or mixes up others.
+    Grafana drops a row that lacks a value, stumbles over tags that are no text, takes the first column that is named
+    nowhere here for a title, and mixes columns up that are grouped by a tag.
     """
 
-    def __init__(self, query: str, *, text: str, tags: str, end: str = "") -> None:
+    def __init__(self, query: str, *, text: str, tags: str = _NO_COLUMN, end: str = "") -> None:
         self._content: dict[str, object] = {
             "datasource": SOURCE,
             "fromAnnotations": True,

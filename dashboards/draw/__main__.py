@@ -4,9 +4,7 @@ A reader sees what to expect before there is a Grafana. What stands in the pictu
 """
 
 import argparse
-import json
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -23,8 +21,8 @@ from PIL import Image
 from dashboards.bundle import ROOT
 from dashboards.draw import plots, tiles
 from dashboards.draw.canvas import INK, LEGEND_PX, View
-from dashboards.draw.frames import Rows
-from dashboards.expansion import duration_ms, expand, panels, settings
+from dashboards.expansion import panels
+from dashboards.source import Source, committed
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import StoreSettings
 from fanwatch.store import Store
@@ -42,51 +40,6 @@ _DRAW: Final = {
     "state-timeline": plots.states,
     "heatmap": plots.heat,
 }
-
-
-class Source:
-    """Runs a dashboard's queries on a store, over its own default range or another one."""
-
-    def __init__(
-        self, store: Store, dashboard: Mapping[str, Any], chosen: Sequence[str], now_ms: int | None
-    ) -> None:
-        self._store = store
-        self._dashboard = dashboard
-        self._now_ms = now_ms
-        self.end_ms = now_ms or time.time_ns() // 1_000_000
-        self.start_ms = self.end_ms - duration_ms(dashboard["time"]["from"].removeprefix("now-"))
-        self.variables = {
-            variable["name"]: self._options(variable, chosen) for variable in dashboard["templating"]["list"]
-        }
-
-    def rows(self, panel: Mapping[str, Any]) -> dict[str, Rows]:
-        """Of each target, by refId."""
-        return {
-            target["refId"]: self._query(target["query"], **settings(panel)) for target in panel["targets"]
-        }
-
-    def events(self) -> list[tuple[float, float, str]]:
-        """Of the annotations: time and end in seconds, colour."""
-        return [
-            (row["time"] / 1e9, row.get("updated_ms", 0) / 1e3, annotation["iconColor"])
-            for annotation in self._dashboard["annotations"]["list"]
-            for row in self._query(annotation["target"]["query"])
-        ]
-
-    def _options(self, variable: Mapping[str, Any], chosen: Sequence[str]) -> list[str]:
-        if chosen and variable["name"] == "deviceID":
-            return list(chosen)
-        rows = self._query(variable["query"])
-        found = list(dict.fromkeys(row.get("value") or row.get("deviceID") for row in rows))
-        # Grafana chooses the first where nobody has chosen, and all where the variable says so.
-        return [str(value) for value in (found if variable["includeAll"] else found[:1])]
-
-    def _query(self, query: str, **width: Any) -> Rows:
-        known = getattr(self, "variables", {})
-        text = expand(
-            query, start_ms=self.start_ms, end_ms=self.end_ms, variables=known, now_ms=self._now_ms, **width
-        )
-        return self._store.query(text)
 
 
 def draw(source: Source, dashboard: Mapping[str, Any], path: Path) -> None:
@@ -173,10 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     store = Store(StoreSettings(influx_url=chosen.url))
     try:
-        for path in sorted((ROOT / "infra/grafana/dashboards").glob("*.json")):
-            dashboard = json.loads(path.read_text(encoding="utf-8"))
-            target = chosen.out / f"{path.stem.removeprefix('fanwatch-')}.png"
-            draw(Source(store, dashboard, chosen.fan, chosen.now), dashboard, target)
+        for uid, dashboard in committed().items():
+            target = chosen.out / f"{uid.removeprefix('fanwatch-')}.png"
+            draw(Source(store, dashboard, fans=chosen.fan, now_ms=chosen.now), dashboard, target)
             print(f"{target} ({target.stat().st_size / 1000:.0f} kB)")
     except FanwatchError as error:
         print(error, file=sys.stderr)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dashboards.fill import Fleet
+from tests.dashboards.fill import HOUR_MS, MINUTE_MS, Fleet
 from tests.support.influx import Influx
 
 
@@ -22,7 +22,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influx]:
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Five fans: two are well, one fails, one is silent, one has a broken sensor."""
     started = Influx(Path(tmp_path_factory.mktemp("fleet")) / "influxdb")
-    filled = Fleet(started.store, time.time_ns() // 60_000_000_000 * 60_000)
+    # Three minutes before an hour, so that windows and intervals fall in the same place with every run.
+    filled = Fleet(started.store, time.time_ns() // 1_000_000 // HOUR_MS * HOUR_MS - 3 * MINUTE_MS)
     filled.write()
     yield filled
     started.kill()

@@ -1,5 +1,6 @@
 """Every query of every dashboard on a real InfluxDB: what it says of a small fleet, and nothing on an empty store."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,11 +14,13 @@ from tests.dashboards.fill import (
     FAILING,
     FANS,
     HOUR_MS,
+    MINUTE_MS,
     QUIET,
     QUIET_FOR_MS,
     RAW_FOR_MS,
     THRESHOLD,
     WELL,
+    WINDOW_MS,
     Fleet,
 )
 from tests.dashboards.fill import (
@@ -152,6 +155,17 @@ def test_the_signals_of_the_fleet_reach_from_means_to_the_last_reading(shown: Sh
     assert found["highest"][-1] > 50
     assert 35 < found["lowest"][-1] < 41
     assert all(low <= high for low, high in zip(found["lowest"], found["highest"], strict=True))
+
+
+@on(FLEET)
+@pytest.mark.parametrize("range_ms", [3 * HOUR_MS, DAY_MS])
+def test_means_and_raw_points_leave_no_gap_between_them(shown: Shown, fleet: Fleet, range_ms: int) -> None:
+    for rows in shown.rows("Sound", range_ms).values():
+        times_ms = [row["time"] // 1_000_000 for row in rows]
+        edges = [fleet.now_ms - range_ms, *times_ms, fleet.now_ms]
+        assert max(after - before for before, after in pairwise(edges)) <= WINDOW_MS
+        # By the minute, or by five over a day, where raw points are.
+        assert max(after - before for before, after in pairwise(times_ms[-4:])) <= 5 * MINUTE_MS
 
 
 @on(FLEET)

@@ -29,6 +29,8 @@ class Reached(msgspec.Struct, frozen=True):
     influxd: str
     address: str
     store: Store
+    pid: int | None = None
+    """Its process, where this one has started it."""
 
 
 def influxd(environment: Mapping[str, str]) -> str:
@@ -80,7 +82,7 @@ def alone(environment: Mapping[str, str]) -> Iterator[Reached]:
             url = f"http://{LOOPBACK}:{http}"
             store = Store(msgspec.structs.replace(load(StoreSettings, environment), influx_url=url))
             _wait(store, process, place)
-            yield Reached(tool, f"{LOOPBACK}:{backups}", store)
+            yield Reached(tool, f"{LOOPBACK}:{backups}", store, process.pid)
         finally:
             process.terminate()
             try:

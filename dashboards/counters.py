@@ -75,9 +75,13 @@ def mean_time(measurement: str, histogram: str, by: str) -> str:
     )
 
 
-def slower(measurement: str, histogram: str, bound: str) -> str:
-    """Share of what a histogram observed that took longer than the bucket `bound`, over time: `v`, 0 to 1."""
-    within = rate(measurement, f"{histogram}_bucket", f"\"le\" = '{bound}'", name="within")
+def slower(measurement: str, histogram: str, bound_s: int) -> str:
+    """Share of what a histogram observed that took longer than `bound_s` seconds, over time: `v`, 0 to 1.
+
+    A bucket must begin there. Prometheus calls it 1.0, Telegraf stores it as 1.
+    """
+    bucket = f'"le" =~ /^{bound_s}(\\.0)?$/'
+    within = rate(measurement, f"{histogram}_bucket", bucket, name="within")
     every = rate(measurement, f"{histogram}_bucket", "\"le\" = '+Inf'", name="every")
     return select(
         '1 - mean("within") / mean("every") AS "v"',

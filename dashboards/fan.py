@@ -29,7 +29,7 @@ def fan(bundle: Bundle) -> Dashboard:
             (4, [(24, _severities())]),
             (6, [(24, _episodes())]),
         ],
-        span="3h",
+        span="1h",
         variables=[_chosen()],
         annotations=_events(),
     )

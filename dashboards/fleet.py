@@ -29,7 +29,7 @@ def fleet(bundle: Bundle) -> Dashboard:
             (7, [(12, _signal(bundle, "rotation")), (12, _signal(bundle, "temperature"))]),
             (7, [(12, _signal(bundle, "vibration")), (12, _signal(bundle, "sound"))]),
         ],
-        span="3h",
+        span="1h",
         variables=[_attention()],
     )
 

@@ -26,7 +26,7 @@ def model(bundle: Bundle) -> Dashboard:
             (7, [(12, _faults()), (12, _mean(bundle))]),
             (7, [(12, _unknown()), (12, _results())]),
         ],
-        span="24h",
+        span="6h",
         refresh="1m",
         variables=[_versions()],
     )
@@ -121,7 +121,7 @@ def _figures(bundle: Bundle) -> list[stat.Panel]:
             "short",
             Query(select('sum("n") AS "n"', means("scores"), since("1h"))),
             (None, BLUE),
-            decimals=1,
+            decimals=None,
             empty="no means yet",
         ),
     ]

@@ -55,9 +55,15 @@ def refused() -> bargauge.Panel:
         "Messages that are no points",
         "What Telegraf could not store in this range, by kind and by what was wrong with it; a publisher sends it so.",
         "short",
-        Query(increase("dropped", "count", by=("kind", "reason")), alias="$tag_kind: $tag_reason"),
+        Query(_refused_ones(), alias="$tag_kind: $tag_reason"),
         empty="none",
     ).decimals(0)
+
+
+def _refused_ones() -> str:
+    """By kind and reason, where there was any."""
+    each = increase("dropped", "count", by=("kind", "reason"))
+    return select('"v"', union(each), '"v" > 0', by=('"kind"', '"reason"'))
 
 
 def reasons() -> timeseries.Panel:

@@ -78,7 +78,7 @@ def figure(
     target: Query,
     *thresholds: tuple[float | None, str],
     empty: str = "0",
-    decimals: int = 0,
+    decimals: int | None = 0,
     text: str = "",
     mappings: list[ValueMapping] | None = None,
 ) -> stat.Panel:
@@ -86,7 +86,6 @@ def figure(
     panel = (
         _filled(stat.Panel(), title, description, [target], empty)
         .unit(unit)
-        .decimals(decimals)
         .thresholds(steps(*thresholds))
         .reduce_options(_last(f"/^{text}$/" if text else ""))
         .color_mode(models.BigValueColorMode.BACKGROUND_SOLID)
@@ -94,6 +93,8 @@ def figure(
         .justify_mode(models.BigValueJustifyMode.CENTER)
         .text_mode(models.BigValueTextMode.AUTO)
     )
+    if decimals is not None:
+        panel = panel.decimals(decimals)
     return panel if mappings is None else panel.mappings(mappings)
 
 

@@ -57,14 +57,12 @@ def processes() -> list[timeseries.Panel]:
     return [
         series(
             "CPU of the parts",
-            "Cores that each part takes; 1 is a whole core. Of functions, the sum of their replicas.",
-            "short",
+            "What each part takes of a core; 100 % is a whole one. Of functions, the sum of their replicas.",
+            "percentunit",
             Query(rate("connector", _CPU), ref="A", alias="connector"),
             Query(rate("gateway", _CPU), ref="B", alias="gateway"),
             Query(rate("function", _CPU, by=("function",)), ref="C", alias="$tag_function"),
-        )
-        .min(0)
-        .decimals(2),
+        ).min(0),
         series(
             "Memory of the parts",
             "Memory in use; of Mosquitto, InfluxDB and Telegraf what they say of their own heaps.",

@@ -14,7 +14,7 @@ from dashboards.queries import raw, select
 from dashboards.sdk import stat, statetimeline, timeseries
 from dashboards.shared import PER_SECOND
 
-_SLOW_S = "1.0"
+_SLOW_S = 1
 
 
 def pipeline() -> Dashboard:

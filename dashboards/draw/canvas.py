@@ -77,6 +77,11 @@ def time_axis(axes: Axes, view: View) -> None:
     axes.set_axisbelow(True)
 
 
+def shortened(text: str, most: int) -> str:
+    """The text, cut where it is longer than so many characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def legend(axes: Axes, handles: list[Any], names: list[str]) -> None:
     """Names below, in as many columns as there is room for."""
     wide = axes.get_window_extent().width
@@ -99,7 +104,7 @@ def beside(axes: Axes, handles: list[Any], names: list[str], figures: list[dict[
         dash.set_transform(axes.transAxes)
         axes.add_line(dash)
         style: dict[str, Any] = {"fontsize": 7, "color": INK, "va": "center", "transform": axes.transAxes}
-        axes.text(left + 18 / width, y, name, **style)
+        axes.text(left + 18 / width, y, shortened(name, 38 - 14 * len(found)), **style)
         for place, (calc, text) in enumerate(reversed(found.items())):
             x = right - place * 58 / width
             axes.text(x, y, text, ha="right", **style)

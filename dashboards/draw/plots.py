@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from dashboards.draw import shown
-from dashboards.draw.canvas import INK, View, beside, color, empty, filled, legend, time_axis, when
+from dashboards.draw.canvas import INK, View, beside, color, empty, filled, legend, shortened, time_axis, when
 from dashboards.draw.frames import Series
 from dashboards.expansion import interval_ms, settings
 
@@ -153,7 +153,7 @@ def states(axes: Axes, panel: Mapping[str, Any], view: View) -> None:
                     color=color(state[1]),
                     linewidth=0,
                 )
-    axes.set_yticks(range(len(found)), [each.name for each in found])
+    axes.set_yticks(range(len(found)), [shortened(each.name, 13) for each in found])
     axes.set_ylim(len(found) - 0.45, -0.55)
     time_axis(axes, view)
     axes.grid(False)

@@ -240,7 +240,7 @@ def _parts(step: int, since_start: int) -> Iterator[Point]:
     for histogram, mean_s in (("call_seconds", 0.012), ("settled_seconds", 0.03)):
         sums = {connector(f"{histogram}_sum"): calls * mean_s, connector(f"{histogram}_count"): float(calls)}
         yield "connector", score, sums
-        for bound, within in (("0.1", 0.9), ("1.0", 0.99), ("+Inf", 1.0)):
+        for bound, within in (("0.1", 0.9), ("1", 0.99), ("+Inf", 1.0)):
             bucket = {connector(f"{histogram}_bucket"): calls * within}
             yield "connector", score | {"le": bound}, bucket
     yield "gateway", {}, {"process_cpu_seconds_total": step * 0.8, "process_resident_memory_bytes": 45e6}

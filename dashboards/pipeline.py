@@ -3,14 +3,14 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import look
-from dashboards.counters import increase, latest, level, mean_time, rate, slower
+from dashboards.counters import increase, level, mean_time, rate, slower
 from dashboards.influxql import Query
 from dashboards.look import BLUE, GREEN, ORANGE, RED
 from dashboards.outcome import CONNECTOR, ledger, letters, reasons, refused, trouble
 from dashboards.page import PIPELINE, page
 from dashboards.panels import figure, series, timeline
 from dashboards.parts import machine, parts, processes, stores
-from dashboards.queries import raw, select
+from dashboards.queries import INTERVAL, raw, select, since
 from dashboards.sdk import stat, statetimeline, timeseries
 from dashboards.shared import PER_SECOND
 
@@ -45,9 +45,10 @@ def _figures() -> list[stat.Panel]:
     return [
         figure(
             "Waiting in the broker",
-            "Messages that the broker keeps for connector and Telegraf: nothing is lost, but it is late.",
+            "Messages that the broker keeps for its clients, without those it retains: nothing is lost, but late. "
+            "A few dozen are under way at any time.",
             "short",
-            Query(latest("broker", "stored_messages")),
+            Query(select(_queued("last"), raw("broker"), since("1m"))),
             (None, GREEN),
             (1_000, ORANGE),
             (100_000, RED),
@@ -99,6 +100,10 @@ def _figures() -> list[stat.Panel]:
     ]
 
 
+def _queued(of: str) -> str:
+    return f'{of}("stored_messages") - {of}("retained_messages") AS "v"'
+
+
 def _per_second(measurement: str, field: str, where: str = "") -> Query:
     each = select(
         f'non_negative_difference("{field}") AS "d"', raw(measurement), "time > now() - 70s", where, by=("*",)
@@ -128,7 +133,11 @@ def _backlog() -> timeseries.Panel:
             "Messages under way or waiting: in the broker's queues, in the connector's memory, for a function not yet "
             "deployed, in Telegraf's buffer. What grows without end names the hop behind it as the slow one.",
             "short",
-            Query(level("broker", "stored_messages"), ref="A", alias="in the broker"),
+            Query(
+                select(_queued("max"), raw("broker"), "$timeFilter", by=(INTERVAL,), fill="none"),
+                ref="A",
+                alias="in the broker",
+            ),
             Query(level("connector", CONNECTOR + "held"), ref="B", alias="held by the connector"),
             Query(level("connector", CONNECTOR + "waiting"), ref="C", alias="waiting for a function"),
             Query(

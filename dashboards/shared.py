@@ -19,12 +19,12 @@ PER_SECOND: Final = "suffix: /s"
 
 # Columns of the table of fans: field, heading, width in pixels (0: what is left).
 _COLUMNS: Final = (
-    ("deviceID", "Fan", 100),
+    ("deviceID", "Fan", 95),
     ("need", "Needs", 105),
-    ("Time", "Last seen", 105),
+    ("Time", "Last seen", 130),
     ("score", "Score", 60),
     ("cause", "Cause", 90),
-    ("quality", "Quality", 95),
+    ("quality", "Quality", 90),
     ("rotation", "Rotation", 85),
     ("temperature", "Temperature", 95),
     ("vibration", "Vibration", 80),

@@ -60,7 +60,7 @@ def draw(source: Source, dashboard: Mapping[str, Any], path: Path) -> None:
     drawn = BytesIO()
     page.savefig(drawn, dpi=_DPI, facecolor=page.get_facecolor())
     # Few colours keep a picture small enough for a repository.
-    Image.open(drawn).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
+    Image.open(drawn).convert("RGB").quantize(256, kmeans=1).save(path, optimize=True)
 
 
 def _panel(

@@ -104,7 +104,7 @@ def beside(axes: Axes, handles: list[Any], names: list[str], figures: list[dict[
         dash.set_transform(axes.transAxes)
         axes.add_line(dash)
         style: dict[str, Any] = {"fontsize": 7, "color": INK, "va": "center", "transform": axes.transAxes}
-        axes.text(left + 18 / width, y, shortened(name, 38 - 14 * len(found)), **style)
+        axes.text(left + 18 / width, y, shortened(name, 50 - 12 * len(found)), **style)
         for place, (calc, text) in enumerate(reversed(found.items())):
             x = right - place * 58 / width
             axes.text(x, y, text, ha="right", **style)

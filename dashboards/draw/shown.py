@@ -89,6 +89,8 @@ def text(value: Any, options: Mapping[str, Any], now_s: float) -> str:
 def _number(value: float, unit: str, decimals: int | None, now_s: float) -> str:
     if unit == "dateTimeFromNow":
         age = now_s - value
+        if abs(age) < 45:
+            return "a few seconds ago"
         return _scaled_time(abs(age), 0) + (" ago" if age >= 0 else " ahead")
     if unit == "dateTimeAsIso":
         return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M")

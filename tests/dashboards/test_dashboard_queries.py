@@ -265,6 +265,7 @@ def test_annotations_are_one_a_run_of_faults_and_one_an_episode(shown: Shown, fl
 @pytest.mark.parametrize(
     ("title", "expected"),
     [
+        ("Waiting in the broker", 24),
         ("Scored", 5),
         ("Stored results", 5),
         ("Dead letters", 3),

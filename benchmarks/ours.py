@@ -186,7 +186,10 @@ class _Stock:
         self._points = 0
 
     def readings(self) -> int:
-        """Readings stored with their results; looked up a few times a second only, for that costs too."""
+        """Readings stored with their results, and a few too many: what Telegraf measures of the parts counts as well.
+
+        Looked up a few times a second only, for that costs too.
+        """
         if time.monotonic() - self._asked > _COUNT_S:
             self._points = self._pipeline.points_written()
             self._asked = time.monotonic()
@@ -195,6 +198,12 @@ class _Stock:
     def settle(self, rig: ways.Rig) -> None:
         """Returns when all of it is stored."""
         until(lambda: self.readings() >= len(rig.published), "all is stored", _STORED_S)
+        until(lambda: self._rows() >= len(rig.published), "all rows are there", _STORED_S)
+
+    def _rows(self) -> int:
+        time.sleep(_COUNT_S)
+        store = self._pipeline.store
+        return min(store.count("telemetry", "rotation"), store.count("anomaly", "threshold"))
 
 
 def check_stored(store: Store, scored: set[str], devices: int) -> None:

@@ -32,7 +32,17 @@ def test_help_imports_no_part() -> None:
     done = command(code)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "heavy: []"
-    for name in ("up", "down", "status", "train", "evaluate", "simulate", "dead-letters", "connector", "history"):
+    for name in (
+        "up",
+        "down",
+        "status",
+        "train",
+        "evaluate",
+        "simulate",
+        "dead-letters",
+        "connector",
+        "history",
+    ):
         assert name in done.stdout
 
 

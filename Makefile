@@ -12,7 +12,7 @@ help:  ## Show this list
 run: $(VENV)/.run  ## The whole pipeline on this machine: FANS=10 RATE=1 FAILING=fan-03:bearing; Ctrl-C stops it
 	@$(BIN)/fanwatch up
 
-test: $(VENV)/.dev  ## All tests, on real parts (about 10 minutes at most)
+test: $(VENV)/.dev  ## All tests, on real parts (about 15 minutes)
 	@$(BIN)/python -m local.tools
 	$(BIN)/python -m pytest -q
 

@@ -30,7 +30,8 @@ from tests.support.wait import until
 
 FANS = [f"fan-{number:02}" for number in range(1, 7)]
 WORN, UNPLUGGED = "fan-03", "fan-05"
-QUIET_AFTER_START_S = 25
+# More than a minute, so that there is one in which the worn fan was well: faults begin after one.
+QUIET_AFTER_START_S = 65
 TOLD_WITHIN_S = 180
 HOUR_MS = 3_600_000
 # What no reading says anything about: certificates are not used here, and nobody forecasts or drops anything.
@@ -206,7 +207,8 @@ def said_of_trouble(evening: Evening) -> None:
     assert worn["score"] > 0.5
     assert worn["cause"] in ("rotation", "temperature", "vibration", "sound")
     letters = evening.rows("fanwatch-pipeline", "Latest dead letters")["A"]
-    assert sorted(row["reason"] for row in letters) == ["deviceID", "field", "json"], letters
+    # One may be there twice: the connector was killed while it had them.
+    assert {row["reason"] for row in letters} == {"deviceID", "field", "json"}, letters
     # The means come every ten minutes by themselves.
     made = evening.machine.command("history", "rollup")
     assert made.returncode == 0, made.stderr

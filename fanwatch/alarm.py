@@ -162,7 +162,7 @@ def check_alarm(alarm: Alarm) -> None:
 
 
 def decode_command(payload: bytes, now_ms: int) -> Command:
-    """The command in `payload`; InvalidAlarm says which part of it is wrong. Nobody asks whether there is its episode."""
+    """The command in `payload`; InvalidAlarm says which part of it is wrong. Whether it is open is not asked here."""
     if len(payload) > MAX_COMMAND_BYTES:
         raise InvalidAlarm(f"A command has at most {MAX_COMMAND_BYTES} bytes, this one has {len(payload)}.")
     try:

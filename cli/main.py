@@ -23,7 +23,7 @@ _COMMANDS = {
     "cli.runtime": ("register",),
     "cli.simulate": ("register",),
     "cli.score": ("score",),
-    "cli.train": ("train", "evaluate"),
+    "cli.train": ("register",),
     "cli.dead_letters": ("register",),
     "cli.connector": ("register",),
     "cli.history": ("register",),

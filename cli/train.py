@@ -1,4 +1,7 @@
-"""`fanwatch train` and `fanwatch evaluate`."""
+"""`fanwatch train` and `fanwatch evaluate`: groups that by themselves mean the single-reading model.
+
+Another model's commands are added to the groups: `train_app.command("forecast")(...)`.
+"""
 
 import json
 from pathlib import Path
@@ -9,15 +12,31 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+train_app = typer.Typer(invoke_without_command=True)
+evaluate_app = typer.Typer(invoke_without_command=True)
+
+# Required, unless a sub-command of the group is called: so it is asked for by hand.
 History = Annotated[
-    Path, typer.Option(help="Labelled history: DeviceID,Time,Rotation,Temperature,Vibration,Sound,Faulty.")
+    Path | None,
+    typer.Option(
+        show_default=False,
+        help="Labelled history: DeviceID,Time,Rotation,Temperature,Vibration,Sound,Faulty.  [required]",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
+@train_app.callback()
 def train(
-    csv: History,
-    out: Annotated[Path, typer.Option(help="Directory of the bundle, such as models/fan-anomaly/2.")],
+    context: typer.Context,
+    csv: History = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            show_default=False,
+            help="Directory of the bundle, such as models/fan-anomaly/2.  [required]",
+        ),
+    ] = None,
     version: Annotated[
         int | None, typer.Option(min=1, help="Default: the directory's name, if a number.")
     ] = None,
@@ -29,6 +48,9 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a model on labelled history and write it as a bundle."""
+    if context.invoked_subcommand is not None:
+        return
+    csv, out = _given(context, csv, "--csv"), _given(context, out, "--out")
     from training.train import train as run
 
     console = Console(stderr=True)
@@ -59,15 +81,22 @@ def train(
     print(f"To deploy it, set in stack.yml: FANWATCH_BUNDLE={out} FANWATCH_BUNDLE_SHA256={trained.digest}")
 
 
+@evaluate_app.callback()
 def evaluate(
-    csv: History,
-    model: Annotated[Path, typer.Option(help="Directory of a bundle.")],
+    context: typer.Context,
+    csv: History = None,
+    model: Annotated[
+        Path | None, typer.Option(show_default=False, help="Directory of a bundle.  [required]")
+    ] = None,
     engine: Annotated[
         str | None, typer.Option(help="litert or tensorflow; default: what is installed.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare a model's verdicts with the labels of a history file."""
+    if context.invoked_subcommand is not None:
+        return
+    csv, model = _given(context, csv, "--csv"), _given(context, model, "--model")
     from training.evaluate import evaluate as run
 
     evaluation = run(csv, model, engine=engine)
@@ -86,3 +115,15 @@ def evaluate(
         table.add_row(name.replace("_", " "), f"{count:,}")
     table.add_row("implausible, not judged", f"{evaluation.implausible:,}")
     Console().print(table)
+
+
+def _given(context: typer.Context, path: Path | None, option: str) -> Path:
+    if path is None:
+        context.fail(f"Missing option '{option}'.")
+    return path
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the groups."""
+    app.add_typer(train_app, name="train")
+    app.add_typer(evaluate_app, name="evaluate")

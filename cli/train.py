@@ -42,8 +42,11 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and file give the same model.")] = 1,
     epochs: Annotated[int, typer.Option(min=1, max=10_000, help="At most; training stops early.")] = 60,
-    cost_of_miss: Annotated[
-        float, typer.Option(min=0.001, help="An overlooked fault costs so many false alarms.")
+    miss_cost: Annotated[
+        float, typer.Option(min=0.001, help="What an overlooked fault costs, in any currency.")
+    ] = 1.0,
+    false_alarm_cost: Annotated[
+        float, typer.Option(min=0.001, help="What a false alarm costs, in the same.")
     ] = 1.0,
     as_json: AsJson = False,
 ) -> None:
@@ -51,6 +54,7 @@ def train(
     if context.invoked_subcommand is not None:
         return
     csv, out = _given(context, csv, "--csv"), _given(context, out, "--out")
+    from training.scores import Costs
     from training.train import train as run
 
     console = Console(stderr=True)
@@ -63,7 +67,13 @@ def train(
             progress.update(task, completed=epoch, description=f"epoch {epoch}, validation loss {loss:.4f}")
 
         trained = run(
-            csv, out, version=number, seed=seed, epochs=epochs, cost_of_miss=cost_of_miss, on_epoch=show
+            csv,
+            out,
+            version=number,
+            seed=seed,
+            epochs=epochs,
+            costs=Costs(miss_cost, false_alarm_cost),
+            on_epoch=show,
         )
     for note in trained.notes:
         console.print(f"[yellow]{csv.name}:[/] {note}", highlight=False)

@@ -24,6 +24,8 @@ _COMMANDS = {
     "cli.simulate": ("register",),
     "cli.score": ("score",),
     "cli.train": ("register",),
+    "cli.threshold": ("threshold",),
+    "cli.model": ("register",),
     "cli.dead_letters": ("register",),
     "cli.connector": ("register",),
     "cli.history": ("register",),

@@ -38,7 +38,7 @@ def train(
         ),
     ] = None,
     version: Annotated[
-        int | None, typer.Option(min=1, help="Default: the directory's name, if a number.")
+        int | None, typer.Option(min=1, help="Default: the directory's name, if a number, or the next one.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and file give the same model.")] = 1,
     epochs: Annotated[int, typer.Option(min=1, max=10_000, help="At most; training stops early.")] = 60,
@@ -54,11 +54,12 @@ def train(
     if context.invoked_subcommand is not None:
         return
     csv, out = _given(context, csv, "--csv"), _given(context, out, "--out")
+    from cli.versions import number_for
     from training.scores import Costs
     from training.train import train as run
 
     console = Console(stderr=True)
-    number = version or (int(out.name) if out.name.isdecimal() and int(out.name) else 1)
+    number = version or number_for(out)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(f"reading {csv}, starting TensorFlow", total=epochs)
@@ -88,7 +89,7 @@ def train(
         return
     test = trained.test
     print(f"{out}: {trained.epochs} epochs, accuracy {test.accuracy:.4f} on {test.n:,} unseen rows.")
-    print(f"To deploy it, set in stack.yml: FANWATCH_BUNDLE={out} FANWATCH_BUNDLE_SHA256={trained.digest}")
+    print(f"To put it to use: fanwatch model use {out}")
 
 
 @evaluate_app.callback()

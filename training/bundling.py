@@ -10,6 +10,7 @@ from pathlib import Path
 from fanwatch import bundle as bundles
 from fanwatch.bundle import Metadata
 from fanwatch.errors import FanwatchError
+from training import card
 
 
 class TrainingError(FanwatchError):
@@ -44,9 +45,9 @@ def directory(out: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def seal(directory: Path, metadata: Metadata, card: str) -> str:
+def seal(directory: Path, metadata: Metadata, text: str) -> str:
     """Write the card, hash every file, write model.json and return its SHA-256."""
-    (directory / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+    (directory / card.FILE).write_text(text, encoding="utf-8")
     files = {
         file.relative_to(directory).as_posix(): bundles.sha256(file.read_bytes())
         for file in sorted(directory.rglob("*"))

@@ -1,7 +1,11 @@
 """The model card: what a person should know before trusting a bundle."""
 
+from typing import Final
+
 from fanwatch.bundle import Metadata
 from training.scores import Costs, Scores
+
+FILE: Final = "MODEL_CARD.md"
 
 
 def chosen_by_cost(validation: Scores, costs: Costs) -> str:

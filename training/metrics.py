@@ -1,5 +1,6 @@
 """How well probabilities fit labels, and how sure that is. Needs no TensorFlow."""
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -85,7 +86,10 @@ def cheapest_threshold(probabilities: NDArray[np.floating], faulty: NDArray[np.b
 
 
 def intervals(scores: Scores, threshold: float, *, seed: int = 1) -> dict[str, Interval]:
-    """95 % intervals of accuracy, precision, recall and auroc, by a bootstrap of the rows."""
+    """95 % intervals of accuracy, precision, recall and auroc, by a bootstrap of the rows.
+
+    A share that is 0 or 1 has Wilson's interval, for there a bootstrap would claim to be sure.
+    """
     came = np.flatnonzero(scores.healthy + scores.faulty)
     counts = np.concatenate((scores.healthy[came], scores.faulty[came]))
     draws = np.random.default_rng(seed).multinomial(scores.n, counts / scores.n, size=_RESAMPLES)
@@ -97,7 +101,18 @@ def intervals(scores: Scores, threshold: float, *, seed: int = 1) -> dict[str, I
         for name, values in found.items():
             if (value := getattr(metrics, name)) is not None:
                 values.append(value)
-    return {name: _middle(np.array(values)) for name, values in found.items() if values}
+    sure = {name: _middle(np.array(values)) for name, values in found.items() if values}
+    caught, false, spared, missed = measured(scores, threshold).confusion
+    pairs = {
+        "accuracy": (caught + spared, false + missed),
+        "precision": (caught, false),
+        "recall": (caught, missed),
+    }
+    for name, (right, wrong) in pairs.items():
+        if name in sure and not (right and wrong):
+            # Rows that are all right resample to rows that are all right, which is not how sure one can be.
+            sure[name] = _wilson(right, right + wrong)
+    return sure
 
 
 def gain(ours: NDArray[np.bool_], theirs: NDArray[np.bool_], *, seed: int = 1) -> tuple[float, Interval]:
@@ -122,6 +137,17 @@ def calibration(scores: Scores) -> Calibration:
     return Calibration(brier, ece, mean.tolist(), share.tolist(), held.astype(int).tolist())
 
 
+def plain(metrics: Metrics, sure: dict[str, Interval]) -> Iterator[tuple[str, float]]:
+    """The flat form of metrics in model.json; `accuracy_low` and `_high` are the ends of its 95 % interval."""
+    for name in ("accuracy", "precision", "recall", "auroc"):
+        if (value := getattr(metrics, name)) is not None:
+            yield name, round(value, 6)
+            yield f"{name}_low", round(sure[name][0], 6)
+            yield f"{name}_high", round(sure[name][1], 6)
+    yield from metrics.confusion._asdict().items()
+    yield "n", metrics.n
+
+
 def _auroc(scores: Scores) -> float | None:
     healthy, faulty = int(scores.healthy.sum()), int(scores.faulty.sum())
     if not healthy or not faulty:
@@ -134,6 +160,16 @@ def _auroc(scores: Scores) -> float | None:
 def _middle(values: NDArray[np.floating]) -> Interval:
     low, high = np.quantile(values, (0.025, 0.975)).tolist()
     return low, high
+
+
+def _wilson(part: int, whole: int) -> Interval:
+    share, z = part / whole, 1.96
+    middle, half = (
+        share + z * z / (2 * whole),
+        z * np.sqrt(share * (1 - share) / whole + (z / (2 * whole)) ** 2),
+    )
+    scale = 1 + z * z / whole
+    return max(0.0, float((middle - half) / scale)), min(1.0, float((middle + half) / scale))
 
 
 def _ratio(part: int, whole: int) -> float | None:

@@ -1,7 +1,7 @@
 """`train`: from a history file to a bundle directory. TensorFlow is imported once it is needed."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -13,7 +13,7 @@ from training import card
 from training import scores as score_files
 from training.bundling import TrainingError, check_target, directory, seal
 from training.evaluate import probabilities_of
-from training.metrics import Interval, Metrics, intervals, measured
+from training.metrics import Interval, Metrics, intervals, measured, plain
 from training.rows import Progress
 from training.scores import Costs, Scores
 from training.sensors import SENSORS
@@ -144,17 +144,6 @@ def train(
         out, digest, metadata, metrics, sure, costs, fitted.curve, fitted.best_epoch, table, parts, validation, test,
         probabilities,
     )  # fmt: skip
-
-
-def plain(metrics: Metrics, sure: dict[str, Interval]) -> Iterator[tuple[str, float]]:
-    """The flat form of metrics in model.json; `accuracy_low` and `_high` are the ends of its 95 % interval."""
-    for name in ("accuracy", "precision", "recall", "auroc"):
-        if (value := getattr(metrics, name)) is not None:
-            yield name, round(value, 6)
-            yield f"{name}_low", round(sure[name][0], 6)
-            yield f"{name}_high", round(sure[name][1], 6)
-    yield from metrics.confusion._asdict().items()
-    yield "n", metrics.n
 
 
 def _tensorflow() -> tuple[Any, Any]:

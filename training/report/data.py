@@ -157,15 +157,15 @@ def _scatter(subject: Subject, index: int) -> str:
         outside = (values[rows] < feature.low) | (values[rows] > feature.high)
         shares.append(float(outside.mean()) if len(rows) else 0.0)
     caption = (
-        f"<b>{sensor.column}.</b> The band holds 98 of 100 healthy readings, {feature.low:g} to {feature.high:g};"
+        f"<b>{sensor.column}.</b> The band holds 98 of 100 healthy readings, {feature.low:.4g} to {feature.high:.4g};"
         f" {percent(shares[0])} of the faulty ones lie outside it."
     )
     return figure(plot.svg(), caption, (("healthy", "healthy"), ("faulty", "faulty")))
 
 
 def _time_axis(first: int, last: int) -> Axis:
-    step = max(1, (last - first) // 3)
-    marks = [first + step * number for number in range(4)] if last > first else [first]
+    step = max(1, (last - first) // 2)
+    marks = [first + step * number for number in range(3)] if last > first else [first]
     ticks: Ticks = [(mark, utc(mark)[:10] if step >= _DAY_MS else utc(mark)[5:]) for mark in marks]
     return Axis(first, max(last, first + 1), "", ticks)
 

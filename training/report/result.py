@@ -5,10 +5,10 @@ from html import escape
 
 import numpy as np
 
-from training.metrics import Interval, calibration, wilson
-from training.report.page import Section, beside, figure, paragraph, table
+from training.metrics import Interval, Metrics, calibration, wilson
+from training.report.page import Section, beside, figure, paragraph, table, words
 from training.report.subject import Subject
-from training.report.svg import Plot, axis
+from training.report.svg import Axis, Plot, axis
 from training.report.verdict import in_1000, percent
 
 
@@ -70,40 +70,58 @@ def quality(subject: Subject) -> Section:
 def comparison(subject: Subject) -> Section:
     """The network beside other methods, on the same rows."""
     head = ("method", "accuracy", "faults found", "precision", "AUROC", "cost in 1,000", "beside this model")
-    own = subject.metrics
-    rows = [
-        (
-            f"{escape(subject.model)}<small>This model.</small>",
-            _sure(own.accuracy, subject.sure.get("accuracy")),
-            _sure(own.recall, subject.sure.get("recall")),
-            _sure(own.precision, subject.sure.get("precision")),
-            _sure(own.auroc, subject.sure.get("auroc")),
-            f"{subject.cost:,.4g}",
-            "",
-        )
-    ]
+    rows = [(escape(subject.model), *_measures(subject.metrics, subject.sure), f"{subject.cost:,.3g}", "")]
     for rival in subject.rivals:
-        metrics = rival.metrics
-        rows.append(
-            (
-                f"{rival.name}<small>{escape(rival.what)}</small>",
-                _sure(metrics.accuracy, rival.sure.get("accuracy")),
-                _sure(metrics.recall, rival.sure.get("recall")),
-                _sure(metrics.precision, rival.sure.get("precision")),
-                _sure(metrics.auroc, rival.sure.get("auroc")),
-                f"{rival.cost:,.4g}",
-                f"{rival.verdict}<small>accuracy {-rival.gain * 100:+.2f} points<br>"
-                f"({-rival.gain_interval[1] * 100:+.2f} to {-rival.gain_interval[0] * 100:+.2f})</small>",
-            )
-        )
+        low, high = -rival.gain_interval[1] * 100, -rival.gain_interval[0] * 100
+        beside_ours = f"{rival.verdict}<small>{low:+.2f} to {high:+.2f} points</small>"
+        rows.append((rival.name, *_measures(rival.metrics, rival.sure), f"{rival.cost:,.3g}", beside_ours))
     text = paragraph(
         "Every method learned from the same readings, had its threshold chosen on the same validation readings for the"
-        " same costs, and is judged by the same test readings. Small print: 95 % intervals, from 1,000 bootstrap"
-        " samples. Where the interval of a difference holds 0, or the difference is below 0.2 points, the two"
-        " are called"
-        " as good as each other."
+        " same costs, and is judged by the same test readings. The small figures are 95 % intervals from 1,000"
+        " bootstrap"
+        " samples; the last column is about accuracy. Where the interval of a difference holds 0, or the difference is"
+        " below 0.2 points, two methods are called as good as each other."
     )
-    return Section("comparison", "Beside other methods", text + table(head, rows, marked=0))
+    what = words([(rival.name, rival.what) for rival in subject.rivals])
+    return Section(
+        "comparison",
+        "Beside other methods",
+        text + table(head, rows, marked=0) + beside([_forest(subject), what]),
+    )
+
+
+def _measures(metrics: Metrics, sure: dict[str, Interval]) -> list[str]:
+    cells = []
+    for name in ("accuracy", "recall", "precision", "auroc"):
+        low, high = sure.get(name, (0.0, 0.0))
+        shown = (
+            f"{getattr(metrics, name):.3f}<small>{low:.3f}–{high:.3f}</small>"
+            if name in sure
+            else "undefined"
+        )
+        cells.append(shown)
+    return cells
+
+
+def _forest(subject: Subject) -> str:
+    """Accuracies and their intervals below each other."""
+    shown = [(subject.model, subject.metrics.accuracy, subject.sure["accuracy"], "ours")]
+    shown += [
+        (rival.name, rival.metrics.accuracy, rival.sure["accuracy"], "other1") for rival in subject.rivals
+    ]
+    low, high = min(ends[0] for _, _, ends, _ in shown), max(ends[1] for _, _, ends, _ in shown)
+    margin = (high - low) * 0.1
+    plot = Plot(
+        "Accuracy of each method, with its 95 % interval",
+        axis(low - margin, high + margin, "accuracy", percent=True),
+        Axis(0, len(shown), "", []),
+        height=70 + 40 * len(shown),
+    )
+    for number, (name, accuracy, ends, look) in enumerate(shown):
+        at = len(shown) - number - 0.7
+        plot.line(ends, [at, at], look).point(accuracy, at, look, 4.5)
+        plot.text(low - margin, at + 0.28, f"{name}  {accuracy * 100:.1f} %")
+    return figure(plot.svg(), "<b>Accuracy,</b> and where it may lie. What overlaps far may be the same.")
 
 
 def _cell(look: str, count: int, whole: int, what: str) -> str:
@@ -204,12 +222,6 @@ def _said(subject: Subject) -> str:
         " line a reading is called faulty."
     )
     return figure(plot.svg(), caption, (("healthy", "healthy"), ("faulty", "faulty")))
-
-
-def _sure(value: float | None, interval: Interval | None) -> str:
-    if value is None or interval is None:
-        return "undefined"
-    return f"{value:.4f}<small>{interval[0]:.4f} to {interval[1]:.4f}</small>"
 
 
 def _step(threshold: float) -> int:

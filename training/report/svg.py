@@ -126,6 +126,12 @@ class Plot:
         )
         return self
 
+    def text(self, x: float, y: float, text: str) -> "Plot":
+        """Words from a place on."""
+        place = f'x="{self._left(x):.1f}" y="{self._top(y):.1f}"'
+        self._marks.append(f'<text class="said" {place}>{escape(text)}</text>')
+        return self
+
     def svg(self) -> str:
         """The picture."""
         return (

@@ -192,10 +192,15 @@ def _parse(path: Path, raw: bytes) -> Metadata:
     return metadata
 
 
-def _checked(path: Path, name: str, expected: str) -> bytes:
+def check_name(described: str | Path, name: str) -> None:
+    """BundleError where a file that the description at `described` names would lie outside the bundle."""
     parts = PurePosixPath(name)
-    if parts.is_absolute() or ".." in parts.parts or "\\" in name or not parts.parts:
-        raise BundleError(f"{path / METADATA} names {name!r}, which lies outside the bundle.")
+    if parts.is_absolute() or ".." in parts.parts or "\\" in name or "\0" in name or not parts.parts:
+        raise BundleError(f"{described} names {name!r}, which lies outside the bundle.")
+
+
+def _checked(path: Path, name: str, expected: str) -> bytes:
+    check_name(path / METADATA, name)
     content = _read(path, name)
     if sha256(content) != expected:
         raise BundleError(

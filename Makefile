@@ -43,7 +43,7 @@ install: $(VENV)/.training  ## Add what training needs (TensorFlow)
 model: $(VENV)/.training  ## Make the committed default bundle anew
 	@mkdir -p .fanwatch
 	$(BIN)/fanwatch simulate history --rows 60480 --seed 1 --out .fanwatch/history.csv
-	$(BIN)/fanwatch train --csv .fanwatch/history.csv --out models/fan-anomaly/1
+	$(BIN)/fanwatch train --csv .fanwatch/history.csv --out models/fan-anomaly/1 --report .fanwatch/model-report.html
 
 clean:  ## Remove everything that running has made (.fanwatch), stopping it first
 	@if [ -x $(BIN)/fanwatch ]; then $(BIN)/fanwatch down; fi

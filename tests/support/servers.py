@@ -18,13 +18,6 @@ ROOT = Path(__file__).resolve().parents[2]
 Body = bytes | Iterable[bytes] | None
 
 
-def free_port() -> int:
-    """A port on 127.0.0.1 that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Answer(NamedTuple):
     """An HTTP answer."""
 

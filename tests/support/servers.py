@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.support.wait import until
+from tests.support.wait import patience, until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,7 +60,7 @@ class Server:
                 stderr=output,
             )
 
-    def connection(self, timeout: float = 20) -> http.client.HTTPConnection:
+    def connection(self, timeout: float = 60) -> http.client.HTTPConnection:
         """A new connection; it is closed with the server at the latest."""
         if isinstance(self.address, Path):
             connection: http.client.HTTPConnection = UnixConnection(self.address, timeout)
@@ -105,7 +105,7 @@ class Server:
         """Send a signal; the exit code, and the seconds until it had ended."""
         started = time.monotonic()
         self.process.send_signal(number)
-        return self.process.wait(20), time.monotonic() - started
+        return self.process.wait(20 * patience()), time.monotonic() - started
 
     def kill(self) -> None:
         """End it, however it is."""
@@ -113,7 +113,7 @@ class Server:
             connection.close()
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(20)
+        self.process.wait(20 * patience())
 
 
 def exchange(

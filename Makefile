@@ -12,9 +12,9 @@ help:  ## Show this list
 run: $(VENV)/.run  ## The whole pipeline on this machine: FANS=10 RATE=1 FAILING=fan-03:bearing; Ctrl-C stops it
 	@$(BIN)/fanwatch up
 
-test: $(VENV)/.dev  ## All tests, on real parts (about 15 minutes)
+test: $(VENV)/.dev  ## All tests, on real parts (about 10 minutes)
 	@$(BIN)/python -m local.tools
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 test-faults: $(VENV)/.dev  ## The long outages, at 1000 readings a second (about 45 minutes at most)
 	@$(BIN)/python -m local.tools

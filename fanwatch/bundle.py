@@ -19,6 +19,10 @@ NAME: Final = "fan-anomaly"
 METADATA: Final = "model.json"
 LITERT_FILE: Final = "model.tflite"
 SAVED_MODEL: Final = "saved_model"
+SCORES_FILE: Final = "scores.csv"
+"""How often the model gave each probability on its validation and test rows; moves the threshold without data."""
+VALIDATION_FILE: Final = "validation.csv"
+"""Some of the validation rows: on these, this model and another one are compared."""
 
 Range = tuple[float, float]
 
@@ -43,12 +47,16 @@ class Feature(msgspec.Struct, frozen=True):
     """Lowest and highest value that a working sensor gives."""
 
 
-class Threshold(msgspec.Struct, frozen=True):
+class Threshold(msgspec.Struct, frozen=True, omit_defaults=True):
     """A reading is a fault where its probability, rounded to 4 decimals, is at least `value`."""
 
     value: float
     chosen: str
     """How it was chosen, in a sentence."""
+    miss_cost: float | None = None
+    """What an overlooked fault was taken to cost; None where the threshold was set by hand."""
+    false_alarm_cost: float | None = None
+    """What a false alarm was taken to cost."""
 
 
 class Origin(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 import base64
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -13,8 +13,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from fanwatch.broker.tools import identify, unreachable
 from fanwatch.broker.trouble import refusal
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.settings import BrokerSettings, StoreSettings, load
-from fanwatch.store import Store
+from fanwatch.settings import BrokerSettings
+from fanwatch.store import Store, quoted
 from fanwatch.timestamps import format_ns
 
 _NO_SUBSCRIBER = 0x10
@@ -49,10 +49,17 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.original) == self.length
 
 
-def stored(environment: Mapping[str, str]) -> list[Letter]:
+def stored(store: Store) -> list[Letter]:
     """All dead letters, the oldest first. Unavailable where InfluxDB does not answer."""
-    rows = Store(load(StoreSettings, environment)).query('SELECT * FROM "dead_letter"')
-    return msgspec.convert(rows, list[Letter])
+    return msgspec.convert(store.query('SELECT * FROM "dead_letter"'), list[Letter])
+
+
+def with_id(store: Store, identity: str) -> Letter:
+    """The first one that has this whole id. FanwatchError where there is none, Unavailable as above."""
+    rows = store.query(f'SELECT * FROM "dead_letter" WHERE "id" = {quoted(identity)} LIMIT 1')
+    if not rows:
+        raise FanwatchError(f"There is no dead letter {identity[:12]} any more.")
+    return msgspec.convert(rows[0], Letter)
 
 
 def summaries(letters: Iterable[Letter]) -> list[dict[str, Any]]:

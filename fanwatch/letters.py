@@ -13,6 +13,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from fanwatch.broker.tools import identify, unreachable
 from fanwatch.broker.trouble import refusal
 from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.reading import MAX_READING_BYTES
 from fanwatch.settings import BrokerSettings
 from fanwatch.store import Store, quoted
 from fanwatch.timestamps import format_ns
@@ -30,7 +31,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     topic: str
     payload: str
-    """Base64, cut at 32 kB of payload."""
+    """Base64, cut at MAX_READING_BYTES of payload."""
     length: int
     """Bytes of the whole payload."""
     sha256: str = ""
@@ -47,6 +48,38 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     def whole(self) -> bool:
         """Whether nothing of it was cut."""
         return len(self.original) == self.length
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    """One distinct message among dead letters, without its payload."""
+
+    id: str
+    reason: str
+    topic: str
+    length: int
+    error: str | None = None
+    time: int
+    """First seen among those asked for, ns since the epoch."""
+    count: int = 1
+
+    @property
+    def whole(self) -> bool:
+        """Whether it was kept whole, and can be sent again."""
+        return self.length <= MAX_READING_BYTES
+
+
+def recent(store: Store, most: int) -> list[Summary]:
+    """What the newest `most` dead letters are, the newest first. Unavailable where InfluxDB does not answer."""
+    rows = store.query(
+        f'SELECT "id", "reason", "topic", "length", "error" FROM "dead_letter" ORDER BY time DESC LIMIT {most}'
+    )
+    found: dict[str, Summary] = {}
+    for each in msgspec.convert(rows, list[Summary]):
+        known = found.setdefault(each.id, each)
+        if known is not each:
+            known.count += 1
+            known.time = each.time
+    return list(found.values())
 
 
 def stored(store: Store) -> list[Letter]:

@@ -1,6 +1,6 @@
 """Calls functions when they are due: what OpenFaaS's cron-connector does on clusters, as a process of this machine.
 
-A function is annotated with `topic: cron-function`, that and nothing else, and `schedule`; it gets a POST without a body
+A function is annotated with `topic: cron-function`, that and nothing else, and `schedule`; it gets a POST without body
 through the gateway, whose list of functions is read again and again.
 """
 

@@ -32,7 +32,9 @@ def send(gateway: Gateway, command: Command) -> None:
     if response.status in (400, 404, 409):
         raise NotDone(said or f"{FUNCTION} refused it.")
     if response.status in (429, 502, 503, 504):
-        raise Unavailable(f"{said or 'Forecasting is away just now.'} Nothing was noted; try again in a moment.")
+        raise Unavailable(
+            f"{said or 'Forecasting is away just now.'} Nothing was noted; try again in a moment."
+        )
     raise UpstreamFailed(f"{FUNCTION} answered {response.status}: {said or response.text()}")
 
 

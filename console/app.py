@@ -1,0 +1,117 @@
+"""The page as one process: live fleet, pages, server."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator
+
+import uvicorn
+from fastapi import FastAPI
+from nicegui import ui
+
+from console import shell
+from console.context import Console
+from console.live.fleet import Fleet
+from console.live.intake import Intake
+from console.pages import fan, fleet
+from console.push import Push
+from console.store import StoreReader
+from fanwatch import bundle
+from fanwatch.errors import BundleError, FanwatchError
+from fanwatch.logs import Log
+from fanwatch.settings import BrokerSettings, ConsoleSettings, ReadingSettings, StoreSettings, load
+from fanwatch.signals import on_stop
+
+_STOP_S = 1
+"""For requests under way at the end; pages reconnect by themselves."""
+
+
+def make() -> tuple[FastAPI, Console]:
+    """The application, and what its pages share. SettingsError for a setting that cannot be used."""
+    settings = load(ConsoleSettings)
+    log = Log("console")
+    live = Fleet(settings.console_fans, settings.console_silent)
+    name = f"fanwatch-console-{socket.gethostname()[:40]}-{settings.console_port}"
+    console = Console(
+        settings=settings,
+        fleet=live,
+        intake=Intake(live, load(BrokerSettings), load(ReadingSettings), log, client_id=name),
+        store=StoreReader(load(StoreSettings)),
+        features=_features(settings, log),
+    )
+    console.push = Push(console)
+    app = FastAPI(title="Fanwatch", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
+    app.state.console = console
+    app.add_api_route("/healthz", lambda: {"status": "ok"})
+    shell.assets(app)
+    for page in (fleet, fan):
+        page.register(console)
+    ui.run_with(
+        app,
+        title="Fanwatch",
+        favicon=shell.FAVICON,
+        dark=None,
+        language="en-US",
+        tailwind=False,
+        show_welcome_message=False,
+        binding_refresh_interval=None,
+        reconnect_timeout=10.0,
+        message_history_length=50,
+    )
+    return app, console
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    console: Console = app.state.console
+    console.intake.start()
+    tasks = [asyncio.create_task(console.store.watch()), asyncio.create_task(console.push.run())]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        console.intake.stop()
+
+
+def serve() -> None:
+    """Serves until SIGTERM. FanwatchError where it cannot start."""
+    app, console = make()
+    settings = console.settings
+    config = uvicorn.Config(
+        app,
+        host=settings.console_host,
+        port=settings.console_port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        forwarded_allow_ips="",
+        timeout_graceful_shutdown=_STOP_S,
+    )
+    server = uvicorn.Server(config)
+    try:
+        listener = config.bind_socket()
+    except SystemExit:
+        raise FanwatchError(
+            f"{settings.console_host}:{settings.console_port} cannot be listened on: is it in use? "
+            "Set FANWATCH_CONSOLE_PORT to another port."
+        ) from None
+
+    def stop() -> None:
+        server.should_exit = True
+
+    # Its own handlers raise the signal again once it has stopped, which a supervisor would take for a crash.
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
+    on_stop((signal.SIGTERM, signal.SIGINT), stop)
+    server.run(sockets=[listener])
+
+
+def _features(settings: ConsoleSettings, log: Log) -> tuple[bundle.Feature, ...]:
+    try:
+        return bundle.load(bundle.locate(settings.console_bundle)).metadata.features
+    except BundleError as error:
+        # The page is worth more than the ranges that it draws.
+        log.warning("no model bundle: healthy ranges are not drawn", reason=str(error))
+        return ()

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
+import msgspec
 from nicegui import Client, core, ui
 
 from console.guard import SEAT, Seat
 from console.sessions import Visitor
 from fanwatch.errors import FanwatchError
+from fanwatch.settings import AccessSettings, BrokerSettings
 
 Handler = Callable[..., Any]
 
@@ -48,6 +50,18 @@ def _seat(client: Client) -> Seat:
         # The guard was left out: then nobody may do anything.
         raise LoggedOut("Nobody looked who you are.")
     return found
+
+
+def operator(access: AccessSettings, broker: BrokerSettings) -> BrokerSettings | None:
+    """The broker's settings with the user that may send dead letters again.
+
+    None where the broker knows users and none was given for this: the console's own may read only.
+    """
+    if access.operator_user is None:
+        return broker if broker.broker_user is None else None
+    return msgspec.structs.replace(
+        broker, broker_user=access.operator_user, broker_password_file=access.operator_password_file
+    )
 
 
 def guard_sockets() -> None:

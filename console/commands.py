@@ -1,16 +1,16 @@
 """What a technician decides about an episode, told to forecast-fan; nothing has happened before it has said yes."""
 
 import time
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
-from fanwatch.alarm import Command, check_command, encode_command
+from fanwatch.alarm import decode_command, encode_command
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
 from fanwatch.gateway_client import Gateway, Response
 
 FUNCTION: Final = "forecast-fan"
-TIMEOUT_S: Final = 15.0
 _HEADERS = {"Content-Type": "application/json"}
 
 
@@ -20,10 +20,13 @@ class NotDone(FanwatchError):
     status = 409
 
 
-def send(gateway: Gateway, command: Command) -> None:
-    """Returns once it is done. InvalidAlarm, NotDone, Unavailable or UpstreamFailed say why it was not."""
-    check_command(command, time.time_ns() // 1_000_000)
-    response = gateway.call(FUNCTION, encode_command(command), _HEADERS)
+def send(gateway: Gateway, command: Mapping[str, str]) -> None:
+    """Sends what is a Command on the wire, and returns once it is done.
+
+    InvalidAlarm, NotDone, Unavailable or UpstreamFailed say why it was not.
+    """
+    checked = decode_command(msgspec.json.encode(command), time.time_ns() // 1_000_000)
+    response = gateway.call(FUNCTION, encode_command(checked), _HEADERS)
     if response.status == 200:
         return
     said = _said(response)

@@ -10,7 +10,6 @@ from fanwatch.gateway_client import Gateway
 from fanwatch.result import Result
 
 FUNCTION: Final = "score-fan"
-TIMEOUT_S: Final = 20.0
 
 _HEADERS = {"Content-Type": "application/x-ndjson"}
 

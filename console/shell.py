@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
+from console.access import visitor
 from console.context import Console
 from console.icons import icon
 from console.push import Make
@@ -44,6 +45,7 @@ def frame(
     ui.page_title(f"{title} · Fanwatch")
     ui.add_head_html(
         f'<link rel="stylesheet" href="{_versioned("console.css")}">'
+        f'<link rel="stylesheet" href="{_versioned("actions.css")}">'
         f'<script src="{_versioned("shell.js")}"></script>'
     )
     console.push.add(ui.context.client, make)
@@ -65,6 +67,7 @@ def frame(
                 f"{icon('theme')}<span>Theme</span>",
                 'type="button" data-fw="theme" aria-label="Change between light, dark and the system\'s theme"',
             )
+            _person(console)
         with ui.element("div").classes("fw-body"):
             _html("div", "fw-banners", "", 'id="fw-banners" role="status" aria-live="polite"')
             with (
@@ -73,6 +76,18 @@ def frame(
                 .props('id="main" tabindex="-1"')
             ):
                 yield
+
+
+def _person(console: Console) -> None:
+    """Who is logged in, and the way out; nothing where there is no log-in."""
+    if console.access.console_logins_file is None:
+        return
+    name = html.escape(visitor().name)
+    inner = f"{icon('person')}<span>Log out</span>"
+    button = (
+        f'<button class="fw-link" type="submit" title="{name}" aria-label="Log out {name}">{inner}</button>'
+    )
+    _html("form", "fw-out", button, 'method="post" action="/logout"')
 
 
 def moment(ms: int | None, form: str = "when") -> str:

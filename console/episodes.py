@@ -29,7 +29,7 @@ CAUSES: Final = {
     "rotation": "Rotation",
     "temperature": "Temperature",
     "vibration": "Vibration",
-    "sound": "Noise",
+    "sound": "Sound",
     "stuck": "stuck",
     "zero": "shows zero",
     "drift": "drifts",

@@ -1,10 +1,13 @@
 """What the page calls things: states with their signs, causes, what somebody can look at first."""
 
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from console.live.states import STATES
 from fanwatch.alarm import Alarm
+from fanwatch.timestamps import parse_ms
 
+_UTC = ZoneInfo("UTC")
 WORDS: Final = {
     "stopped": "Stopped",
     "alarm": "Alarm",
@@ -75,17 +78,50 @@ def badge(state: str) -> str:
     return f'<span class="fw-state s-{state}">{sign(state)}{WORDS[state]}</span>'
 
 
-def cause(alarm: Alarm | None) -> str:
-    """What is wrong, in a few words; empty where nothing is."""
-    if alarm is None or alarm.cause is None or alarm.state in ("ok", "unknown"):
+def cause_of(state: str, cause: str | None, sensor: str | None) -> str:
+    """What is wrong, in a few words; empty where nothing is, or nobody knows."""
+    if cause is None or state in ("ok", "unknown"):
         return ""
-    if alarm.state != "instrument":
-        return SENSORS[alarm.cause]
-    if alarm.cause == "silent" or not alarm.sensor:
+    if state != "instrument":
+        return SENSORS.get(cause, "")
+    words = _INSTRUMENT.get(cause, "sensor cannot be believed")
+    if cause == "silent":
+        return f"The fan {words}"
+    return f"{SENSORS.get(sensor or '', 'A')} {words}"
+
+
+def cause(alarm: Alarm | None) -> str:
+    """The same of an alarm."""
+    if alarm is None:
+        return ""
+    return cause_of(alarm.state, alarm.cause, alarm.sensor if alarm.sensor else None)
+
+
+def told(state: str, sensor: str | None, alarm: Alarm | None) -> tuple[str, str, str]:
+    """What is wrong in a few words, why in a sentence, and who has acknowledged it; `sensor` is that of the scores."""
+    by = str(alarm.acknowledgedBy) if alarm is not None and alarm.acknowledged else ""
+    if state == "suspect":
+        return SENSORS.get(sensor or "", ""), "Most of the last readings were scored as faulty.", by
+    if state == "silent":
         return (
-            f"Fan {_INSTRUMENT[alarm.cause]}" if alarm.cause == "silent" else f"A {_INSTRUMENT[alarm.cause]}"
+            "",
+            "It was well when it was last heard of." if alarm is None or alarm.state == "ok" else alarm.why,
+            by,
         )
-    return f"{SENSORS[alarm.sensor]} {_INSTRUMENT[alarm.cause]}"
+    if alarm is None:
+        return "", "", ""
+    return cause(alarm), "" if state == "ok" else sentence(alarm.why), by
+
+
+def sentence(text: str) -> str:
+    """A text that begins with a capital and ends with a full stop."""
+    text = text.strip()
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}" if text else ""
+
+
+def ms(time: str) -> int:
+    """A time of an alarm in ms since the epoch."""
+    return parse_ms(time, _UTC)
 
 
 def states_prop() -> list[dict[str, str]]:

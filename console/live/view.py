@@ -17,7 +17,7 @@ MOST_LINES: Final = 120
 _LEVELS: Final = 56
 _FIRST: Final = 35
 """A trend travels as text: '#' is the lowest level, '[' the highest, a space none. None of them needs an escape."""
-_MARGIN: Final = 0.75
+_MARGIN: Final = 0.45
 """How far beyond the healthy range a trend is drawn, in widths of that range."""
 
 
@@ -83,20 +83,9 @@ class FleetView:
             int(ranking.in_hand[place]),
         ]
 
-    def _words(self, place: int, ranking: Ranking) -> list[str]:
-        alarm = self._fleet.alarms[place]
-        state = STATES[ranking.codes[place]]
-        if state == "suspect":
-            sensor = self._fleet.causes[place]
-            return [
-                words.SENSORS.get(sensor or "", "Readings"),
-                "Most of the last readings were scored as faulty.",
-                "",
-            ]
-        if alarm is None:
-            return ["", "", ""]
-        by = alarm.acknowledgedBy if alarm.acknowledged else ""
-        return [words.cause(alarm), "" if state == "ok" else alarm.why, str(by)]
+    def _words(self, place: int, ranking: Ranking) -> tuple[str, str, str]:
+        fleet = self._fleet
+        return words.told(STATES[ranking.codes[place]], fleet.causes[place], fleet.alarms[place])
 
     def _lines(self, place: int, minute: int) -> list[str]:
         lines = self._fleet.trends.lines(place, minute)[:-1]

@@ -38,12 +38,12 @@ def register(console: Console) -> None:
         with shell.frame(console, "Fleet", at="fleet", make=view.message, wide=True):
             fleet = FleetList()
             fleet.props["states"] = words.states_prop()
-            fleet.props["signals"] = _signals(console)
+            fleet.props["signals"] = signals(console)
             fleet.props["broker"] = console.intake.where
             fleet.on("view", wish)
 
 
-def _signals(console: Console) -> list[dict[str, Any]]:
+def signals(console: Console) -> list[dict[str, Any]]:
     """Of each signal what the list needs: name, unit and where the healthy range lies on the drawn scale, 0 to 1."""
     low, high = scales(console.features)
     known = {feature.name: feature for feature in console.features}

@@ -29,6 +29,7 @@ _COMMANDS = {
     "cli.history": ("register",),
     "cli.certs": ("register",),
     "cli.users": ("register",),
+    "cli.console": ("register",),
     "cli.settings": ("settings",),
 }
 

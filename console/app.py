@@ -11,25 +11,40 @@ from fastapi import FastAPI
 from nicegui import ui
 
 from console import shell
+from console.access import guard_sockets, operator
 from console.context import Console
+from console.guard import Guard, check
 from console.live.fleet import Fleet
 from console.live.intake import Intake
-from console.pages import fan, fleet
+from console.pages import alarms, fan, fleet, pipeline, try_it
 from console.push import Push
 from console.store import StoreReader
 from fanwatch import bundle
 from fanwatch.errors import BundleError, FanwatchError
+from fanwatch.gateway_client import Gateway
 from fanwatch.logs import Log
-from fanwatch.settings import BrokerSettings, ConsoleSettings, ReadingSettings, StoreSettings, load
+from fanwatch.settings import (
+    AccessSettings,
+    BrokerSettings,
+    ConsoleSettings,
+    GatewaySettings,
+    ReadingSettings,
+    StoreSettings,
+    load,
+)
 from fanwatch.signals import on_stop
 
 _STOP_S = 1
 """For requests under way at the end; pages reconnect by themselves."""
+_CALL_S = 20.0
+"""For a call of a function; longer than the gateway's own limit."""
 
 
 def make() -> tuple[FastAPI, Console]:
     """The application, and what its pages share. SettingsError for a setting that cannot be used."""
     settings = load(ConsoleSettings)
+    access = load(AccessSettings)
+    check(access, settings.console_host)
     log = Log("console")
     live = Fleet(settings.console_fans, settings.console_silent)
     name = f"fanwatch-console-{socket.gethostname()[:40]}-{settings.console_port}"
@@ -39,13 +54,16 @@ def make() -> tuple[FastAPI, Console]:
         intake=Intake(live, load(BrokerSettings), load(ReadingSettings), log, client_id=name),
         store=StoreReader(load(StoreSettings)),
         features=_features(settings, log),
+        gateway=Gateway(load(GatewaySettings), _CALL_S),
+        operator=operator(access, load(BrokerSettings)),
+        access=access,
     )
     console.push = Push(console)
     app = FastAPI(title="Fanwatch", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
     app.state.console = console
     app.add_api_route("/healthz", lambda: {"status": "ok"})
     shell.assets(app)
-    for page in (fleet, fan):
+    for page in (fleet, fan, alarms, pipeline, try_it):
         page.register(console)
     ui.run_with(
         app,
@@ -59,6 +77,9 @@ def make() -> tuple[FastAPI, Console]:
         reconnect_timeout=10.0,
         message_history_length=50,
     )
+    guard_sockets()
+    # The last one added is the outermost: nothing of the page runs before it.
+    app.add_middleware(Guard, access=access)
     return app, console
 
 
@@ -89,6 +110,8 @@ def serve() -> None:
         proxy_headers=False,
         forwarded_allow_ips="",
         timeout_graceful_shutdown=_STOP_S,
+        ssl_certfile=console.access.console_cert_file,
+        ssl_keyfile=console.access.console_key_file,
     )
     server = uvicorn.Server(config)
     try:

@@ -12,7 +12,8 @@ from console.live.intake import Intake
 from console.push import Push
 from console.store import StoreReader
 from fanwatch.bundle import Feature
-from fanwatch.settings import ConsoleSettings
+from fanwatch.gateway_client import Gateway
+from fanwatch.settings import AccessSettings, BrokerSettings, ConsoleSettings
 
 _WORKERS = 4
 
@@ -26,6 +27,11 @@ class Console(msgspec.Struct, kw_only=True):
     store: StoreReader
     features: tuple[Feature, ...]
     """Units and healthy ranges, in the order of fanwatch.reading.FEATURES; empty where no bundle is found."""
+    gateway: Gateway
+    """Where functions are called; its calls wait, so make them with `call`."""
+    access: AccessSettings
+    operator: BrokerSettings | None
+    """How dead letters are sent again; None where the broker asks for a user and none was given for that."""
     workers: ThreadPoolExecutor = msgspec.field(
         default_factory=lambda: ThreadPoolExecutor(_WORKERS, thread_name_prefix="console")
     )

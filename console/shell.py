@@ -11,13 +11,14 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
+from console.access import visitor
 from console.context import Console
 from console.icons import icon
 from console.push import Make
 
 ASSETS: Final = Path(__file__).parent / "assets"
 FAVICON: Final = ASSETS / "favicon.svg"
-STYLES: Final = ("console.css", "fleet.css", "fan.css")
+STYLES: Final = ("console.css", "fleet.css", "fan.css", "actions.css")
 PAGES: Final = (
     ("fleet", "/", "Fleet"),
     ("alarms", "/alarms", "Alarms"),
@@ -66,6 +67,7 @@ def frame(
                 f"{icon('theme')}<span>Theme</span>",
                 'type="button" data-fw="theme" aria-label="Change between light, dark and the system\'s theme"',
             )
+            _person(console)
         with ui.element("div").classes("fw-body"):
             _html("div", "fw-banners", "", 'id="fw-banners" role="status" aria-live="polite"')
             with (
@@ -74,6 +76,18 @@ def frame(
                 .props('id="main" tabindex="-1"')
             ):
                 yield
+
+
+def _person(console: Console) -> None:
+    """Who is logged in, and the way out; nothing where there is no log-in."""
+    if console.access.console_logins_file is None:
+        return
+    name = html.escape(visitor().name)
+    inner = f"{icon('person')}<span>Log out</span>"
+    button = (
+        f'<button class="fw-link" type="submit" title="{name}" aria-label="Log out {name}">{inner}</button>'
+    )
+    _html("form", "fw-out", button, 'method="post" action="/logout"')
 
 
 def moment(ms: int | None, form: str = "when") -> str:

@@ -9,6 +9,7 @@ from string import Template
 
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import (
+    AccessSettings,
     AlertSettings,
     BrokerSettings,
     ConnectorSettings,
@@ -27,6 +28,7 @@ from local.ports import LOOPBACK
 from local.stack import local_environment as substitutes
 
 _ALL = (
+    AccessSettings,
     AlertSettings,
     BrokerSettings,
     ConnectorSettings,

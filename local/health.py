@@ -107,7 +107,7 @@ def parts(environment: Mapping[str, str], layout: Layout, stack: Stack, store: P
         state = "ok" if ready >= function.replicas else "starting" if ready else "down"
         found.append(Part(name, state, f"{ready} of {function.replicas} replicas ready"))
     found.append(_program(processes.get("connector"), "connector", answers["connector"]))
-    found.append(_program(processes.get("deploy"), "deploy", None))
+    found += [_program(processes.get(name), name, None) for name in ("deploy", "cron")]
     if "simulator" in processes:
         found.append(_program(processes["simulator"], "simulator", None))
     for name in ("influxd", "telegraf", "rollup"):

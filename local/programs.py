@@ -11,7 +11,7 @@ from local.supervisor import Program
 
 # Stopped in this order, each wave at once, so that nothing sends to what is gone already.
 STOP_WAVES = (
-    ("simulator", "deploy", "rollup", "grafana"),
+    ("simulator", "cron", "deploy", "rollup", "grafana"),
     ("connector",),
     ("gateway", "fn-", "telegraf"),
     ("influxd", "mosquitto"),
@@ -57,6 +57,11 @@ def deploy(layout: Layout, environment: Mapping[str, str]) -> Program:
 def connector(layout: Layout, environment: Mapping[str, str]) -> Program:
     """From the broker to the functions."""
     return _module("connector", "connectors.mqtt", layout, environment, priority=60)
+
+
+def cron(layout: Layout, environment: Mapping[str, str]) -> Program:
+    """Calls the functions that have a schedule."""
+    return _module("cron", "local.cron", layout, environment, priority=70)
 
 
 def simulator(layout: Layout, environment: Mapping[str, str]) -> Program:

@@ -97,6 +97,7 @@ class Runtime:
         self._until(lambda: _listens(port), "mosquitto", "The broker does not answer")
         self._create_sessions()
         self._add(programs.connector(self.layout, self.environment))
+        self._add(programs.cron(self.layout, self.environment))
 
     def start_fleet(self) -> None:
         """Starts the simulated fans; from now on readings flow, whether or not the functions are ready yet."""

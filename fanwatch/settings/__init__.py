@@ -1,5 +1,6 @@
 """Every setting of every part: a class a part, FANWATCH_* in the environment; `base` says how they are read."""
 
+from fanwatch.settings.access import AccessSettings as AccessSettings
 from fanwatch.settings.base import PREFIX as PREFIX
 from fanwatch.settings.base import Settings as Settings
 from fanwatch.settings.base import duration_ms as duration_ms

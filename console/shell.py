@@ -18,6 +18,7 @@ from console.push import Make
 
 ASSETS: Final = Path(__file__).parent / "assets"
 FAVICON: Final = ASSETS / "favicon.svg"
+STYLES: Final = ("console.css", "fleet.css", "fan.css", "actions.css")
 PAGES: Final = (
     ("fleet", "/", "Fleet"),
     ("alarms", "/alarms", "Alarms"),
@@ -44,9 +45,8 @@ def frame(
     """
     ui.page_title(f"{title} · Fanwatch")
     ui.add_head_html(
-        f'<link rel="stylesheet" href="{_versioned("console.css")}">'
-        f'<link rel="stylesheet" href="{_versioned("actions.css")}">'
-        f'<script src="{_versioned("shell.js")}"></script>'
+        "".join(f'<link rel="stylesheet" href="{_versioned(name)}">' for name in STYLES)
+        + f'<script src="{_versioned("shell.js")}"></script>'
     )
     console.push.add(ui.context.client, make)
     _html("a", "fw-skip", "Skip to content", 'href="#main"')

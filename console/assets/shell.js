@@ -89,6 +89,7 @@
     window.socket.on("connect", () => {
       state.lost = null;
       banners();
+      window.dispatchEvent(new CustomEvent("fanwatch:connect"));
     });
   }
   attach();

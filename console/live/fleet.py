@@ -5,6 +5,7 @@ milliseconds at most. Whatever comes twice, late or out of order leaves the newe
 """
 
 import threading
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -12,33 +13,16 @@ import numpy as np
 from console.live.trends import Trends
 from fanwatch.alarm import Alarm
 from fanwatch.reading import FEATURES
+from fanwatch.timestamps import parse_ms
 
 SUSPECT = 0.5
 """Share of faulty results among the last ones from which a fan counts as suspect."""
 _WEIGHT = 0.1
 """Of one result in that share: it looks about ten results back."""
-_ENOUGH = 5
+ENOUGH = 5
 """Results before which nothing is said of that share."""
-_NOBODY = -1
-
-
-class Now(msgspec.Struct, frozen=True):
-    """One fan as it is now. Times in ms since the epoch, 0 where there was none; numbers are NaN where unknown."""
-
-    device: str
-    read_ms: int
-    values: tuple[float, float, float, float]
-    """Rotation in rpm, temperature in °C, vibration in the model's unit, sound in dB: the order of FEATURES."""
-    scored_ms: int
-    probability: float
-    fault: int | None
-    cause: str | None
-    """The sensor that the last faulty result named."""
-    share: float
-    """Share of faulty ones among the last results, 0 to 1; NaN before there are enough."""
-    alarm: Alarm | None
-    state: str
-    """One of `console.live.states.STATES`."""
+NOBODY = -1
+_UTC = ZoneInfo("UTC")
 
 
 class Fleet:
@@ -67,6 +51,13 @@ class Fleet:
         self.alarms: list[Alarm | None] = []
         self.alarm_seen: list[int] = []
         """By fan, the alarm revision at which its alarm last changed."""
+        self.risk = np.zeros(most, np.float64)
+        self.earliest_ms = np.zeros(most, np.int64)
+        self.latest_ms = np.zeros(most, np.int64)
+        """When failure is expected; 0 where nothing is known of that."""
+        self.acknowledged = np.zeros(most, np.bool_)
+        self.snoozed_ms = np.zeros(most, np.int64)
+        """Until when it is to be quiet; 0 where it is not."""
         self.trends = Trends(most)
         self._index: dict[str, int] = {}
 
@@ -84,7 +75,7 @@ class Fleet:
             return found
         if len(self.names) >= self.most:
             self.turned_away += 1
-            return _NOBODY
+            return NOBODY
         index = self._index[device] = len(self.names)
         self.names.append(device)
         self.causes.append(None)
@@ -92,7 +83,8 @@ class Fleet:
         self.alarm_seen.append(0)
         self.values[index] = np.nan
         self.probability[index] = np.nan
-        self.fault[index] = _NOBODY
+        self.risk[index] = np.nan
+        self.fault[index] = NOBODY
         return index
 
     def reading(self, device: str, ms: int, values: tuple[float, float, float, float]) -> None:
@@ -119,7 +111,7 @@ class Fleet:
         if ms > self.scored_ms[index]:
             self.scored_ms[index] = ms
             self.probability[index] = np.nan if probability is None else probability
-            self.fault[index] = _NOBODY if fault is None else fault
+            self.fault[index] = NOBODY if fault is None else fault
             if fault is not None:
                 scores = int(self.scores[index]) + 1
                 self.scores[index] = min(scores, 1_000_000)
@@ -146,6 +138,14 @@ class Fleet:
         self.alarm_revision += 1
         self.alarms[index] = alarm
         self.alarm_seen[index] = self.alarm_revision
+        expected = None if alarm is None else alarm.failureExpected
+        risk = None if alarm is None else alarm.risk
+        snoozed = msgspec.UNSET if alarm is None else alarm.snoozedUntil
+        self.risk[index] = np.nan if risk is None else risk
+        self.earliest_ms[index] = 0 if expected is None else parse_ms(expected.earliest, _UTC)
+        self.latest_ms[index] = 0 if expected is None else parse_ms(expected.latest, _UTC)
+        self.acknowledged[index] = alarm is not None and alarm.acknowledged
+        self.snoozed_ms[index] = 0 if snoozed is msgspec.UNSET else parse_ms(snoozed, _UTC)
 
     def all_alarms(self) -> dict[str, Alarm]:
         """The alarm of every fan that has one, of any state."""
@@ -154,30 +154,7 @@ class Fleet:
                 name: alarm for name, alarm in zip(self.names, self.alarms, strict=True) if alarm is not None
             }
 
-    def now(self, device: str, now_ms: int) -> Now | None:
-        """One fan as it is at `now_ms`; None where it was never heard of."""
-        from console.live.states import STATES, states
-
-        with self.lock:
-            index = self._index.get(device)
-            if index is None:
-                return None
-            fault = int(self.fault[index])
-            rotation, temperature, vibration, sound = (float(value) for value in self.values[index])
-            return Now(
-                device=device,
-                read_ms=int(self.read_ms[index]),
-                values=(rotation, temperature, vibration, sound),
-                scored_ms=int(self.scored_ms[index]),
-                probability=float(self.probability[index]),
-                fault=None if fault < 0 else fault,
-                cause=self.causes[index],
-                share=float(self.share[index]) if self.scores[index] >= _ENOUGH else float("nan"),
-                alarm=self.alarms[index],
-                state=STATES[int(states(self, now_ms)[index])],
-            )
-
     def suspects(self) -> np.ndarray:
         """By fan, whether most of its last readings were called faulty."""
         count = len(self.names)
-        return (self.share[:count] >= SUSPECT) & (self.scores[:count] >= _ENOUGH)
+        return (self.share[:count] >= SUSPECT) & (self.scores[:count] >= ENOUGH)

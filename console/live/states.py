@@ -2,15 +2,17 @@
 
 from typing import Final
 
+import msgspec
 import numpy as np
 
-from console.live.fleet import Fleet
+from console.live.fleet import ENOUGH, Fleet
+from fanwatch.alarm import Alarm
 
 STATES: Final = ("stopped", "alarm", "suspect", "warning", "instrument", "silent", "unknown", "ok")
 """The first one needs a person most. `suspect` (its readings are called faulty, but no alarm has come) and `silent`
 are the page's own; the others are those of an alarm."""
-NEEDS: Final = STATES.index("silent")
-"""Before this one somebody has to do something."""
+LAST_NEED: Final = STATES.index("silent")
+"""Up to this one somebody has to do something."""
 _CODES: Final = {name: code for code, name in enumerate(STATES)}
 _SUSPECT, _SILENT, _OK, _UNKNOWN = (_CODES[name] for name in ("suspect", "silent", "ok", "unknown"))
 
@@ -29,3 +31,44 @@ def states(fleet: Fleet, now_ms: int) -> np.ndarray:
     late = now_ms - fleet.read_ms[:count] > fleet.silent_ms
     codes[late & (codes >= _SILENT)] = _SILENT
     return codes
+
+
+class Now(msgspec.Struct, frozen=True):
+    """One fan as it is now. Times in ms since the epoch, 0 where there was none; numbers are NaN where unknown."""
+
+    device: str
+    read_ms: int
+    values: tuple[float, float, float, float]
+    """Rotation in rpm, temperature in °C, vibration in the model's unit, sound in dB: the order of FEATURES."""
+    scored_ms: int
+    probability: float
+    fault: int | None
+    cause: str | None
+    """The sensor that the last faulty result named."""
+    share: float
+    """Share of faulty ones among the last results, 0 to 1; NaN before there are enough."""
+    alarm: Alarm | None
+    state: str
+    """One of STATES."""
+
+
+def now(fleet: Fleet, device: str, now_ms: int) -> Now | None:
+    """One fan as it is at `now_ms`; None where it was never heard of."""
+    with fleet.lock:
+        index = fleet.find(device)
+        if index is None:
+            return None
+        fault = int(fleet.fault[index])
+        rotation, temperature, vibration, sound = (float(value) for value in fleet.values[index])
+        return Now(
+            device=device,
+            read_ms=int(fleet.read_ms[index]),
+            values=(rotation, temperature, vibration, sound),
+            scored_ms=int(fleet.scored_ms[index]),
+            probability=float(fleet.probability[index]),
+            fault=None if fault < 0 else fault,
+            cause=fleet.causes[index],
+            share=float(fleet.share[index]) if fleet.scores[index] >= ENOUGH else float("nan"),
+            alarm=fleet.alarms[index],
+            state=STATES[int(states(fleet, now_ms)[index])],
+        )

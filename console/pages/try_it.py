@@ -12,9 +12,10 @@ from nicegui import app, events, ui
 from console import filed, shell, whatif
 from console.access import visitor
 from console.context import Console
-from console.episodes import CAUSES
+from console.live.states import now
 from console.scoring import Refused
 from console.whatif import WhatIf
+from console.words import SENSORS
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.reading import FEATURES
 
@@ -33,7 +34,7 @@ class TryIt(ui.element, component="../assets/whatif.js"):
         self._props["sensors"] = [
             {
                 "name": feature.name,
-                "label": CAUSES[feature.name],
+                "label": SENSORS[feature.name],
                 "unit": feature.unit if len(feature.unit) < 5 else "",
                 "healthy": [feature.healthy.low, feature.healthy.high],
                 "median": feature.healthy.median,
@@ -64,11 +65,11 @@ class TryIt(ui.element, component="../assets/whatif.js"):
     def _take(self, event: events.GenericEventArguments) -> None:
         """The last reading of a fan, for the form."""
         device = str(event.args)[:64]
-        now = self._console.fleet.now(device, 0)
-        if now is None or any(map(math.isnan, now.values)):
+        found = now(self._console.fleet, device, 0)
+        if found is None or any(map(math.isnan, found.values)):
             self.run_method("taken", None, f"Nothing has been heard of a fan {device}.")
             return
-        self.run_method("taken", dict(zip(FEATURES, now.values, strict=True)), None)
+        self.run_method("taken", dict(zip(FEATURES, found.values, strict=True)), None)
 
 
 def register(console: Console) -> None:
@@ -123,7 +124,7 @@ def _values(given: Any) -> dict[str, float]:
     for name in FEATURES:
         value = given.get(name) if isinstance(given, dict) else None
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise FanwatchError(f"{CAUSES[name]} needs a number.")
+            raise FanwatchError(f"{SENSORS[name]} needs a number.")
         values[name] = float(value)
     return values
 
@@ -137,7 +138,7 @@ def _shown(found: WhatIf) -> dict[str, Any]:
         "fault": answer.fault,
         "probability": answer.probability,
         "threshold": answer.threshold,
-        "cause": CAUSES.get(answer.cause, answer.cause) if answer.cause else None,
+        "cause": SENSORS.get(answer.cause, answer.cause) if answer.cause else None,
         "remark": filed.remark(answer),
         "model": answer.model,
         "sentences": found.sentences,

@@ -87,9 +87,10 @@ class Intake(Link):
                 fleet.reading(reading.deviceID, ms, values)
         elif payload:
             alarm = decode_alarm(topic, payload)
-            self._seen.add(alarm.deviceID)
             with fleet.lock:
                 fleet.alarm(alarm)
+                if fleet.find(alarm.deviceID) is not None:
+                    self._seen.add(alarm.deviceID)
         else:
             self._seen.discard(device)
             with fleet.lock:

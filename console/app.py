@@ -16,6 +16,7 @@ from console.context import Console
 from console.guard import Guard, check
 from console.live.fleet import Fleet
 from console.live.intake import Intake
+from console.live.recall import recall
 from console.pages import alarms, fan, fleet, pipeline, try_it
 from console.push import Push
 from console.store import StoreReader
@@ -87,7 +88,8 @@ def make() -> tuple[FastAPI, Console]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     console: Console = app.state.console
     console.intake.start()
-    tasks = [asyncio.create_task(console.store.watch()), asyncio.create_task(console.push.run())]
+    watched = console.store.watch(), console.push.run(), recall(console.fleet, console.store, Log("console"))
+    tasks = [asyncio.create_task(each) for each in watched]
     try:
         yield
     finally:

@@ -48,20 +48,14 @@ def frame(
         "".join(f'<link rel="stylesheet" href="{_versioned(name)}">' for name in STYLES)
         + f'<script src="{_versioned("shell.js")}"></script>'
     )
+    ui.add_body_html(_first(title, at))
     console.push.add(ui.context.client, make)
     _without_second_main(ui.context.client)
     _html("a", "fw-skip", "Skip to content", 'href="#main"')
     with ui.element("div").classes("fw-app"):
         with ui.element("nav").classes("fw-rail").props('aria-label="Pages"'):
-            _html(
-                "a",
-                "fw-brand",
-                f"{icon('fan')}<span>Fanwatch</span>",
-                'href="/" aria-label="Fanwatch: fleet"',
-            )
-            for name, path, label in PAGES:
-                here = ' aria-current="page"' if name == at else ""
-                _html("a", "fw-link", f"{icon(name)}<span>{label}</span>", f'href="{path}"{here}')
+            for classes, inner, props in _links(at):
+                _html("a", classes, inner, props)
             _html(
                 "button",
                 "fw-link fw-theme",
@@ -77,6 +71,24 @@ def frame(
                 .props('id="main" tabindex="-1"')
             ):
                 yield
+
+
+def _links(at: str) -> Iterator[tuple[str, str, str]]:
+    """Classes, content and attributes of each link of the navigation."""
+    brand = f"{icon('fan')}<span>Fanwatch</span>"
+    yield "fw-brand", brand, 'href="/" aria-label="Fanwatch: fleet"'
+    for name, path, label in PAGES:
+        here = ' aria-current="page"' if name == at else ""
+        yield "fw-link", f"{icon(name)}<span>{label}</span>", f'href="{path}"{here}'
+
+
+def _first(title: str, at: str) -> str:
+    """HTML of the frame as it stands until the page's scripts have drawn it: something to see at once."""
+    links = "".join(f'<a class="{classes}" {props}>{inner}</a>' for classes, inner, props in _links(at))
+    return (
+        f'<div class="fw-app" id="fw-first" aria-hidden="true" inert><nav class="fw-rail">{links}</nav>'
+        f'<div class="fw-body"><div class="fw-main"><div class="fw-h1">{html.escape(title)}</div></div></div></div>'
+    )
 
 
 def _person(console: Console) -> None:

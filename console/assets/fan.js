@@ -17,13 +17,15 @@ export default {
       <span v-if="now" class="fw-state fp-state"><svg viewBox="0 0 20 20" aria-hidden="true" v-html="look.sign"></svg>{{ look.word }}</span>
     </div>
     <template v-if="now">
-      <p class="fp-why"><strong v-if="now.cause">{{ now.cause }}. </strong>{{ now.why || look.meaning }}</p>
+      <p class="fp-why"><strong v-if="now.cause">{{ split[0] }}</strong>{{ split[1] }}</p>
       <p class="fp-by" v-if="now.by">{{ now.by }} takes care of it.</p>
+      <p class="fp-by" v-if="now.snoozed > at">Quiet until {{ snoozed }}.</p>
     </template>
     <p class="fp-why" v-else-if="!device">A fan’s name has letters, digits, _ and - only.</p>
     <p class="fp-why" v-else-if="asked">No reading of this fan has come since this page’s server started. Its history, if there is any, is below.</p>
     <p class="fp-why" v-else>Asking for this fan …</p>
   </header>
+  <div class="fp-actions"><slot></slot></div>
   <dl class="fp-facts" v-if="now">
     <div v-if="now.latest || now.state !== 'ok'" class="fp-fact fp-left"><dt>Time left</dt><dd><b>{{ now.latest ? span : now.state === 'stopped' ? 'none' : 'not known' }}</b><small v-if="now.latest">{{ until }}, in 8 of 10 cases</small></dd></div>
     <div class="fp-fact"><dt>Risk</dt><dd><b>{{ now.risk === null ? '–' : Math.round(now.risk * 100) + ' %' }}</b><small>by the forecast</small></dd></div>
@@ -31,7 +33,6 @@ export default {
     <div class="fp-fact" v-if="now.since"><dt>{{ look.word }} since</dt><dd><b>{{ since }}</b><small>{{ sinceAgo }}</small></dd></div>
     <div class="fp-fact"><dt>Last reading</dt><dd><b>{{ age }}</b><small>{{ readAt }}</small></dd></div>
   </dl>
-  <div class="fp-actions"><slot></slot></div>
   <div class="fp-columns">
     <section class="fp-chart" aria-label="History">
       <div class="fp-bar">
@@ -80,6 +81,12 @@ export default {
   computed: {
     look() {
       return this.states.find((each) => each.name === this.now.state);
+    },
+    split() {
+      return window.fanwatch.split(this.now.cause, this.now.why || this.look.meaning);
+    },
+    snoozed() {
+      return window.fanwatch.when(this.now.snoozed);
     },
     span() {
       return this.at && window.fanwatch.span(this.now.earliest, this.now.latest);

@@ -36,21 +36,14 @@ function path(line) {
 export default {
   template: `
 <div class="fl" :class="[narrow ? 'fl-narrow' : 'fl-broad', { 'fl-calm': ready && !needs }]">
-  <header class="fl-head">
+  <header class="fl-head"><div class="fl-says">
     <h1 class="fl-title"><template v-if="!ready">Fleet</template><template v-else>{{ headline }}</template></h1>
     <p class="fl-lead" v-if="ready && lead">
       <a :href="'/fan/' + lead.id">{{ lead.id }}</a> {{ lead.text }}<template v-if="lead.span"> <strong>{{ lead.span }}</strong></template>
     </p>
-    <p class="fl-lead" v-else-if="ready && total">{{ subline }}</p>
-  </header>
-  <div class="fl-tools">
-    <div class="fl-chips" role="group" aria-label="Show only">
-      <button v-for="chip in chips" :key="chip.key" type="button" class="fl-chip" :class="'s-' + chip.key"
-        :aria-pressed="wish.only === chip.only" :title="chip.title" @click="filter(chip.only)">
-        <svg v-if="chip.sign" viewBox="0 0 20 20" aria-hidden="true" v-html="chip.sign"></svg>
-        <span>{{ chip.word }}</span><b>{{ chip.count.toLocaleString() }}</b>
-      </button>
+    <p class="fl-lead" v-else>{{ ready && total ? subline : "" }}</p>
     </div>
+    <div class="fl-find">
     <label class="fl-search">
       <svg viewBox="0 0 20 20" aria-hidden="true"><circle cx="8.5" cy="8.5" r="5.5" fill="none" stroke="currentColor" stroke-width="1.8"/><path d="m13 13 5 5" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"/></svg>
       <input ref="search" type="search" v-model="text" maxlength="100" placeholder="Search fan or cause" aria-label="Search fan or cause" autocomplete="off" spellcheck="false" @keydown.esc="text = ''">
@@ -60,6 +53,16 @@ export default {
         <option v-for="each in sorts" :key="each[0]" :value="each[0]">{{ each[1] }}</option>
       </select>
     </label>
+    </div>
+  </header>
+  <div class="fl-tools">
+    <div class="fl-chips" role="group" aria-label="Show only">
+      <button v-for="chip in chips" :key="chip.key" type="button" class="fl-chip" :class="'s-' + chip.key"
+        :aria-pressed="wish.only === chip.only" :title="chip.title" @click="filter(chip.only)">
+        <svg v-if="chip.sign" viewBox="0 0 20 20" aria-hidden="true" v-html="chip.sign"></svg>
+        <span>{{ chip.word }}</span><b>{{ chip.count.toLocaleString() }}</b>
+      </button>
+    </div>
   </div>
   <div class="fl-scroll" ref="scroll" tabindex="-1" @scroll.passive="look" role="table" aria-label="Fans" :aria-rowcount="n + 1" @keydown="keys">
     <div class="fl-cols" role="row" aria-rowindex="1">
@@ -74,8 +77,8 @@ export default {
         role="row" :aria-rowindex="row.at + 2" :style="{ transform: 'translateY(' + row.at * height + 'px)', height: height + 'px' }">
         <div class="fl-c-need" role="cell"><span class="fw-state"><svg viewBox="0 0 20 20" aria-hidden="true" v-html="states[row.code].sign"></svg>{{ states[row.code].word }}</span><small v-if="row.hand" class="fl-by">{{ row.by ? row.by + ' has it' : 'snoozed' }}</small></div>
         <div class="fl-c-name" role="cell"><a :href="'/fan/' + row.id" :data-at="row.at">{{ row.id }}</a></div>
-        <div class="fl-c-why" role="cell"><b v-if="row.cause">{{ row.cause }}</b><span v-if="row.why" :title="row.why">{{ row.why }}</span></div>
-        <div class="fl-c-left" role="cell"><template v-if="row.latest"><b>{{ row.left }}</b><small>{{ row.until }}</small></template><span v-else-if="row.code < 4" class="fl-none">not known</span></div>
+        <div class="fl-c-why" role="cell"><b v-if="row.cause">{{ row.cause }}</b><span v-if="row.why">{{ row.why }}</span></div>
+        <div class="fl-c-left" role="cell"><template v-if="row.latest"><b>{{ row.left }}</b><small>{{ row.until }}</small></template><span v-else-if="row.code > 0 && row.code < 4" class="fl-none">not known</span></div>
         <div class="fl-c-risk" role="cell"><template v-if="row.risk !== null"><span class="fl-bar" aria-hidden="true"><i :style="{ transform: 'scaleX(' + row.risk + ')' }"></i></span><span>{{ row.percent }}</span></template><span v-else class="fl-none" aria-label="no risk known">–</span></div>
         <div v-for="(signal, k) in signals" :key="signal.name" role="cell" class="fl-signal" :class="['fl-c-' + signal.name, { 'fl-out': row.out[k] }]">
           <span class="fl-label">{{ signal.word }}</span>
@@ -117,7 +120,7 @@ export default {
   },
   computed: {
     columns() {
-      return [...COLUMNS, ...this.signals.map((each) => [each.name, each.word + (each.unit ? ` ${each.unit}` : "")]), ["age", "Last"]];
+      return [...COLUMNS, ...this.signals.map((each) => [each.name, each.word]), ["age", "Last"]];
     },
     sorts() {
       return [["need", "Needs you first"], ["name", "Name"], ["left", "Time left"], ["risk", "Risk"], ...this.signals.map((each) => [each.name, each.word]), ["age", "Oldest reading"]];
@@ -205,7 +208,7 @@ export default {
       const place = this.$refs.scroll;
       if (!place) return;
       this.narrow = place.clientWidth < 720;
-      this.height = this.narrow ? 148 : 58;
+      this.height = this.narrow ? 138 : 58;
       this.look();
     },
     look() {
@@ -281,6 +284,7 @@ export default {
       const before = this.known.get(id) || { words: ["", "", ""], paths: ["", "", "", ""] };
       const fresh = page.lines[id];
       const mine = { words: page.words[id] || before.words, paths: fresh ? fresh.map(path) : before.paths };
+      mine.about = mine.words === before.words && before.about ? before.about : window.fanwatch.split(mine.words[0], mine.words[1]);
       known.set(id, mine);
       const numbers = [r, t, v, s];
       const age = Math.max(0, now - read);
@@ -291,8 +295,8 @@ export default {
         hand,
         latest,
         risk,
-        cause: mine.words[0],
-        why: mine.words[1],
+        cause: mine.about[0],
+        why: mine.about[1],
         by: mine.words[2],
         paths: mine.paths,
         percent: risk === null ? "" : `${Math.round(risk * 100)} %`,

@@ -51,6 +51,12 @@
     const to = Math.max(from, Math.ceil((latest - current) / unit[0]));
     return from === to ? `${to} ${unit[1]}` : `${from}–${to} ${unit[1]}`;
   }
+  // What is wrong, and why: a sentence that begins with the cause does not say it twice.
+  function split(cause, why) {
+    if (!cause) return ["", why];
+    if (why.toLowerCase().startsWith(cause.toLowerCase())) return [why.slice(0, cause.length), why.slice(cause.length)];
+    return [why ? `${cause}. ` : cause, why];
+  }
   const FORMS = { when, ago, clock: (ms) => clock.format(ms), day: (ms) => day.format(ms) };
   class Time extends HTMLElement {
     static observedAttributes = ["ms", "form"];
@@ -76,6 +82,7 @@
   const state = { last: null, lost: null };
   function attach() {
     if (!window.socket) return setTimeout(attach, 10);
+    document.getElementById("fw-first")?.remove();
     window.socket.on("fanwatch", (message) => {
       offset = message.at - Date.now();
       state.last = message;
@@ -136,6 +143,7 @@
     ago,
     span,
     length,
+    split,
     clock: FORMS.clock,
     /** Calls `listener` with each live message; returns what ends that. */
     listen(listener) {

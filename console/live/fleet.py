@@ -98,6 +98,14 @@ class Fleet:
             self.values[index] = values
         self.revision += 1
 
+    def recall(self, device: str, ms: int, values: tuple[float, float, float, float]) -> None:
+        """Takes a last reading that was stored before this process began, unless there is a later one."""
+        index = self.place(device)
+        if index >= 0 and ms > self.read_ms[index]:
+            self.read_ms[index] = ms
+            self.values[index] = values
+            self.revision += 1
+
     def score(
         self, device: str, ms: int, fault: int | None, probability: float | None, cause: str | None
     ) -> None:

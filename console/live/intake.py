@@ -1,5 +1,6 @@
 """From the broker into the live fleet, on the link's own thread."""
 
+import math
 import time
 from typing import Any
 
@@ -14,6 +15,8 @@ from fanwatch.broker.link import Link
 from fanwatch.logs import Log
 from fanwatch.settings import BrokerSettings, ReadingSettings
 
+_RETAINED_S = 10.0
+"""Seconds after a connect within which all that the broker retains has come."""
 _FILTERS = (topics.READINGS, "fan/+/messages", topics.RESULTS, topics.ALARMS)
 
 
@@ -28,6 +31,9 @@ class Intake(Link):
         self._timezone = readings.rules.timezone
         self.away_since_ms: int | None = time.time_ns() // 1_000_000
         """Since when the broker is away, ms since the epoch; None while it is there."""
+        self._seen: set[str] = set()
+        """Fans whose alarm came on this connection."""
+        self._sweep_at = math.inf
         self.received = 0
         self.wrong = 0
         """Messages that say nothing to this page."""
@@ -43,7 +49,17 @@ class Intake(Link):
     def opened(self, client: mqtt.Client, session_present: bool) -> None:
         options = SubscribeOptions(qos=0)
         client.subscribe([(name, options) for name in _FILTERS])
+        self._seen.clear()
+        self._sweep_at = time.monotonic() + _RETAINED_S
         self.away_since_ms = None
+
+    def before_writing(self, client: mqtt.Client) -> None:
+        # An alarm that was taken back while this page was away is not told of: it is missing from what is retained.
+        if time.monotonic() > self._sweep_at:
+            self._sweep_at = math.inf
+            with self._fleet.lock:
+                for name in set(self._fleet.names) - self._seen:
+                    self._fleet.forget_alarm(name)
 
     def closed(self, client: mqtt.Client) -> None:
         self.away_since_ms = time.time_ns() // 1_000_000
@@ -73,6 +89,9 @@ class Intake(Link):
             alarm = decode_alarm(topic, payload)
             with fleet.lock:
                 fleet.alarm(alarm)
+                if fleet.find(alarm.deviceID) is not None:
+                    self._seen.add(alarm.deviceID)
         else:
+            self._seen.discard(device)
             with fleet.lock:
                 fleet.forget_alarm(device)

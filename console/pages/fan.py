@@ -12,8 +12,10 @@ from nicegui.events import GenericEventArguments
 from console import checklists, history, shell, words
 from console.context import Console
 from console.live.states import Now, now
+from console.pages import actions
 from console.pages.fleet import signals
-from fanwatch.errors import FanwatchError
+from fanwatch.alarm import EPISODES, Alarm
+from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.topics import DEVICE_ID
 
 _FRESH_S = {"hour": 10, "day": 120, "week": 600, "month": 1800}
@@ -45,6 +47,8 @@ class _Detail:
         self._range = history.RANGES["hour"]
         self._asked = 0.0
         self._busy = False
+        self._shown: Alarm | None = None
+        self._card: actions.Episodes | None = None
 
     def build(self) -> None:
         self._client = ui.context.client
@@ -57,7 +61,11 @@ class _Detail:
         props["safety"] = checklists.SAFETY
         props["history"] = None
         self._view.on("range", self._choose)
+        with self._view:
+            self._place = ui.element("div")
         if self._device:
+            self._act()
+            ui.timer(1.0, self._act)
             ui.timer(0.05, self._fill, once=True)
             ui.timer(5.0, self._refresh)
 
@@ -66,6 +74,25 @@ class _Detail:
         away_ms = self._console.intake.away_since_ms
         found = now(self._console.fleet, self._device, away_ms or now_ms)
         return {"known": False} if found is None else {"known": True, **described(found)}
+
+    def _act(self) -> None:
+        """What can be decided about the episode, drawn anew when that changes."""
+        fleet = self._console.fleet
+        place = fleet.find(self._device)
+        alarm = None if place is None else fleet.alarms[place]
+        if alarm is not None and alarm.state not in EPISODES:
+            alarm = None
+        if alarm == self._shown:
+            return
+        before, self._shown = self._shown, alarm
+        if alarm is None:
+            self._place.clear()
+        elif before is not None and before.episode == alarm.episode and self._card is not None:
+            self._card.show([actions.card(alarm)])
+        else:
+            self._place.clear()
+            with self._place:
+                self._card = actions.buttons(self._console, alarm)
 
     async def _choose(self, event: GenericEventArguments) -> None:
         chosen = history.RANGES.get(str(event.args))
@@ -86,7 +113,8 @@ class _Detail:
         try:
             told = await fetch(self._console, self._device, chosen)
         except FanwatchError as error:
-            told = remembered(self._console, self._device, str(error))
+            why = "InfluxDB does not answer." if isinstance(error, Unavailable) else str(error)
+            told = remembered(self._console, self._device, why)
             self._asked -= _FRESH_S[chosen.name] - 5
         finally:
             self._busy = False
@@ -159,6 +187,7 @@ def described(found: Now) -> dict[str, Any]:
         "sensor": alarm.cause if alarm and alarm.state != "instrument" else found.cause,
         "why": why,
         "by": by,
+        "snoozed": words.ms(alarm.snoozedUntil) if alarm and isinstance(alarm.snoozedUntil, str) else 0,
         "since": alarm.since_ms if alarm else 0,
         "risk": alarm.risk if alarm else None,
         "earliest": words.ms(expected.earliest) if expected else 0,

@@ -11,7 +11,6 @@ from console.live.states import LAST_NEED, STATES, states
 
 Sort = Literal["need", "name", "left", "risk", "rotation", "temperature", "vibration", "sound", "age"]
 LONGEST_SEARCH: Final = 100
-_FAR: Final = np.iinfo(np.int64).max
 _FRESH_MS: Final = 400
 """A ranking is used again for as long: several viewers are told in the same second."""
 _SIGNALS: Final = ("rotation", "temperature", "vibration", "sound")
@@ -105,14 +104,14 @@ class Ranker:
         latest = self._fleet.latest_ms[: len(self._fleet)]
         # By the middle of the interval, in steps of a minute.
         middle = (self._fleet.earliest_ms[: len(self._fleet)] + latest) // 120_000
-        return np.where(latest > 0, middle, _FAR)
+        return np.where(latest > 0, middle, np.inf)
 
     def _key(self, wish: Wish, now_ms: int) -> np.ndarray:
         fleet, count = self._fleet, len(self._fleet)
         if wish.sort == "name":
             key = self.names().astype(np.float64)
         elif wish.sort == "left":
-            key = self._left().astype(np.float64)
+            key = self._left()
         elif wish.sort == "risk":
             key = -fleet.risk[:count]
         elif wish.sort == "age":
@@ -120,7 +119,7 @@ class Ranker:
         else:
             key = -fleet.values[:count, _SIGNALS.index(wish.sort)]
         # Those of whom it is not known come last either way.
-        return np.where(np.isnan(key), np.inf, -key if wish.descending else key)
+        return np.where(~np.isfinite(key), np.inf, -key if wish.descending else key)
 
     def _has(self, place: int, words: list[str]) -> bool:
         alarm = self._fleet.alarms[place]

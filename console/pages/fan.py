@@ -138,7 +138,10 @@ async def fetch(console: Console, device: str, chosen: history.Range) -> dict[st
     told = history.episodes(episodes, labels)
     return {
         **msgspec.to_builtins(series),
-        "episodes": [{**msgspec.to_builtins(each), "cause_words": _cause(each)} for each in told],
+        "episodes": [
+            {**msgspec.to_builtins(each), "cause_words": _cause(each), "why": words.sentence(each.why)}
+            for each in told
+        ],
         "problem": "",
     }
 

@@ -1,5 +1,6 @@
 """Who is behind the page that is being built, or behind the event that is being handled."""
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,8 @@ from fanwatch.errors import FanwatchError
 from fanwatch.settings import AccessSettings, BrokerSettings
 
 Handler = Callable[..., Any]
+
+_LOOK_S = 5.0
 
 
 class LoggedOut(FanwatchError):
@@ -72,6 +75,17 @@ def guard_sockets() -> None:
     handlers: dict[str, Handler] = core.sio.handlers["/"]
     for name in ("connect", "handshake", "event", "javascript_response", "ack", "log"):
         handlers[name] = _checked(handlers[name])
+
+
+async def end_sockets() -> None:
+    """Ends the sockets of sessions that are over, for they are told of the fleet without asking; until cancelled."""
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        for client in list(Client.instances.values()):
+            seat = client.request.scope.get(SEAT)
+            if client.has_socket_connection and (not isinstance(seat, Seat) or seat.visitor is None):
+                for sid, _ in list(core.sio.manager.get_participants("/", client.id)):
+                    await core.sio.disconnect(sid)
 
 
 def _checked(handler: Handler) -> Handler:

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from nicegui import ui
 
 from console import shell
-from console.access import guard_sockets, operator
+from console.access import end_sockets, guard_sockets, operator
 from console.context import Console
 from console.guard import Guard, check
 from console.live.fleet import Fleet
@@ -88,7 +88,8 @@ def make() -> tuple[FastAPI, Console]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     console: Console = app.state.console
     console.intake.start()
-    watched = console.store.watch(), console.push.run(), recall(console.fleet, console.store, Log("console"))
+    remembered = recall(console.fleet, console.store, Log("console"))
+    watched = console.store.watch(), console.push.run(), end_sockets(), remembered
     tasks = [asyncio.create_task(each) for each in watched]
     try:
         yield

@@ -3,39 +3,19 @@
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
+from console import words
+from console.words import cause_of
 from fanwatch.alarm import EPISODES, Alarm
-from fanwatch.timestamps import parse_ms
 
 SHOWN_OPEN: Final = 200
 """Cards on the page at most; the counts are of all."""
 SHOWN_PAST: Final = 300
 DAYS: Final = 30
 
-_UTC = ZoneInfo("UTC")
 _WORST_FIRST: Final = ("stopped", "alarm", "warning", "instrument")
-WORDS: Final = {
-    "stopped": "Stopped",
-    "alarm": "Alarm",
-    "warning": "Warning",
-    "instrument": "Sensor fault",
-    "unknown": "Not known",
-    "ok": "Ended",
-}
-CAUSES: Final = {
-    "rotation": "Rotation",
-    "temperature": "Temperature",
-    "vibration": "Vibration",
-    "sound": "Noise",
-    "stuck": "stuck",
-    "zero": "shows zero",
-    "drift": "drifts",
-    "spikes": "spikes",
-    "silent": "sends nothing",
-}
 MODES: Final = {
     "bearing": "Bearing",
     "imbalance": "Imbalance",
@@ -50,7 +30,7 @@ def open_ones(alarms: Iterable[Alarm], now_ms: int) -> list[Alarm]:
 
     def rank(alarm: Alarm) -> tuple[bool, bool, int, float, int]:
         expected = alarm.failureExpected
-        earliest = ms(expected.earliest) if expected else None
+        earliest = words.ms(expected.earliest) if expected else None
         return (
             alarm.snoozed(now_ms),
             alarm.acknowledged,
@@ -62,23 +42,12 @@ def open_ones(alarms: Iterable[Alarm], now_ms: int) -> list[Alarm]:
     return sorted((alarm for alarm in alarms if alarm.state in EPISODES), key=rank)
 
 
-def cause_in_words(state: str, cause: str | None, sensor: str | None) -> str:
-    """`Vibration`, or `Vibration sensor is stuck`."""
-    if cause is None:
-        return "Cause not known"
-    if state != "instrument":
-        return CAUSES.get(cause, cause)
-    verb = "is " if cause == "stuck" else ""
-    who = f"{CAUSES.get(sensor, sensor)} sensor" if sensor else "The fan"
-    return f"{who} {verb}{CAUSES.get(cause, cause)}"
-
-
 def mode_in_words(mode: str) -> str:
     """`Bearing`; `vibration:stuck` is `Vibration sensor is stuck`."""
     sensor, colon, cause = mode.partition(":")
     if colon:
-        return cause_in_words("instrument", cause, sensor)
-    return MODES.get(mode) or cause_in_words("instrument", mode, None)
+        return cause_of("instrument", cause, sensor)
+    return MODES.get(mode) or cause_of("instrument", mode, None)
 
 
 class Past(msgspec.Struct, kw_only=True):
@@ -140,9 +109,9 @@ def past(episodes: Iterable[Row], labels: Iterable[Row], still_open: Iterable[st
 
 
 def ms(text: str) -> int | None:
-    """RFC 3339 in ms since the epoch; None for what is no time."""
+    """A time in ms since the epoch; None for what is none."""
     try:
-        return parse_ms(text, _UTC)
+        return words.ms(text)
     except ValueError:
         return None
 

@@ -3,6 +3,7 @@
 The page asks the store and the gateway only, which it reaches in every deployment; what it cannot know then, it says.
 """
 
+import time
 from collections.abc import Callable
 from typing import Final, Literal
 
@@ -19,6 +20,7 @@ _DISK_PERCENT: Final = 90.0
 _MEMORY_PERCENT: Final = 95.0
 _BACKLOG: Final = 5000
 """Messages kept by the broker beyond which somebody is behind; a few hundred are its own and retained ones."""
+_FORECAST_MINUTES: Final = 20
 _CERTIFICATE_DAYS: Final = 30
 _MINUTES = WINDOW_S // 60
 
@@ -65,6 +67,7 @@ def collect(store: Store, gateway_answers: Callable[[], bool], broker_trouble: s
         _connector(found),
         _gateway(answers),
         _scoring(answers, found),
+        _forecast(found),
         _collector(found),
         _store(None),
         *_machine(found),
@@ -133,6 +136,26 @@ def _scoring(gateway_answers: bool, found: Measured) -> Part:
         return Part("Scoring", does, "unknown", "Not known while the gateway does not answer.")
     state, words = _answering(found.up.get("scoring"), "Readings wait in the broker until it is back.")
     return Part("Scoring", does, state, words)
+
+
+def _forecast(found: Measured) -> Part:
+    does = "Looks at each fan's history, and announces failures before they happen."
+    figures = found.forecast
+    if not figures:
+        return Part(
+            "Forecast", does, "unknown", "It has not run within the last two hours. Is forecast-fan deployed?"
+        )
+    minutes = max(0, (time.time() * 1000 - figures["at_ms"]) / 60_000)
+    fans = int(figures.get("fans", 0))
+    when = "less than a minute" if minutes < 1 else f"{minutes:.0f} minutes"
+    words = f"It looked at {fans:,} {'fan' if fans == 1 else 'fans'} {when} ago."
+    if minutes > _FORECAST_MINUTES:
+        return Part("Forecast", does, "attention", f"{words} It is due every few minutes.")
+    if figures.get("failed"):
+        return Part(
+            "Forecast", does, "attention", f"{words} {figures['failed']:.0f} alarms could not be published."
+        )
+    return Part("Forecast", does, "ok", words)
 
 
 def _collector(found: Measured) -> Part:

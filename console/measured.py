@@ -12,6 +12,8 @@ SETTLE_S: Final = 30
 """... but those of the last seconds, whose results may still be on their way."""
 FRESH_S: Final = 120
 """What was measured before says nothing about now."""
+FORECAST_S: Final = 7200
+"""A forecast is due every few minutes; one that is older than this has stopped."""
 
 _PREFIX: Final = "fanwatch_connector_"
 COUNTERS: Final = {
@@ -43,6 +45,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """Messages that the broker dropped within the ledger's window."""
     telegraf: Numbers = {}
     machine: Numbers = {}
+    forecast: Numbers = {}
+    """Of the last run within FORECAST_S: when it was (at_ms), fans, failed, behind."""
     certificates: dict[str, float] = {}
     """Days left by common name."""
 
@@ -66,6 +70,7 @@ def measured(store: Store) -> Measured:
             _last(store, "telegraf", _same("storing", "buffer_size", "memory_bytes"), where="\"input\" = ''")
         ),
         machine=_one(_last(store, "machine", _same(*_MACHINE))),
+        forecast=_forecast(store),
         certificates={
             row["common_name"]: row["left"] / 86_400
             for row in _last(store, "x509_cert", {"left": "expiry"}, by='"common_name"')
@@ -89,6 +94,14 @@ def _dropped(store: Store) -> float:
         f'SELECT spread("publish_dropped") AS n FROM "broker" WHERE time > now() - {WINDOW_S}s'
     )
     return float(rows[0]["n"] or 0) if rows else 0.0
+
+
+def _forecast(store: Store) -> Numbers:
+    fields = '"fans", "failed", "behind", "clock_ms"'
+    rows = store.query(
+        f'SELECT {fields} FROM "forecast" WHERE time > now() - {FORECAST_S}s ORDER BY time DESC LIMIT 1'
+    )
+    return _one(rows) | {"at_ms": rows[0]["time"] / 1e6} if rows else {}
 
 
 def _last(

@@ -9,7 +9,7 @@ from typing import Final
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
-from nicegui import ui
+from nicegui import Client, ui
 
 from console.access import visitor
 from console.context import Console
@@ -50,6 +50,7 @@ def frame(
     )
     ui.add_body_html(_first(title, at))
     console.push.add(ui.context.client, make)
+    _without_second_main(ui.context.client)
     _html("a", "fw-skip", "Skip to content", 'href="#main"')
     with ui.element("div").classes("fw-app"):
         with ui.element("nav").classes("fw-rail").props('aria-label="Pages"'):
@@ -100,6 +101,13 @@ def _person(console: Console) -> None:
         f'<button class="fw-link" type="submit" title="{name}" aria-label="Log out {name}">{inner}</button>'
     )
     _html("form", "fw-out", button, 'method="post" action="/logout"')
+
+
+def _without_second_main(client: Client) -> None:
+    """Quasar's page is a main landmark itself, around the navigation as well: a plain element in its place."""
+    around = client.content.parent_slot
+    if around is not None:
+        around.parent.tag = "div"
 
 
 def moment(ms: int | None, form: str = "when") -> str:

@@ -19,12 +19,12 @@ export default {
         <li v-for="each in shown" :key="each.episode" class="ep-card fw-card" :class="'s-' + each.state" :data-episode="each.episode">
           <div class="ep-text">
           <div class="ep-head">
-            <span class="fw-state ep-state"><svg viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path :d="sign(each.state)" fill="currentColor" fill-rule="evenodd"/></svg>{{ each.word }}</span>
+            <span class="fw-state ep-state"><svg viewBox="0 0 20 20" aria-hidden="true" focusable="false" v-html="signs[each.state]"></svg>{{ each.word }}</span>
             <a class="ep-fan" :href="'/fan/' + each.device">{{ each.device }}</a>
             <span class="ep-cause">{{ each.cause }}</span>
             <span v-if="each.left" class="ep-left"><b>{{ span(each.left) }}</b> {{ overdue(each.left) ? "" : "left" }}</span>
           </div>
-          <p v-if="each.why" class="ep-why">{{ sentence(each.why) }}</p>
+          <p v-if="each.why" class="ep-why">{{ each.why }}</p>
           <p class="ep-facts fw-soft">
             <span>since <fw-time :ms="each.since" form="when"></fw-time></span>
             <span v-if="each.risk !== null && each.risk !== undefined">risk {{ Math.round(each.risk * 100) }} %</span>
@@ -49,8 +49,8 @@ export default {
         <tbody>
           <tr v-for="each in shown" :key="each.episode" :class="'s-' + each.state" :data-episode="each.episode">
             <td><a class="ep-fan" :href="'/fan/' + each.device">{{ each.device }}</a></td>
-            <td><span v-if="each.word" class="fw-state ep-state"><svg viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path :d="sign(each.state)" fill="currentColor" fill-rule="evenodd"/></svg>{{ each.word }}</span> {{ each.cause }}
-              <span class="ep-why">{{ sentence(each.why) }}</span></td>
+            <td><span v-if="each.word" class="fw-state ep-state"><svg viewBox="0 0 20 20" aria-hidden="true" focusable="false" v-html="signs[each.state]"></svg>{{ each.word }}</span> {{ each.cause }}
+              <span class="ep-why">{{ each.why }}</span></td>
             <td class="ep-time"><fw-time :ms="each.since" form="when"></fw-time></td>
             <td>
               <template v-if="each.found"><b>{{ each.found }}</b><span v-if="each.note" class="ep-note">{{ each.note }}</span>
@@ -100,6 +100,7 @@ export default {
     past: Boolean,
     head: { type: String, default: "" },
     empty: { type: String, default: "" },
+    signs: { type: Object, default: () => ({}) }, // our own drawings
     foundWords: { type: Object, default: () => ({}) },
     modeWords: { type: Object, default: () => ({}) },
   },
@@ -144,20 +145,8 @@ export default {
       void this.tick;
       return window.fanwatch.span(left[0], left[1]);
     },
-    sentence(words) {
-      return words && words[0].toUpperCase() + words.slice(1);
-    },
     overdue(left) {
       return left[1] < window.fanwatch.now();
-    },
-    sign(state) {
-      // A shape of its own for each state: nothing is told by colour alone.
-      return {
-        stopped: "M7.5 2h9L22 7.500v9L16.500 22h-9L2 16.500v-9zM8 8v8h8V8z",
-        alarm: "M12 2 23 21H1zM11 9v6h2V9zM11 16.500v2h2v-2z",
-        warning: "M12 1 23 12 12 23 1 12zM11 6.500v7h2v-7zM11 15v2h2v-2z",
-        instrument: "M12 2a10 10 0 1 1 0 20 10 10 0 0 1 0-20zM11.200 6l-.7 7.500 1.500 1.500 6-5z",
-      }[state] || "M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16zM12 7a5 5 0 1 0 0 10 5 5 0 0 0 0-10z";
     },
     lengths() {
       const after = (hours) => () => window.fanwatch.now() + hours * HOUR;

@@ -1,11 +1,5 @@
 // How the parts are, the ledger, and dead letters. What came from outside is put in as text by Vue.
 const TONE = { ok: "ok", attention: "warning", down: "alarm", unknown: "unknown" };
-const SIGN = {
-  ok: "M12 2a10 10 0 1 1 0 20 10 10 0 0 1 0-20zM10.300 16.500 18 8.800l-1.500-1.500-6.200 6.200-2.800-2.800L6 12.200z",
-  attention: "M12 1 23 12 12 23 1 12zM11 6.500v7h2v-7zM11 15v2h2v-2z",
-  down: "M12 2 23 21H1zM11 9v6h2V9zM11 16.500v2h2v-2z",
-  unknown: "M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16zM12 7a5 5 0 1 0 0 10 5 5 0 0 0 0-10z",
-};
 
 export default {
   template: `
@@ -16,7 +10,7 @@ export default {
         <p v-if="health.trouble" class="pl-trouble">{{ health.trouble }}</p>
         <section v-if="health.ledger" class="fw-card pl-ledger ac-section" aria-labelledby="pl-ledger">
           <h2 id="pl-ledger">Was every reading scored?</h2>
-          <p class="pl-verdict" :class="'s-' + tone(health.ledger.state)"><span class="fw-state"><svg viewBox="0 0 24 24" aria-hidden="true"><path :d="sign(health.ledger.state)" fill="currentColor" fill-rule="evenodd"/></svg>{{ health.ledger.state === "ok" ? "Yes" : "Look here" }}</span> {{ health.ledger.words }}</p>
+          <p class="pl-verdict" :class="'s-' + tone(health.ledger.state)"><span class="fw-state"><svg viewBox="0 0 20 20" aria-hidden="true" focusable="false" v-html="signs[tone(health.ledger.state)]"></svg>{{ health.ledger.state === "ok" ? "Yes" : "Look here" }}</span> {{ health.ledger.words }}</p>
           <dl class="pl-figures">
             <div><dt>came in</dt><dd>{{ n(health.ledger.stored) }}</dd></div>
             <div><dt>scored</dt><dd>{{ n(health.ledger.scored) }}</dd></div>
@@ -31,7 +25,7 @@ export default {
           <ul class="pl-parts">
             <li v-for="part in health.parts" :key="part.name" class="pl-part" :class="'s-' + tone(part.state)">
               <span class="pl-name">{{ part.name }}</span>
-              <span class="fw-state"><svg viewBox="0 0 24 24" aria-hidden="true"><path :d="sign(part.state)" fill="currentColor" fill-rule="evenodd"/></svg>{{ part.word }}</span>
+              <span class="fw-state"><svg viewBox="0 0 20 20" aria-hidden="true" focusable="false" v-html="signs[tone(part.state)]"></svg>{{ part.word }}</span>
               <span class="pl-words">{{ part.words }}</span>
               <span class="pl-does fw-soft">{{ part.does }}</span>
             </li>
@@ -72,7 +66,7 @@ export default {
         </section>
       </template>
     </div>`,
-  props: { health: Object, letters: Array, may: Boolean, operator: Boolean },
+  props: { signs: Object, health: Object, letters: Array, may: Boolean, operator: Boolean },
   emits: ["show", "resend"],
   data() {
     return { open: {}, busy: {}, errors: {}, said: "" };
@@ -80,7 +74,6 @@ export default {
   methods: {
     n: (value) => Number(value).toLocaleString(),
     tone: (state) => TONE[state],
-    sign: (state) => SIGN[state],
     headline() {
       const wrong = this.health.parts.filter((part) => part.state === "down" || part.state === "attention");
       if (!wrong.length) return "Every part works.";

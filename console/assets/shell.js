@@ -97,6 +97,9 @@
       state.lost = Date.now();
       banners();
     });
+    // A session that is over does not come back by trying again; one that goes on may have been cut by the server.
+    window.socket.on("connect_error", () => session());
+    window.socket.on("disconnect", (reason) => session(reason));
     window.socket.on("connect", () => {
       state.lost = null;
       banners();
@@ -112,6 +115,16 @@
       banners();
     }
   }, 1000);
+
+  async function session(reason) {
+    try {
+      const answer = await fetch("/session", { cache: "no-store" });
+      if (answer.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+      else if (answer.ok && reason === "io server disconnect") location.reload();
+    } catch {
+      // The server is away, and the banner says so.
+    }
+  }
 
   function banners() {
     const place = document.getElementById("fw-banners");

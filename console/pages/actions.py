@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from nicegui import events, ui
 
+from console import words
 from console.access import technician, visitor
 from console.commands import send
 from console.context import Console
@@ -12,9 +13,7 @@ from console.episodes import (
     FOUND,
     MODES,
     SHOWN_OPEN,
-    WORDS,
     Past,
-    cause_in_words,
     mode_in_words,
     ms,
 )
@@ -58,6 +57,7 @@ class Episodes(ui.element, component="../assets/episodes.js"):
         self._props["empty"] = empty
         self._props["foundWords"] = FOUND
         self._props["modeWords"] = _MODE_WORDS
+        self._props["signs"] = words.SIGNS
         self._props["id"] = f"ep{self.id}"
         self.on("act", self._act)
 
@@ -97,14 +97,13 @@ def card(alarm: Alarm) -> dict[str, Any]:
     """What the browser shows of one; times in ms since the epoch."""
     expected = alarm.failureExpected
     left = [ms(expected.earliest), ms(expected.latest)] if expected else None
-    sensor = alarm.sensor if isinstance(alarm.sensor, str) else None
     return {
         "episode": alarm.episode,
         "device": alarm.deviceID,
         "state": alarm.state,
-        "word": WORDS[alarm.state],
-        "cause": cause_in_words(alarm.state, alarm.cause, sensor),
-        "why": alarm.why,
+        "word": words.WORDS[alarm.state],
+        "cause": words.cause(alarm),
+        "why": words.sentence(alarm.why),
         "since": alarm.since_ms,
         "risk": alarm.risk if alarm.state in ("warning", "alarm") else None,
         "left": left,
@@ -124,9 +123,9 @@ def past_card(each: Past) -> dict[str, Any]:
         "episode": each.episode,
         "device": each.device,
         "state": each.state or "ok",
-        "word": WORDS.get(each.state, ""),
-        "cause": cause_in_words(each.state, each.cause, each.sensor) if each.state else "",
-        "why": each.why,
+        "word": words.WORDS.get(each.state, ""),
+        "cause": words.cause_of(each.state, each.cause, each.sensor),
+        "why": words.sentence(each.why),
         "since": each.since_ms,
         "updated": each.updated_ms,
         "found": found,

@@ -11,6 +11,7 @@ from console.access import technician, visitor
 from console.context import Console
 from console.health import Health
 from console.measured import WINDOW_S
+from console.words import SIGNS
 from fanwatch import letters
 from fanwatch.errors import FanwatchError
 from fanwatch.logs import Log
@@ -68,6 +69,7 @@ class Pipeline(ui.element, component="../assets/pipeline.js"):
         self._sending = False
         self._props["may"] = visitor().may_act
         self._props["operator"] = console.operator is not None
+        self._props["signs"] = SIGNS
         self._props["health"] = None
         self._props["letters"] = None
         self.on("show", self._show)

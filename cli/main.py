@@ -32,6 +32,7 @@ _COMMANDS = {
     "cli.history": ("register",),
     "cli.certs": ("register",),
     "cli.users": ("register",),
+    "cli.console": ("register",),
     "cli.settings": ("settings",),
 }
 

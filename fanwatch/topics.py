@@ -5,6 +5,8 @@ import re
 READINGS = "fan/messages"
 RESULTS = "fan/anomaly"
 ALARMS = "fan/+/alarm"
+CRON = "cron-function"
+"""No topic of the broker: so functions are annotated that OpenFaaS's cron-connector calls by their `schedule`."""
 DEAD_LETTER_PREFIX = "dead-letter/"
 DEVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

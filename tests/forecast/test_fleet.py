@@ -45,7 +45,7 @@ def test_a_state_that_was_packed_goes_on_to_the_last_bit_and_is_below_a_kilobyte
 
 
 def test_bins_that_come_again_or_fan_by_fan_change_nothing() -> None:
-    bins = binned(troubled(150))
+    bins = binned(troubled()[60:210])
     whole, parts = fleet(FANS), fleet(FANS)
     for before, each in pairwise(bins):
         whole.advance(each)
@@ -58,7 +58,7 @@ def test_bins_that_come_again_or_fan_by_fan_change_nothing() -> None:
 
 
 def test_a_missing_bin_is_one_in_which_nothing_came() -> None:
-    values = troubled(120)
+    values = troubled()[:120]
     values[40:60] = np.nan
     bins = binned(values)
     told, left_out = fleet(FANS), fleet(FANS)
@@ -96,12 +96,7 @@ def test_training_sees_the_features_that_service_sees() -> None:
     for each in bins:
         asked.clear()
         serving.advance(each)
-        observe(
-            memory,
-            each,
-            BoxRule.edges if hasattr(BoxRule, "edges") else serving.model.edges,
-            each.start_ms // BIN_MS,
-        )
+        observe(memory, each, serving.model.edges, each.start_ms // BIN_MS)
         assert np.array_equal(asked[0], windows.features(memory))
     assert asked[0].shape == (FANS, len(windows.NAMES))
 

@@ -10,6 +10,7 @@ from fanwatch.settings.broker import BrokerSettings as BrokerSettings
 from fanwatch.settings.broker import GatewaySettings as GatewaySettings
 from fanwatch.settings.broker import ReadingSettings as ReadingSettings
 from fanwatch.settings.connector import ConnectorSettings as ConnectorSettings
+from fanwatch.settings.functions import ForecastSettings as ForecastSettings
 from fanwatch.settings.functions import InferSettings as InferSettings
 from fanwatch.settings.functions import ScoreSettings as ScoreSettings
 from fanwatch.settings.local import AlertSettings as AlertSettings

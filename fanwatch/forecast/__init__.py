@@ -14,9 +14,9 @@ from fanwatch.forecast.bins import BIN_MS, PLAUSIBLE, Bins, gather, no_bins
 from fanwatch.forecast.fleet import Fleet
 from fanwatch.forecast.memory import STATE_VERSION, StateError
 from fanwatch.forecast.model import BoxRule, ForecastModel, Machine, Scores
-from fanwatch.forecast.verdict import Verdict
+from fanwatch.forecast.verdict import ORDER, Verdict
 
 __all__ = [
-    "BIN_MS", "PLAUSIBLE", "STATE_VERSION", "Bins", "BoxRule", "Fleet", "ForecastModel", "Machine", "Scores",
+    "BIN_MS", "ORDER", "PLAUSIBLE", "STATE_VERSION", "Bins", "BoxRule", "Fleet", "ForecastModel", "Machine", "Scores",
     "StateError", "Verdict", "gather", "no_bins",
 ]  # fmt: skip

@@ -33,7 +33,7 @@ class Cleaned(NamedTuple):
 
 def clean(memory: Memory, bins: Bins, number: int) -> Cleaned:
     """Take in bin `number` of the memory's fans."""
-    heard = np.asarray((bins.values + bins.zeros) > 0).any(axis=1)
+    heard: Flags = np.any((bins.values + bins.zeros) > 0, axis=1)
     rotation, vibration = bins.mean[:, 0], bins.mean[:, 2]
     # A sensor that gives nothing, or zeros, says nothing against standing still: NaN compares as False.
     still = heard & ~(rotation >= _STILL_RPM) & ~(vibration >= _STILL_VIBRATION)

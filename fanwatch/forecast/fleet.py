@@ -69,9 +69,15 @@ class Fleet:
         """What is said of fan number `fan` as of its newest bin."""
         return tell(self.devices[fan], Memory(self._rows[fan : fan + 1]))
 
-    def states(self) -> Ints:
+    @property
+    def state(self) -> Ints:
         """Each fan's state as a number, an index of `verdict.ORDER`, shape (n,)."""
         return Memory(self._rows).state.astype(np.int64)
+
+    @property
+    def since_ms(self) -> Ints:
+        """Since when, in ms: the verdicts' `since_ms`, shape (n,)."""
+        return Memory(self._rows).since.astype(np.int64) * BIN_MS
 
     def close(self, fan: int) -> None:
         """End the fan's episode, as a person decided; it stays ended until the risk has been low or it restarts."""

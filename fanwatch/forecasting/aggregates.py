@@ -53,11 +53,20 @@ class Span(NamedTuple):
         skipped = max(0, (start_ms - self.start_ms) // BIN_MS)
         return Span(self.start_ms + skipped * BIN_MS, self.points[skipped:], self.values[skipped:])
 
+    def part(self, fans: slice) -> "Span":
+        """The bins of some of the fans."""
+        return Span(self.start_ms, self.points[:, fans], self.values[:, fans])
+
     def packed(self, fan: int) -> bytes:
         """One fan's bins; 84 bytes each."""
         cells = np.empty(len(self.points), _CELL)
         cells["points"], cells["values"] = self.points[:, fan], self.values[:, fan]
         return cells.tobytes()
+
+
+def packed_size(bins: int) -> int:
+    """Bytes of so many bins of one fan."""
+    return bins * _CELL.itemsize
 
 
 def empty(start_ms: int, end_ms: int, fans: int) -> Span:
@@ -164,7 +173,7 @@ def _sift(store: Store, span: Span, sensor: int, fans: Sequence[str]) -> None:
     if not odd.any():
         return
     name, numbers = FEATURES[sensor], np.flatnonzero(odd.any(axis=0))
-    some = [fans[number] for number in numbers]
+    some = [fans[number] for number in numbers.tolist()]
     bins = np.flatnonzero(odd.any(axis=1))
     start_ms = span.start_ms + int(bins[0]) * BIN_MS
     end_ms = span.start_ms + (int(bins[-1]) + 1) * BIN_MS

@@ -8,7 +8,7 @@ fields: InfluxDB would keep the old value of one that is left out.
 import base64
 import binascii
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,28 +18,24 @@ from fanwatch.store import Store, point, quoted
 MEASUREMENT = "forecast_state"
 DAY_MS = 86_400_000
 _MS = 1_000_000
-_FIELDS = ("from_ms", "checkpoint_ms", "through_ms", "taken", "state", "kept", "alarm", "note")
-
-
-class Closed(msgspec.Struct, frozen=True):
-    """An episode that a person has closed while the fan still looked like it."""
-
-    episode: str
-    state: str
-    """What it was then; something worse begins a new episode."""
-    by: str
-    found: str
+T = TypeVar("T")
+_NUMBERS = ("from_ms", "checkpoint_ms", "through_ms", "told_ms", "taken")
+_FIELDS = (*_NUMBERS, "state", "kept", "alarm", "note")
 
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the alarm on the wire does not say."""
+    """What the alarm on the wire does not say. Times in ms since the epoch."""
 
-    closed: Closed | None = None
-    stopped_ms: int | None = None
-    """When the fan of the open episode stopped."""
-    retired_ms: int | None = None
-    """The fan was retired at that time of its readings, and only newer ones bring it back."""
-    retired_by: str = ""
+    said_ms: int = 0
+    """Up to when readings were known as the alarm was published."""
+    opened_ms: int = 0
+    """When, by the clock here, the episode was published first; 0 where none is open."""
+    closed: str = ""
+    """The episode that a person has closed last."""
+    closed_ms: int = 0
+    """Up to when readings were known then: there, the fan's state forgets the episode."""
+    retired_ms: int = 0
+    """The fan was retired; what is not newer does not bring it back."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +47,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_ms: int = 0
     """`state` knows all bins before; 0 for a point that has become void."""
     through_ms: int = 0
-    """`kept` are the bins from the checkpoint up to here, and the alarm is that of here."""
+    """`kept` are the bins from the checkpoint up to here."""
+    told_ms: int = 0
+    """The alarm is that of here; a fan that is built anew repeats nothing that was said before."""
     taken: int = 0
     """Points of the store from `from_ms` up to the checkpoint: with more of them there, some came later."""
     state: bytes = b""
@@ -84,7 +82,9 @@ def days(store: Store, fans: Iterable[str], since_ms: int) -> dict[str, list[Row
     """All points of these fans that are not void, the oldest first; without what they keep."""
     named = " OR ".join(f'"deviceID" = {quoted(fan)}' for fan in fans)
     what = '"from_ms", "checkpoint_ms", "through_ms", "taken", "state"'
-    text = f'SELECT {what} FROM "{MEASUREMENT}" WHERE time >= {since_ms * _MS} AND ({named}) GROUP BY "deviceID"'
+    text = (
+        f'SELECT {what} FROM "{MEASUREMENT}" WHERE time >= {since_ms * _MS} AND ({named}) GROUP BY "deviceID"'
+    )
     found: dict[str, list[Row]] = {}
     for values in store.query(text):
         row = _row(values)
@@ -95,12 +95,15 @@ def days(store: Store, fans: Iterable[str], since_ms: int) -> dict[str, list[Row
 
 def save(store: Store, rows: Iterable[Row]) -> None:
     """Writes these; each overwrites the point of its fan and day."""
-    store.write(_line(row, row.checkpoint_ms) for row in rows)
+    store.write(_line(row, row.checkpoint_ms or row.through_ms) for row in rows)
 
 
 def make_void(store: Store, rows: Iterable[Row]) -> None:
-    """Says of points, whose fan is built anew from an earlier one, that they count no longer."""
-    store.write(_line(Row(fan=row.fan), row.checkpoint_ms) for row in rows)
+    """Says of points that their states count no longer; alarm and note go on to count."""
+    store.write(
+        _line(Row(fan=row.fan, told_ms=row.told_ms, alarm=row.alarm, note=row.note), row.checkpoint_ms)
+        for row in rows
+    )
 
 
 def _select() -> str:
@@ -112,6 +115,7 @@ def _line(row: Row, at_ms: int) -> str:
         "from_ms": row.from_ms,
         "checkpoint_ms": row.checkpoint_ms,
         "through_ms": row.through_ms,
+        "told_ms": row.told_ms,
         "taken": row.taken,
         "state": base64.b64encode(row.state).decode(),
         "kept": base64.b64encode(row.kept).decode(),
@@ -124,7 +128,7 @@ def _line(row: Row, at_ms: int) -> str:
 def _row(values: Mapping[str, Any]) -> Row:
     """What was written; what cannot be read of it is as if it were not there, and the fan is built anew."""
     alarm, note = _json(values.get("alarm"), Alarm), _json(values.get("note"), Note)
-    numbers = {name: values.get(name) for name in ("from_ms", "checkpoint_ms", "through_ms", "taken")}
+    numbers = {name: values.get(name) for name in _NUMBERS}
     whole = {name: int(value) if isinstance(value, int | float) else 0 for name, value in numbers.items()}
     return Row(
         fan=values["deviceID"],
@@ -136,7 +140,7 @@ def _row(values: Mapping[str, Any]) -> Row:
     )
 
 
-def _json[T](text: object, kind: type[T]) -> T | None:
+def _json(text: object, kind: type[T]) -> T | None:
     try:
         return msgspec.json.decode(text, type=kind) if isinstance(text, str) and text else None
     except (msgspec.DecodeError, UnicodeDecodeError):

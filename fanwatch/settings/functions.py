@@ -30,6 +30,8 @@ class ForecastSettings(Settings, frozen=True):
     """Directory of the forecast's bundle; by default the newest that was built into the image."""
     forecast_bundle_sha256: str | None = None
     """SHA-256 of that bundle's model.json; another one is refused."""
+    forecast_engine: str | None = None
+    """`litert` or `tensorflow`; by default the one that is installed, LiteRT first."""
     forecast_warmup: str = "3d"
     """How much of a fan's past is read when nothing is known of it yet, or its state was lost."""
     forecast_stale: str = "30m"

@@ -20,6 +20,10 @@ from fanwatch.store import Store
 _POINTS = 500_000
 _BINS = 144
 """What one query aggregates at most: about 2 s of InfluxDB's time, or a day of a fleet that seldom reports."""
+_FAN_BINS = 2_000_000
+"""Fans times bins that are worked up in one go: about 4 s of processor time."""
+_BINS_AT_LEAST = 18
+"""Three hours; that many must be, for a run begins two hours back."""
 
 
 class Goal(NamedTuple):
@@ -40,7 +44,8 @@ def gathered(store: Store, group: Sequence[Row], goal: Goal, more: Callable[[], 
     fans = [row.fan for row in group]
     until = np.array([goal.scored.get(fan, 0) for fan in fans], np.int64)
     start_ms, through_ms = group[0].checkpoint_ms, group[0].through_ms
-    head_ms = max(goal.head_ms, through_ms)
+    bins = max(_BINS_AT_LEAST, _FAN_BINS // len(group))
+    head_ms = max(min(goal.head_ms, start_ms + bins * BIN_MS), through_ms)
     new_bins = (head_ms - through_ms) // BIN_MS
     # One new bin is read whole, however many points it has.
     end_ms = through_ms if new_bins <= 1 else head_ms

@@ -22,6 +22,7 @@ from tests.support.mosquitto import Mosquitto
 
 BIN_MS = 600_000
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 _NUMBERS = itertools.count()
 _WELL = np.array([600.0, 40.0, 150.0, 48.5])
 _NOISE = np.array([12.0, 0.8, 6.0, 0.5])
@@ -43,12 +44,14 @@ class Watched:
         patch: pytest.MonkeyPatch,
         *,
         ago: int = 72,
+        begin_ms: int | None = None,
         model: ForecastModel | None = None,
         **settings: str,
     ) -> None:
         number = next(_NUMBERS)
         self.prefix = f"w{number}"
         self.broker = broker
+        self._patch = patch
         environment = {
             "FANWATCH_INFLUX_URL": influx.store.url,
             "FANWATCH_INFLUX_DATABASE": f"watched{number}",
@@ -63,7 +66,7 @@ class Watched:
         self.store = Store(
             StoreSettings(influx_url=influx.store.url, influx_database=f"watched{number}", influx_timeout=30)
         )
-        self.begin_ms = time.time_ns() // 1_000_000 // BIN_MS * BIN_MS - ago * HOUR_MS
+        self.begin_ms = begin_ms or time.time_ns() // 1_000_000 // BIN_MS * BIN_MS - ago * HOUR_MS
         self.service = Service(model or BoxRule())
         self.service.warm()
         self._model = model
@@ -71,6 +74,8 @@ class Watched:
 
     def another(self) -> Service:
         """One more process's worth of it, on the same store and broker."""
+        for name, value in self.environment.items():
+            self._patch.setenv(name, value)
         made = Service(self._model or BoxRule())
         made.warm()
         self._ends.append(made)
@@ -108,18 +113,32 @@ class Watched:
         yield point("anomaly", tags, result, at_ns)
 
     def write(self, name: str, first: float, last: float, shape: Shape | None = None, **options: int) -> None:
-        """Writes them."""
+        """Writes them, and as Telegraf does, a marker for each day, for all this is of the past."""
         self.store.write(self.lines(name, first, last, shape, **options))
+        self.mark(name, first, last)
+
+    def mark(self, name: str, first: float, last: float) -> None:
+        """The markers of late readings alone."""
+        days = range(self.at(first) // DAY_MS * DAY_MS, self.at(last), DAY_MS)
+        seen = {"seen": time.time_ns()}
+        self.store.write(point("late", {"deviceID": self.fan(name)}, seen, day * 1_000_000) for day in days)
 
     def tick(self, hour: float) -> None:
         """Moves the clock of the fleet on to an hour, by a reading of a fan of no further interest."""
         self.store.write(self.reading("clock", self.at(hour) + 60_000, _WELL))
+        self.mark("clock", hour, hour + 0.1)
 
     def run(self, service: Service | None = None) -> dict[str, Any]:
         """One run, which must succeed."""
         status, body = (service or self.service).answer(b"")
         assert status == 200, body
         return dict(json.loads(body))
+
+    def free(self) -> None:
+        """Ends all claims on the lease, as time would."""
+        for row in self.store.query('SELECT distinct("owner") FROM "forecast_lease"'):
+            fields = {"owner": row["distinct"], "held": 0, "seconds": 1.0}
+            self.store.write([point("forecast_lease", {}, fields, None)])
 
     def order(self, **content: object) -> tuple[int, dict[str, Any]]:
         """A command; status and answer."""

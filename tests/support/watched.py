@@ -157,6 +157,11 @@ class Alarms(Listener):
         self._watched = watched
         super().__init__(watched.broker.settings, "fan/+/alarm")
 
+    def fans(self) -> set[str]:
+        """The fans of this test of which anything was published."""
+        start = f"fan/{self._watched.prefix}-"
+        return {topic.split("/")[1] for topic, _ in list(self.got) if topic.startswith(start)}
+
     def of(self, name: str) -> list[Alarm]:
         """The alarms of one fan so far, in order. Each must be one by the rules of the wire."""
         fan = self._watched.fan(name)

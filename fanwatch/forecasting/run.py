@@ -118,11 +118,14 @@ class Run:
         if late or unread:
             known = rows.latest(self._store, self._since_ms - rows.DAY_MS)
         self.summary.rebuilt = len(late) + len(unread)
+        away = {fan for fan, row in known.items() if 0 < goal.scored.get(fan, 0) <= row.note.retired_ms}
         known = self._without_gone(known, goal.scored)
         lost = [row for row in known.values() if row.void]
         known |= plan.restored(self._store, lost, self._since_ms)
         missing: dict[str, Row | None] = {
-            fan: known.get(fan) for fan in goal.scored if fan not in known or known[fan].void
+            fan: known.get(fan)
+            for fan in goal.scored.keys() - away
+            if fan not in known or known[fan].void
         }
         start_ms = max(self._since_ms, goal.head_ms - self._settings.warmup_ms)
         known |= {row.fan: row for row in plan.cold(self._store, missing, start_ms)}

@@ -1,5 +1,7 @@
 """What people say of an episode: followed once, kept, and refused where it makes no sense."""
 
+import time
+
 import pytest
 
 from fanwatch.forecasting import episodes
@@ -8,8 +10,6 @@ from fanwatch.timestamps import format_ms, parse_ms, zone
 from tests.forecasting.conftest import Watch
 from tests.support.wait import until
 from tests.support.watched import Alarms, Watched, failing
-
-NOW_PLUS_A_DAY = "2099-01-01T00:00:00.000Z"
 
 
 @pytest.fixture
@@ -30,8 +30,6 @@ def last(listener: Alarms, name: str, count: int = 1) -> dict[str, object]:
 
 
 def test_acknowledged_and_snoozed_as_long_as_the_episode_lasts(failed: Watched) -> None:
-    import time
-
     until_text = format_ms(time.time_ns() // 1_000_000 + 3_600_000)
     with failed.listener() as listener:
         episode = str(last(listener, "bad")["episode"])
@@ -51,7 +49,7 @@ def test_acknowledged_and_snoozed_as_long_as_the_episode_lasts(failed: Watched) 
         failed.tick(46)
         failed.run()
         until(lambda: listener.states("bad")[-1] == "ok", 10, "repaired")
-        assert "acknowledgedBy" not in str(failed.store.query('SELECT "alarm" FROM "forecast_state"')[0])
+        assert not listener.of("bad")[-1].acknowledged
         status, answer = failed.order(episode=episode, action="snooze", by="x", until=until_text)
         assert (status, "is over" in answer["error"]) == (409, True)
         # What was found is said when the fan has been looked at, which is later.

@@ -1,0 +1,60 @@
+"""People are told of an episode once, whatever the other side does meanwhile."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from fanwatch.forecasting import webhook
+from tests.forecasting.conftest import Watch
+from tests.support.http_stub import HttpStub, Reply, Request
+from tests.support.wait import until
+from tests.support.watched import failing
+
+
+@pytest.fixture
+def stub() -> Iterator[HttpStub]:
+    made = HttpStub()
+    yield made
+    made.close()
+
+
+def test_once_an_episode(watch: Watch, stub: HttpStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "_WAITS_S", (0.05, 0.05))
+    replies = iter([Reply(500), Reply(hang_up=True), Reply(204)])
+    stub.answer = lambda _request: next(replies, Reply(204))
+    watched = watch(FANWATCH_WEBHOOK_URL=f"{stub.url}/hook", FANWATCH_WEBHOOK_TIMEOUT="5")
+    for hour in range(0, 34, 2):
+        watched.write("bad", hour, hour + 2, failing(10, 30, 100))
+        watched.tick(hour + 2)
+        watched.run()
+
+    def told(state: str) -> list[Request]:
+        return [r for r in stub.requests if json.loads(r.body)["deviceID"] == watched.fan("bad")]
+
+    until(lambda: watched.store.query('SELECT "episode" FROM "forecast_told"'), 20, "it told")
+    # Another process, which remembers nothing, and more runs: nobody is told again.
+    other = watched.another()
+    for hour in range(34, 40, 2):
+        watched.write("bad", hour, hour + 2, failing(10, 30, 100))
+        watched.tick(hour + 2)
+        watched.run(other)
+    until(lambda: not other._webhook._waiting and not watched.service._webhook._waiting, 20, "no more to tell")
+    mine = told("warning")
+    succeeded = mine[2:] if len(mine) > 2 else mine
+    assert len({json.loads(r.body)["episode"] for r in mine}) == 1
+    assert len(succeeded) == 1
+    content = json.loads(mine[-1].body)
+    assert content["text"].startswith(f"{watched.fan('bad')}: {content['state']}. ")
+    assert mine[-1].headers["Idempotency-Key"] == content["episode"]
+
+
+def test_a_dead_other_side_never_holds_a_run_up(watch: Watch, stub: HttpStub) -> None:
+    stub.answer = lambda _request: Reply(after_s=20)
+    watched = watch(FANWATCH_WEBHOOK_URL=stub.url, FANWATCH_WEBHOOK_TIMEOUT="15")
+    watched.write("bad", 0, 30, failing(5, 25, 100))
+    watched.tick(30)
+    assert watched.run()["episodes"] >= 1
+    until(lambda: stub.requests, 10, "it was told")
+    assert watched.run()["skipped"] is None
+    assert watched.store.query('SELECT "episode" FROM "forecast_told"') == []

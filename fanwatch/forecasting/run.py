@@ -123,9 +123,7 @@ class Run:
         lost = [row for row in known.values() if row.void]
         known |= plan.restored(self._store, lost, self._since_ms)
         missing: dict[str, Row | None] = {
-            fan: known.get(fan)
-            for fan in goal.scored.keys() - away
-            if fan not in known or known[fan].void
+            fan: known.get(fan) for fan in goal.scored.keys() - away if fan not in known or known[fan].void
         }
         start_ms = max(self._since_ms, goal.head_ms - self._settings.warmup_ms)
         known |= {row.fan: row for row in plan.cold(self._store, missing, start_ms)}

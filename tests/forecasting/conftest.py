@@ -32,7 +32,9 @@ def watch(influx: Influx, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) ->
     made: list[Watched] = []
 
     def make(**options: Any) -> Watched:
-        made.append(Watched(options.pop("influx", influx), options.pop("broker", broker), monkeypatch, **options))
+        made.append(
+            Watched(options.pop("influx", influx), options.pop("broker", broker), monkeypatch, **options)
+        )
         return made[-1]
 
     yield make

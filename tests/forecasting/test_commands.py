@@ -64,7 +64,13 @@ def test_acknowledged_and_snoozed_as_long_as_the_episode_lasts(failed: Watched) 
 def test_closed_episodes_stay_closed_and_leave_a_label(failed: Watched) -> None:
     with failed.listener() as listener:
         episode = str(last(listener, "bad")["episode"])
-        said = {"episode": episode, "action": "close", "by": "Mechanic", "found": "false alarm", "note": "dust"}
+        said = {
+            "episode": episode,
+            "action": "close",
+            "by": "Mechanic",
+            "found": "false alarm",
+            "note": "dust",
+        }
         status, answer = failed.order(**said)
         assert (status, answer["state"]) == (200, "ok")
         assert "Mechanic closed the episode" in answer["why"]

@@ -109,9 +109,7 @@ print(made.answer(b""))
 """
 
 
-def test_a_run_that_is_killed_anywhere_is_made_up_for(
-    watch: Watch, reference: tuple[int, Told]
-) -> None:
+def test_a_run_that_is_killed_anywhere_is_made_up_for(watch: Watch, reference: tuple[int, Told]) -> None:
     begin_ms, told = reference
     watched = watch(begin_ms=begin_ms)
     places = itertools.cycle(["before", "between", "in the middle of saving"])

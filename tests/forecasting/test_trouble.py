@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from fanwatch.forecast import BoxRule
 from fanwatch.forecast.model import Scores
 from fanwatch.forecast.windows import MEAN_3_H
@@ -18,7 +19,6 @@ from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
 from tests.support.wait import until
 from tests.support.watched import DAY_MS, Watched, broken, failing
-
 
 TEN_MINUTES = 1 / 6
 

@@ -109,7 +109,13 @@ class Watched:
         tags, at_ns = {"deviceID": self.fan(name)}, at_ms * 1_000_000
         sensors = zip(("rotation", "temperature", "vibration", "sound"), map(float, values), strict=True)
         yield point("telemetry", tags, dict(sensors), at_ns)
-        result = {"fault": 0, "probability": 0.1, "threshold": 0.38, "quality": "ok", "model": "fan-anomaly@1"}
+        result = {
+            "fault": 0,
+            "probability": 0.1,
+            "threshold": 0.38,
+            "quality": "ok",
+            "model": "fan-anomaly@1",
+        }
         yield point("anomaly", tags, result, at_ns)
 
     def write(self, name: str, first: float, last: float, shape: Shape | None = None, **options: int) -> None:

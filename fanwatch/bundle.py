@@ -19,6 +19,10 @@ NAME: Final = "fan-anomaly"
 METADATA: Final = "model.json"
 LITERT_FILE: Final = "model.tflite"
 SAVED_MODEL: Final = "saved_model"
+SCORES_FILE: Final = "scores.csv"
+"""How often the model gave each probability on its validation and test rows; moves the threshold without data."""
+VALIDATION_FILE: Final = "validation.csv"
+"""Some of the validation rows: on these, this model and another one are compared."""
 
 Range = tuple[float, float]
 
@@ -43,12 +47,16 @@ class Feature(msgspec.Struct, frozen=True):
     """Lowest and highest value that a working sensor gives."""
 
 
-class Threshold(msgspec.Struct, frozen=True):
+class Threshold(msgspec.Struct, frozen=True, omit_defaults=True):
     """A reading is a fault where its probability, rounded to 4 decimals, is at least `value`."""
 
     value: float
     chosen: str
     """How it was chosen, in a sentence."""
+    miss_cost: float | None = None
+    """What an overlooked fault was taken to cost; None where the threshold was set by hand."""
+    false_alarm_cost: float | None = None
+    """What a false alarm was taken to cost."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -117,6 +125,13 @@ def load(source: str | Path, pin: str | None = None) -> Bundle:
 
     Raises BundleError, naming the file, where the directory or a file is missing, altered or not vouched for.
     """
+    path, raw, digest = vouched(source, pin)
+    metadata = _parse(path, raw)
+    return Bundle(path, digest, metadata, checked(path, metadata.files))
+
+
+def vouched(source: str | Path, pin: str | None) -> tuple[Path, bytes, str]:
+    """The directory, the bytes of its `model.json` and their SHA-256, which must be `pin` where one is given."""
     path = Path(source)
     raw = _read(path, METADATA)
     digest = sha256(raw)
@@ -125,18 +140,22 @@ def load(source: str | Path, pin: str | None = None) -> Bundle:
             f"{path / METADATA} has SHA-256 {digest}, not the pinned {pin}: deploy the bundle"
             " that belongs to the pin, or set FANWATCH_BUNDLE_SHA256 to this one if it is meant."
         )
-    metadata = _parse(path, raw)
-    contents = {name: _checked(path, name, expected) for name, expected in metadata.files.items()}
+    return path, raw, digest
+
+
+def checked(path: Path, files: Mapping[str, str]) -> dict[str, bytes]:
+    """The content of each of the bundle's files by name; BundleError unless they are all there, as vouched for."""
+    contents = {name: _checked(path, name, expected) for name, expected in files.items()}
     stray = sorted(_present(path) - contents.keys() - {METADATA})
     if stray:
         raise BundleError(
             f"{path / stray[0]} is not listed in {METADATA}: remove it, or train the bundle again."
         )
-    return Bundle(path, digest, metadata, contents)
+    return contents
 
 
-def locate(setting: str | None) -> Path:
-    """The directory that FANWATCH_BUNDLE names, by default the newest version of fan-anomaly.
+def locate(setting: str | None, name: str = NAME) -> Path:
+    """The directory that a setting names, by default the newest version of the model `name`.
 
     A relative path is looked for in the working directory and beside this package, which is where the
     repository and a function's image both have `models/`.
@@ -144,12 +163,12 @@ def locate(setting: str | None) -> Path:
     roots = (Path.cwd(), Path.cwd() / "function", Path(__file__).resolve().parents[1])
     if setting is not None:
         return next((root / setting for root in roots if (root / setting).is_dir()), Path(setting))
-    for models in (root / "models" / NAME for root in roots):
+    for models in (root / "models" / name for root in roots):
         versions = [path for path in models.glob("*") if path.name.isdecimal()]
         if versions:
             return max(versions, key=lambda path: int(path.name))
     raise BundleError(
-        f"There is no models/{NAME} here: set FANWATCH_BUNDLE to the directory of a model bundle."
+        f"There is no models/{name} here: name the directory of a model bundle."
     )
 
 
@@ -184,10 +203,15 @@ def _parse(path: Path, raw: bytes) -> Metadata:
     return metadata
 
 
-def _checked(path: Path, name: str, expected: str) -> bytes:
+def check_name(described: str | Path, name: str) -> None:
+    """BundleError where a file that the description at `described` names would lie outside the bundle."""
     parts = PurePosixPath(name)
-    if parts.is_absolute() or ".." in parts.parts or "\\" in name or not parts.parts:
-        raise BundleError(f"{path / METADATA} names {name!r}, which lies outside the bundle.")
+    if parts.is_absolute() or ".." in parts.parts or "\\" in name or "\0" in name or not parts.parts:
+        raise BundleError(f"{described} names {name!r}, which lies outside the bundle.")
+
+
+def _checked(path: Path, name: str, expected: str) -> bytes:
+    check_name(path / METADATA, name)
     content = _read(path, name)
     if sha256(content) != expected:
         raise BundleError(

@@ -3,7 +3,7 @@
     model = open_model("models/fan-forecast/1", pin)        # or BoxRule(), which needs no bundle
     fleet = Fleet(model, ["fan-01", "fan-02"])
     fleet.unpack(0, stored)                                  # states saved by fleet.pack(0)
-    fleet.advance(Bins(start_ms, fans, mean, low, high, values, zeros))   # bin after bin
+    fleet.advance(Bins(start_ms, fans, mean, last, low, high, values, zeros))   # bin after bin
     fleet.verdict(0).why
 
 Fans may be at different bins; `advance` takes any part of the fleet, ignores bins that a fan has had, and takes bins

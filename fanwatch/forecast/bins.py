@@ -31,6 +31,8 @@ class Bins(NamedTuple):
     """Which fans of the fleet, by number from 0 on, each once, shape (m,)."""
     mean: Floats
     """Mean of the values that are neither zero nor implausible, NaN where there were none, shape (m, 4)."""
+    last: Floats
+    """The newest of them, which is one reading whatever the interval, shape (m, 4)."""
     low: Floats
     """Lowest of them, shape (m, 4)."""
     high: Floats
@@ -46,14 +48,14 @@ def no_bins(start_ms: int, fans: Ints) -> Bins:
     shape = (len(fans), SENSORS)
     nothing = np.full(shape, np.nan, np.float32)
     none = np.zeros(shape, np.float32)
-    return Bins(start_ms, fans, nothing, nothing, nothing, none, none)
+    return Bins(start_ms, fans, nothing, nothing, nothing, nothing, none, none)
 
 
 def take(bins: Bins, rows: NDArray[np.bool_] | Ints) -> Bins:
     """The bins of some of the fans."""
     start_ms, fans, *parts = bins
-    mean, low, high, values, zeros = (part[rows] for part in parts)
-    return Bins(start_ms, fans[rows], mean, low, high, values, zeros)
+    mean, last, low, high, values, zeros = (part[rows] for part in parts)
+    return Bins(start_ms, fans[rows], mean, last, low, high, values, zeros)
 
 
 def gather(times_ms: Ints, fans: Ints, values: NDArray[np.float64], total: int) -> Iterator[Bins]:
@@ -76,14 +78,18 @@ def _bin(number: int, fans: Ints, values: NDArray[np.float64], total: int) -> Bi
     low_limit, high_limit = np.array(PLAUSIBLE).T
     zero = values == 0
     good = (values >= low_limit) & (values <= high_limit) & ~zero
-    count, zeros, total_of = (np.zeros((total, SENSORS)) for _ in range(3))
-    low, high = np.full((total, SENSORS), np.inf), np.full((total, SENSORS), -np.inf)
+    shape = (total, SENSORS)
+    count, zeros, total_of = (np.zeros(shape) for _ in range(3))
+    last, low, high = np.full(shape, np.nan), np.full(shape, np.inf), np.full(shape, -np.inf)
     np.add.at(count, fans, good)
     np.add.at(zeros, fans, zero)
     np.add.at(total_of, fans, np.where(good, values, 0))
     np.minimum.at(low, fans, np.where(good, values, np.inf))
     np.maximum.at(high, fans, np.where(good, values, -np.inf))
+    row, sensor = np.nonzero(good)
+    # Rows are in order of time, and of several the last is kept.
+    last[fans[row], sensor] = values[row, sensor]
     seen = count > 0
-    mean = np.divide(total_of, count, out=np.full((total, SENSORS), np.nan), where=seen)
-    parts = (mean, np.where(seen, low, np.nan), np.where(seen, high, np.nan), count, zeros)
+    mean = np.divide(total_of, count, out=np.full(shape, np.nan), where=seen)
+    parts = (mean, last, np.where(seen, low, np.nan), np.where(seen, high, np.nan), count, zeros)
     return Bins(number * BIN_MS, np.arange(total), *(part.astype(np.float32) for part in parts))

@@ -14,15 +14,19 @@ _STILL_RPM: Final = 50.0
 _STILL_VIBRATION: Final = 20.0
 """Below both of them a fan stands still; a tenth of what the slowest and quietest running one shows, or less."""
 _INTERVAL_KEPT: Final = np.float32(0.9)
+_JUMP: Final = np.float32(1.0)
+"""A value that lies farther than this from the median of three, in healthy ranges, is a spike."""
+_LOWEST, _HIGHEST = np.float32(-1.0), np.float32(2.5)
+"""What a value counts for at most, in healthy ranges: so far off it says no more than just beyond them."""
 
 
 class Cleaned(NamedTuple):
-    """What one bin says of n fans."""
+    """What one bin says of n fans. Values are shares of the sensor's healthy range: 0 its low edge, 1 its high one."""
 
     value: Floats
-    """Median of the newest three means, NaN where the sensor gave nothing to go by, shape (n, 4)."""
-    raw: Floats
-    """The bin's own mean, NaN likewise."""
+    """NaN where the sensor gave nothing to go by, shape (n, 4)."""
+    spike: Flags
+    """Whether the value stands for one that was a spike, shape (n, 4)."""
     heard: Flags
     """Whether anything came, shape (n,)."""
     running: Flags
@@ -31,8 +35,8 @@ class Cleaned(NamedTuple):
     """Whether it turns again for the first time, or was heard of for the first time, shape (n,)."""
 
 
-def clean(memory: Memory, bins: Bins, number: int) -> Cleaned:
-    """Take in bin `number` of the memory's fans."""
+def clean(memory: Memory, bins: Bins, edges: Floats, number: int) -> Cleaned:
+    """Take in bin `number` of the memory's fans; `edges` are the healthy ranges' low and high edges, shape (4, 2)."""
     heard: Flags = np.any((bins.values + bins.zeros) > 0, axis=1)
     rotation, vibration = bins.mean[:, 0], bins.mean[:, 2]
     # A sensor that gives nothing, or zeros, says nothing against standing still: NaN compares as False.
@@ -48,11 +52,17 @@ def clean(memory: Memory, bins: Bins, number: int) -> Cleaned:
     restarted = running & ((memory.still > 0) | (memory.restarted == 0))
     memory.still[:] = np.where(still, memory.still + 1, np.where(running, 0, memory.still))
     memory.restarted[:] = np.where(restarted, number, memory.restarted)
-    raw = np.where(running[:, None], bins.mean, np.float32(np.nan))
-    return Cleaned(_median(memory, raw, restarted), raw, heard, running, restarted)
+    raw = np.where(running[:, None], bins.last, np.float32(np.nan))
+    value, median = (
+        (each - edges[:, 0]) / (edges[:, 1] - edges[:, 0]) for each in (raw, _median(memory, raw, restarted))
+    )
+    spike = np.abs(value - median) > _JUMP
+    value = np.clip(np.where(spike, median, value), _LOWEST, _HIGHEST)
+    return Cleaned(value, spike, heard, running, restarted)
 
 
 def _median(memory: Memory, raw: Floats, restarted: Flags) -> Floats:
+    """Of the newest three values; takes the newest into `earlier`."""
     earlier = memory.earlier
     there = ~np.isnan(raw)
     # A sensor's first value after a start has no two before it, and stands for them.

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from fanwatch.forecast.bins import Floats
+from fanwatch.forecast.bins import Floats, Ints
 from fanwatch.forecast.cleaning import Cleaned, Flags
 from fanwatch.forecast.memory import Memory
 from fanwatch.forecast.model import Machine, Scores
@@ -17,11 +17,13 @@ RUNNING_BINS: Final = 3
 """So long a fan runs again before its stop has ended."""
 SOUND_BINS: Final = 3
 """So long all sensors work again before an instrument's episode has ended."""
-_SMOOTHING_BINS: Final = 18.0
+_SMOOTHING_BINS: Final = 6.0
+_BLAME_BINS: Final = 36
+_CERTAIN: Final = 0.9999
 
 
 def smooth(memory: Memory, scores: Scores, cleaned: Cleaned, machine: Machine, number: int) -> None:
-    """The risk of the last three hours, exponentially weighted; nothing changes while a fan stands or is silent."""
+    """The risk of the last hour, exponentially weighted; nothing changes while a fan stands or is silent."""
     ready = cleaned.running & (memory.weight.max(axis=1) >= machine.restart_bins)
     dt = np.maximum(number - memory.scored, 1)
     step = np.where(memory.scored == 0, 1, 1 - np.exp(-dt / _SMOOTHING_BINS))
@@ -60,6 +62,19 @@ def step(memory: Memory, cleaned: Cleaned, machine: Machine, number: int) -> Non
     memory.since[fresh] = number
 
 
+def blame(memory: Memory, rows: Ints, without: Floats) -> None:
+    """Name the sensor that speaks most for the trouble of the fans `rows`, over the last hours of their episodes.
+
+    `without` is the risk there would be without each, shape (len(rows), 4).
+    """
+    drop = (
+        np.log1p(-np.minimum(without, _CERTAIN))
+        - np.log1p(-np.minimum(without.max(axis=1), _CERTAIN))[:, None]
+    )
+    memory.blame[rows] += (drop - memory.blame[rows]) / _BLAME_BINS
+    memory.cause[rows] = memory.blame[rows].argmax(axis=1) + 1
+
+
 def close(memory: Memory, number: int) -> None:
     """End the episodes; they do not begin anew before the risk has once been low, or the fan has restarted."""
     _leave(memory, np.isin(memory.state, (WARNING, ALARM, STOPPED, INSTRUMENT)), number)
@@ -81,6 +96,7 @@ def _enter(memory: Memory, which: Flags, state: int, since: Floats | int) -> Non
     memory.state[which] = state
     memory.cause[which] = 0
     memory.sensor[which] = 0
+    memory.blame[which] = 0
 
 
 def _leave(memory: Memory, which: Flags, number: int) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from fanwatch.forecast import cleaning, episodes, instruments, windows
-from fanwatch.forecast.bins import BIN_MS, Bins, Floats, Ints, no_bins, take
+from fanwatch.forecast.bins import BIN_MS, SENSORS, Bins, Floats, Ints, no_bins, take
 from fanwatch.forecast.cleaning import Flags
 from fanwatch.forecast.memory import Memory, empty, pack, unpack
 from fanwatch.forecast.model import ForecastModel, Scores
@@ -67,7 +67,7 @@ class Fleet:
 
     def verdict(self, fan: int) -> Verdict:
         """What is said of fan number `fan` as of its newest bin."""
-        return tell(self.devices[fan], Memory(self._rows[fan : fan + 1]))
+        return tell(self.devices[fan], Memory(self._rows[fan : fan + 1]), self.model)
 
     @property
     def state(self) -> Ints:
@@ -105,32 +105,40 @@ class Fleet:
 
 def advance(memory: Memory, bins: Bins, model: ForecastModel, number: int) -> None:
     """Move the memory's fans on by bin `number`."""
-    observed, ready = observe(memory, bins, model.noise, number)
-    scores = model.score(windows.features(memory))
+    observed, ready = observe(memory, bins, model.edges, number)
+    scores = score(memory, model)
     instruments.drift(memory, scores.drift, ready, model.machine.drift)
     episodes.smooth(memory, scores, observed, model.machine, number)
     episodes.step(memory, observed, model.machine, number)
     troubled = np.flatnonzero(ready & ((memory.state == WARNING) | (memory.state == ALARM)))
     if len(troubled):
-        memory.cause[troubled] = causes(model, windows.features(memory)[troubled], scores, troubled)
+        episodes.blame(memory, troubled, without_each(model, windows.features(Memory(memory.rows[troubled]))))
 
 
-def observe(memory: Memory, bins: Bins, noise: Floats, number: int) -> tuple[cleaning.Cleaned, Flags]:
+def observe(memory: Memory, bins: Bins, edges: Floats, number: int) -> tuple[cleaning.Cleaned, Flags]:
     """The part before the network, which training calls too: returns what was seen, and which fans can be scored."""
-    observed = cleaning.clean(memory, bins, number)
-    believed = instruments.watch(memory, bins, observed, number, noise)
+    observed = cleaning.clean(memory, bins, edges, number)
+    believed = instruments.watch(memory, bins, observed, number)
     windows.update(memory, observed, believed, number)
     windows.turn(memory, number)
     memory.last[:] = number
     return observed, observed.running & (memory.weight.max(axis=1) > 0)
 
 
-def causes(model: ForecastModel, features: Floats, scores: Scores, rows: Ints) -> Floats:
-    """The sensor, from 1 on, without whose deviation the risk would fall most, shape (n,)."""
-    sensors = len(windows.LEVELS)
-    batch = np.repeat(features[:, None, :], sensors, axis=1)
-    for sensor in range(sensors):
-        batch[:, sensor] = windows.as_usual(features, sensor)
-    without = model.score(batch.reshape(-1, features.shape[1])).risk.reshape(-1, sensors)
-    found: Floats = (without.argmin(axis=1) + 1).astype(np.float32)
-    return found
+def score(memory: Memory, model: ForecastModel) -> Scores:
+    """What the model says, a drifting sensor counting for the risk as if it showed what is usual for the fan."""
+    inputs = windows.features(memory)
+    scores = model.score(inputs)
+    broken = memory.drifts > 0
+    rows = np.flatnonzero(broken.any(axis=1))
+    if len(rows):
+        trusted = model.score(windows.as_usual(inputs[rows], broken[rows]))
+        scores.risk[rows], scores.hours[rows] = trusted.risk, trusted.hours
+    return scores
+
+
+def without_each(model: ForecastModel, inputs: Floats) -> Floats:
+    """The risk there would be, had one sensor at a time stayed as usual, shape (n, 4)."""
+    alone = np.tile(np.eye(SENSORS, dtype=np.bool_), (len(inputs), 1))
+    risk = model.score(windows.as_usual(np.repeat(inputs, SENSORS, axis=0), alone)).risk
+    return risk.reshape(-1, SENSORS)

@@ -27,14 +27,14 @@ LAYOUT: Final[dict[str, tuple[int, ...]]] = {
     "same": (SENSORS,), "zero_run": (SENSORS,), "outliers": (SENSORS,), "fault": (SENSORS,),
     "fault_since": (SENSORS,), "drifting": (SENSORS,), "drifts": (SENSORS,),
     # Windows.
-    "windows": (SENSORS, 6), "base": (SENSORS,), "square": (SENSORS,), "highest": (SENSORS,),
-    "lowest": (SENSORS,), "daily": (SENSORS, 2), "weight": (SENSORS,), "base_weight": (SENSORS,),
+    "windows": (SENSORS, 4, 6), "usual": (SENSORS, 4), "square": (SENSORS,), "daily": (SENSORS, 2),
+    "weight": (SENSORS,), "usual_weight": (SENSORS,),
     # Which way each sensor goes, since when, and from what level.
     "way": (SENSORS,), "turned": (SENSORS,), "turned_from": (SENSORS,),
     # The alarm's machine.
     "state": (), "since": (), "risk": (), "scored": (), "above": (), "urgent": (), "quiet": (),
     "cause": (), "sensor": (), "ended": (), "ended_since": (), "ended_cause": (), "muted": (),
-    "sound": (), "hours": (3,),
+    "sound": (), "hours": (3,), "blame": (SENSORS,),
 }  # fmt: skip
 """Fields of a fan's row, in order, with their shapes."""
 WIDTH: Final = sum(int(np.prod(shape)) for shape in LAYOUT.values())
@@ -63,13 +63,11 @@ class Memory:
     drifting: Floats
     drifts: Floats
     windows: Floats
-    base: Floats
+    usual: Floats
     square: Floats
-    highest: Floats
-    lowest: Floats
     daily: Floats
     weight: Floats
-    base_weight: Floats
+    usual_weight: Floats
     way: Floats
     turned: Floats
     turned_from: Floats
@@ -88,6 +86,7 @@ class Memory:
     muted: Floats
     sound: Floats
     hours: Floats
+    blame: Floats
 
     def __init__(self, rows: Floats) -> None:
         """`rows` has shape (n, WIDTH) and is kept, not copied."""

@@ -6,6 +6,13 @@ import msgspec
 import numpy as np
 
 from fanwatch.forecast.bins import SENSORS, Floats
+from fanwatch.forecast.windows import column
+
+NAME: Final = "fan-forecast"
+HEALTHY: Final[Floats] = np.array([[500, 700], [35, 45], [100, 200], [45, 52]], np.float32)
+"""What healthy fans of the first tutorial's kind show; a trained model brings its own ranges."""
+_FAULTY_SIDES: Final = ((0, 3), (1, 1), (2, 1), (3, 1))
+"""Sensor and signal, over or under, by which the box rule knows a fault: too slow, or too much of the others."""
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -48,8 +55,8 @@ class ForecastModel(Protocol):
     name: str
     """Name and version, such as fan-forecast@1."""
     machine: Machine
-    noise: Floats
-    """By how much a healthy sensor's value jumps from bin to bin, shape (4,)."""
+    edges: Floats
+    """The healthy range of each sensor, low and high, in the sensors' units, shape (4, 2)."""
 
     def score(self, features: Floats) -> Scores:
         """Scores of features in the order of `windows.NAMES`, shape (n, len(NAMES)); a row's do not depend on the
@@ -57,21 +64,17 @@ class ForecastModel(Protocol):
 
 
 class BoxRule:
-    """The simplest forecast: how far the 3 h means lie beyond what healthy fans show. For comparison and for tests."""
+    """The simplest forecast: how much of 3 h lay beyond what healthy fans show. For comparisons and tests."""
 
     name = "box-rule"
-    noise: Floats = np.array([25, 1.2, 12, 0.9], np.float32)
-    _LIMIT: Final = np.array([500, 45, 200, 52], np.float32)
-    _SPAN: Final = np.array([-100, 10, 50, 8], np.float32)
 
-    def __init__(self, machine: Machine | None = None) -> None:
-        self.machine = machine or Machine(warning=0.5, alarm=0.7, exit=0.4)
+    def __init__(self, machine: Machine | None = None, edges: Floats = HEALTHY) -> None:
+        self.machine = machine or Machine(warning=0.5, alarm=0.7, exit=0.25)
+        self.edges = edges
 
     def score(self, features: Floats) -> Scores:
-        """Risk is 0.5 where the first sensor touches its limit."""
-        from fanwatch.forecast.windows import MEAN_3_H
-
-        beyond = ((features[:, MEAN_3_H] - self._LIMIT) / self._SPAN).max(axis=1)
-        risk = 1 / (1 + np.exp(-8 * beyond))
-        hours = np.broadcast_to(np.array([2, 24, 96], np.float32), (len(features), 3))
+        """Risk is 0.5 where a tenth of three hours lay beyond."""
+        beyond = sum(features[:, column(sensor, signal, 3)] for sensor, signal in _FAULTY_SIDES)
+        risk = 1 / (1 + np.exp(-20 * (np.asarray(beyond, np.float32) - 0.1)))
+        hours = np.tile(np.array([2, 24, 96], np.float32), (len(features), 1))
         return Scores(risk.astype(np.float32), hours, np.zeros((len(features), SENSORS), np.float32))

@@ -5,9 +5,11 @@ from typing import Final
 import numpy as np
 
 from fanwatch.alarm import INSTRUMENT_CAUSES
-from fanwatch.forecast.bins import BIN_MS
+from fanwatch.forecast.bins import BIN_MS, Floats
 from fanwatch.forecast.memory import Memory
+from fanwatch.forecast.model import ForecastModel
 from fanwatch.forecast.verdict import ALARM, INSTRUMENT, OK, ORDER, SILENT, STOPPED, UNKNOWN, WARNING, Verdict
+from fanwatch.forecast.windows import levels
 from fanwatch.reading import FEATURES
 
 _BINS_AN_HOUR: Final = 6
@@ -16,7 +18,7 @@ _UNITS: Final = (" rpm", " °C", "", " dB")
 _DIGITS: Final = (0, 1, 0, 1)
 
 
-def tell(device: str, memory: Memory) -> Verdict:
+def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
     """The verdict on the one fan of `memory`."""
     state, number = int(memory.state[0]), int(memory.last[0])
     trouble, cause = state in (WARNING, ALARM, STOPPED), int(memory.cause[0]) - 1
@@ -34,7 +36,7 @@ def tell(device: str, memory: Memory) -> Verdict:
         cause=INSTRUMENT_CAUSES[cause] if instrument else FEATURES[cause] if trouble and cause >= 0 else None,
         sensor=FEATURES[sensor] if instrument and cause != SILENT and sensor >= 0 else None,
         expected_ms=expected,
-        why=_why(memory, state, cause, sensor, number),
+        why=_why(memory, model, state, cause, sensor, number),
     )
 
 
@@ -45,7 +47,7 @@ def _expected_ms(memory: Memory, at_ms: int) -> tuple[int, int] | None:
     return at_ms + round(max(earliest, 0) * _HOUR_MS), at_ms + round(latest * _HOUR_MS)
 
 
-def _why(memory: Memory, state: int, cause: int, sensor: int, number: int) -> str:
+def _why(memory: Memory, model: ForecastModel, state: int, cause: int, sensor: int, number: int) -> str:
     if state == UNKNOWN:
         return (
             "Nothing is known of it yet." if not number else "It is known for too short a time to be judged."
@@ -56,7 +58,7 @@ def _why(memory: Memory, state: int, cause: int, sensor: int, number: int) -> st
         return f"It stands still, for {_hours(float(memory.still[0]))}."
     if state == INSTRUMENT:
         return _instrument(memory, cause, sensor, number)
-    return _trend(memory, max(cause, 0), number)
+    return _trend(memory, model.edges, max(cause, 0), number)
 
 
 def _instrument(memory: Memory, cause: int, sensor: int, number: int) -> str:
@@ -66,8 +68,9 @@ def _instrument(memory: Memory, cause: int, sensor: int, number: int) -> str:
     return f"The {FEATURES[sensor]} sensor is broken ({INSTRUMENT_CAUSES[cause]}) for {since}."
 
 
-def _trend(memory: Memory, cause: int, number: int) -> str:
-    now, then = memory.windows[0, :, 1], memory.turned_from[0]
+def _trend(memory: Memory, edges: Floats, cause: int, number: int) -> str:
+    low, width = edges[:, 0], edges[:, 1] - edges[:, 0]
+    now, then = low + levels(memory)[0] * width, low + memory.turned_from[0] * width
     share = (now - then) / np.maximum(np.abs(then), 1e-6)
     length = _hours(number + 1 - float(memory.turned[0, cause]))
     way = "risen" if now[cause] >= then[cause] else "fallen"

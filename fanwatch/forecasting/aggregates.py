@@ -16,13 +16,14 @@ from fanwatch.store import Series, Store, quoted
 
 MS = 1_000_000
 _BIN_NS = BIN_MS * MS
-_PARTS = 5
-"""Mean, low, high, count and zeros, as in Bins."""
-_MEAN, _LOW, _HIGH, _COUNT, _ZEROS = range(_PARTS)
+_PARTS = 6
+"""Mean, last, low, high, number of values and zeros, as in Bins."""
+_MEAN, _LAST, _LOW, _HIGH, _COUNT, _ZEROS = range(_PARTS)
+_WHAT = ("mean", "last", "min", "max")
 _NAMED = 100
 """Fans named in one query; with more of them, all are asked for."""
 _ALL = ", ".join(
-    ['count("rotation")'] + [f'{what}("{name}")' for name in FEATURES for what in ("mean", "min", "max")]
+    ['count("rotation")'] + [f'{what}("{name}")' for name in FEATURES for what in _WHAT]
 )
 _GROUPED = 'GROUP BY time(10m), "deviceID" fill(none)'
 _CELL = np.dtype([("points", "<i4"), ("values", "<f4", (SENSORS, _PARTS))])
@@ -35,7 +36,7 @@ class Span(NamedTuple):
     points: NDArray[np.int32]
     """Points in the store, shape (k, m): whether more have come since is seen by it."""
     values: NDArray[np.float32]
-    """Mean, low, high, count and zeros of each sensor as in Bins, shape (k, m, 4, 5)."""
+    """What Bins has of each sensor, shape (k, m, 4, 6)."""
 
     @property
     def end_ms(self) -> int:
@@ -58,7 +59,7 @@ class Span(NamedTuple):
         return Span(self.start_ms, self.points[:, fans], self.values[:, fans])
 
     def packed(self, fan: int) -> bytes:
-        """One fan's bins; 84 bytes each."""
+        """One fan's bins; 100 bytes each."""
         cells = np.empty(len(self.points), _CELL)
         cells["points"], cells["values"] = self.points[:, fan], self.values[:, fan]
         return cells.tobytes()
@@ -73,7 +74,7 @@ def empty(start_ms: int, end_ms: int, fans: int) -> Span:
     """Bins in which nothing came."""
     shape = (max(0, (end_ms - start_ms) // BIN_MS), fans)
     values = np.zeros((*shape, SENSORS, _PARTS), np.float32)
-    values[..., (_MEAN, _LOW, _HIGH)] = np.nan
+    values[..., :_COUNT] = np.nan
     return Span(start_ms, np.zeros(shape, np.int32), values)
 
 
@@ -177,9 +178,9 @@ def _sift(store: Store, span: Span, sensor: int, fans: Sequence[str]) -> None:
     bins = np.flatnonzero(odd.any(axis=1))
     start_ms = span.start_ms + int(bins[0]) * BIN_MS
     end_ms = span.start_ms + (int(bins[-1]) + 1) * BIN_MS
-    found[odd] = (np.nan, np.nan, np.nan, 0, 0)
+    found[odd] = (*[np.nan] * _COUNT, 0, 0)
     good = f'"{name}" >= {lowest!r} AND "{name}" <= {highest!r}'
-    what = ", ".join(f'{each}("{name}")' for each in ("mean", "min", "max", "count"))
+    what = ", ".join(f'{each}("{name}")' for each in (*_WHAT, "count"))
     for condition, fields, parts in (
         (good, what, slice(0, _ZEROS)),
         (f'"{name}" = 0', f'count("{name}")', slice(_ZEROS, _PARTS)),

@@ -167,9 +167,7 @@ def locate(setting: str | None, name: str = NAME) -> Path:
         versions = [path for path in models.glob("*") if path.name.isdecimal()]
         if versions:
             return max(versions, key=lambda path: int(path.name))
-    raise BundleError(
-        f"There is no models/{name} here: name the directory of a model bundle."
-    )
+    raise BundleError(f"There is no models/{name} here: name the directory of a model bundle.")
 
 
 def sha256(content: bytes) -> str:

@@ -22,9 +22,7 @@ _MEAN, _LAST, _LOW, _HIGH, _COUNT, _ZEROS = range(_PARTS)
 _WHAT = ("mean", "last", "min", "max")
 _NAMED = 100
 """Fans named in one query; with more of them, all are asked for."""
-_ALL = ", ".join(
-    ['count("rotation")'] + [f'{what}("{name}")' for name in FEATURES for what in _WHAT]
-)
+_ALL = ", ".join(['count("rotation")'] + [f'{what}("{name}")' for name in FEATURES for what in _WHAT])
 _GROUPED = 'GROUP BY time(10m), "deviceID" fill(none)'
 _CELL = np.dtype([("points", "<i4"), ("values", "<f4", (SENSORS, _PARTS))])
 

@@ -9,10 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fanwatch.forecast import BoxRule
-from fanwatch.forecast.model import Scores
-from fanwatch.forecast.windows import MEAN_3_H
-from fanwatch.forecasting import rows
+from fanwatch.forecast import Bins, Fleet
+from fanwatch.forecasting import passage, rows
 from fanwatch.store import point
 from tests.forecasting.conftest import Watch
 from tests.support.influx import Influx
@@ -55,14 +53,18 @@ def test_late_readings_leave_what_timely_ones_would_have(watch: Watch) -> None:
     assert bytes_of(late, "fan") == bytes_of(timely, "fan")
 
 
-def test_one_bad_fan_never_stops_the_others(watch: Watch) -> None:
-    class Picky(BoxRule):
-        def score(self, features: np.ndarray) -> Scores:
-            if len(features) and np.nanmax(features[:, MEAN_3_H[0]]) > 1500:
-                raise ArithmeticError("too fast to be true")
-            return super().score(features)
+class Picky(Fleet):
+    """Fails on whatever is faster than any fan."""
 
-    watched = watch(model=Picky())
+    def advance(self, bins: Bins) -> None:
+        if np.nanmax(bins.mean[:, 0], initial=0) > 1500:
+            raise ArithmeticError("too fast to be true")
+        super().advance(bins)
+
+
+def test_one_bad_fan_never_stops_the_others(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passage, "Fleet", Picky)
+    watched = watch()
     names = [f"fan-{number}" for number in range(9)]
     with watched.listener() as listener:
         for name in names:

@@ -50,7 +50,8 @@ def test_once_an_episode(watch: Watch, stub: HttpStub, monkeypatch: pytest.Monke
     [episode] = [name for name in seen if name.startswith(watched.fan("bad"))]
     [*_, last] = [r for r in stub.requests if r.headers["Idempotency-Key"] == episode]
     content = json.loads(last.body)
-    assert content["text"].startswith(f"{watched.fan('bad')}: warning. vibration has risen")
+    assert content["state"] in ("warning", "alarm")
+    assert content["text"] == f"{content['deviceID']}: {content['state']}. {content['why']}"
     assert (content["episode"], last.path) == (episode, "/hook")
 
 

@@ -88,9 +88,9 @@ def send(environment: Mapping[str, str], command: Command | Retirement) -> Alarm
     else:
         body = msgspec.json.encode(command)
     timeout_s = load(LocalSettings, environment).gateway_timeout + _MARGIN_S
-    answer = Gateway(load(GatewaySettings, environment), timeout_s).call(
-        FUNCTION, body, {"Content-Type": "application/json"}
-    )
+    # Only /system/ asks who is there.
+    gateway = GatewaySettings(gateway_url=load(GatewaySettings, environment).gateway_url)
+    answer = Gateway(gateway, timeout_s).call(FUNCTION, body, {"Content-Type": "application/json"})
     if answer.status == 200:
         return msgspec.json.decode(answer.body, type=Alarm)
     kind = Unavailable if answer.status in (502, 503, 504) else FanwatchError

@@ -5,16 +5,26 @@ long as means are; a label stands in policy raw as well, for as long as that kee
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
 from fanwatch.alarm import Alarm, Command
-from fanwatch.forecasting.passage import Turn
 from fanwatch.store import MEANS, RAW, Refused, Store, point, quoted
 
 EPISODES = "forecast_episode"
 LABELS = "label"
 _MS = 1_000_000
+
+
+class Turn(NamedTuple):
+    """An episode has come to a turn."""
+
+    alarm: Alarm
+    """One of that episode."""
+    what: str
+    """`stopped_ms` or `ended_ms`."""
+    at_ms: int
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,21 +10,12 @@ from fanwatch.alarm import EPISODES, Alarm
 from fanwatch.forecast import BIN_MS, Fleet, ForecastModel, Verdict
 from fanwatch.forecasting import wording
 from fanwatch.forecasting.aggregates import Span
+from fanwatch.forecasting.episodes import Turn
 from fanwatch.forecasting.gathering import Goal
 from fanwatch.forecasting.rows import DAY_MS, Row
 
 LAG_MS = 2 * 3_600_000
 """How far the checkpoint is behind the newest bin."""
-
-
-class Turn(NamedTuple):
-    """An episode has come to a turn."""
-
-    alarm: Alarm
-    """As it was just before that: of that episode."""
-    what: str
-    """`stopped_ms` or `ended_ms`."""
-    at_ms: int
 
 
 class Passed(NamedTuple):

@@ -95,13 +95,13 @@ def days(store: Store, fans: Iterable[str], since_ms: int) -> dict[str, list[Row
 
 def save(store: Store, rows: Iterable[Row]) -> None:
     """Writes these; each overwrites the point of its fan and day."""
-    store.write(_line(row, row.checkpoint_ms or row.through_ms) for row in rows)
+    store.write(line(row, row.checkpoint_ms or row.through_ms) for row in rows)
 
 
 def make_void(store: Store, rows: Iterable[Row]) -> None:
     """Says of points that their states count no longer; alarm and note go on to count."""
     store.write(
-        _line(Row(fan=row.fan, told_ms=row.told_ms, alarm=row.alarm, note=row.note), row.checkpoint_ms)
+        line(Row(fan=row.fan, told_ms=row.told_ms, alarm=row.alarm, note=row.note), row.checkpoint_ms)
         for row in rows
     )
 
@@ -110,7 +110,8 @@ def _select() -> str:
     return "SELECT " + ", ".join(f'"{name}"' for name in _FIELDS) + f' FROM "{MEASUREMENT}"'
 
 
-def _line(row: Row, at_ms: int) -> str:
+def line(row: Row, at_ms: int) -> str:
+    """The point of a row, on the day of that time."""
     fields: dict[str, object] = {
         "from_ms": row.from_ms,
         "checkpoint_ms": row.checkpoint_ms,

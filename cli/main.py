@@ -24,6 +24,7 @@ _COMMANDS = {
     "cli.simulate": ("register",),
     "cli.score": ("score",),
     "cli.train": ("register",),
+    "cli.train_forecast": (),
     "cli.threshold": ("threshold",),
     "cli.model": ("register",),
     "cli.alarms": ("register",),
@@ -34,6 +35,7 @@ _COMMANDS = {
     "cli.history": ("register",),
     "cli.certs": ("register",),
     "cli.users": ("register",),
+    "cli.console": ("register",),
     "cli.settings": ("settings",),
 }
 

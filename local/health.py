@@ -12,7 +12,14 @@ from pathlib import Path
 import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.settings import BrokerSettings, ConnectorSettings, LocalSettings, StoreSettings, load
+from fanwatch.settings import (
+    BrokerSettings,
+    ConnectorSettings,
+    ConsoleSettings,
+    LocalSettings,
+    StoreSettings,
+    load,
+)
 from fanwatch.store import Store
 from local.layout import Layout
 from local.ports import LOOPBACK
@@ -116,6 +123,11 @@ def parts(environment: Mapping[str, str], layout: Layout, stack: Stack, store: P
             found.append(_program(processes[name], name, answers.get(name), trouble))
         else:
             found.append(Part(name, store.state if store else "off", store.detail if store else ""))
+    if "console" in processes:
+        console = load(ConsoleSettings, environment)
+        found.append(
+            _program(processes["console"], "console", lambda: _listens(console.console_port), start_s=15)
+        )
     if "grafana" in processes:
         # Its first start makes a database.
         found.append(

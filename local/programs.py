@@ -11,7 +11,7 @@ from local.supervisor import Program
 
 # Stopped in this order, each wave at once, so that nothing sends to what is gone already.
 STOP_WAVES = (
-    ("simulator", "cron", "deploy", "rollup", "grafana"),
+    ("simulator", "cron", "deploy", "rollup", "grafana", "console"),
     ("connector",),
     ("gateway", "fn-", "telegraf"),
     ("influxd", "mosquitto"),
@@ -73,6 +73,11 @@ def rollup(layout: Layout, environment: Mapping[str, str]) -> Program:
     """Ten-minute means, from the store into the store."""
     every = load(HistorySettings, environment).rollup_every
     return _module("rollup", "history", layout, environment, "rollup", "--every", every, priority=40)
+
+
+def console(layout: Layout, environment: Mapping[str, str]) -> Program:
+    """The technician's page."""
+    return _module("console", "console", layout, environment, priority=90)
 
 
 def _module(

@@ -184,7 +184,8 @@ def _sift(store: Store, span: Span, sensor: int, fans: Sequence[str]) -> None:
     """Computes those bins again, of this sensor, that have zeros or what no working sensor gives."""
     lowest, highest = PLAUSIBLE[sensor]
     found = span.values[:, :, sensor]
-    odd = (found[..., _LOW] < lowest) | (found[..., _HIGH] > highest)
+    low, high = found[..., _LOW], found[..., _HIGH]
+    odd = (low < lowest) | (high > highest) | ((low <= 0) & (high >= 0))
     if not odd.any():
         return
     name, numbers = FEATURES[sensor], np.flatnonzero(odd.any(axis=0))
@@ -193,7 +194,7 @@ def _sift(store: Store, span: Span, sensor: int, fans: Sequence[str]) -> None:
     start_ms = span.start_ms + int(bins[0]) * BIN_MS
     end_ms = span.start_ms + (int(bins[-1]) + 1) * BIN_MS
     found[odd] = (*[np.nan] * _COUNT, 0, 0)
-    good = f'"{name}" >= {lowest!r} AND "{name}" <= {highest!r}'
+    good = f'"{name}" >= {lowest!r} AND "{name}" <= {highest!r} AND "{name}" != 0'
     what = ", ".join(f'{each}("{name}")' for each in (*_WHAT, "count"))
     for condition, fields, parts in (
         (good, what, slice(0, _ZEROS)),

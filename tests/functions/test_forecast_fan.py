@@ -72,8 +72,8 @@ def test_a_run_and_a_command_behind_the_official_template(
 def test_as_a_process(watched: Watched, tmp_path: Path) -> None:
     port = free_port()
     environment = {
-        **watched.environment, **pinned(), "LISTEN_PORT": str(port), "HANDLER_DIR": str(ROOT / "functions/forecast_fan"),
-        "exec_timeout": "60s",
+        **watched.environment, **pinned(), "LISTEN_PORT": str(port), "exec_timeout": "60s",
+        "HANDLER_DIR": str(ROOT / "functions/forecast_fan"),
     }  # fmt: skip
     server = Server("function_server", port, tmp_path / "log", environment, ROOT)
     try:

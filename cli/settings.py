@@ -26,16 +26,14 @@ def _parts() -> list[tuple[str, list[dict[str, str]]]]:
     """Each part's title and its settings: name, default, meaning."""
     import msgspec
 
-    from fanwatch import settings as module
+    from fanwatch.settings import Settings
 
-    tree = ast.parse(inspect.getsource(module))
     found = []
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name != "Settings" and node.name.endswith("Settings"):
-            defaults = {
-                field.name: field.default for field in msgspec.structs.fields(getattr(module, node.name))
-            }
-            found.append((ast.get_docstring(node) or node.name, _rows(node, defaults)))
+    for cls in Settings.classes:
+        (node,) = ast.parse(inspect.getsource(cls)).body
+        assert isinstance(node, ast.ClassDef)
+        defaults = {field.name: field.default for field in msgspec.structs.fields(cls)}
+        found.append((ast.get_docstring(node) or node.name, _rows(node, defaults)))
     return found
 
 

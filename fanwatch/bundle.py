@@ -19,6 +19,10 @@ NAME: Final = "fan-anomaly"
 METADATA: Final = "model.json"
 LITERT_FILE: Final = "model.tflite"
 SAVED_MODEL: Final = "saved_model"
+SCORES_FILE: Final = "scores.csv"
+"""How often the model gave each probability on its validation and test rows; moves the threshold without data."""
+VALIDATION_FILE: Final = "validation.csv"
+"""Some of the validation rows: on these, this model and another one are compared."""
 
 Range = tuple[float, float]
 
@@ -43,12 +47,16 @@ class Feature(msgspec.Struct, frozen=True):
     """Lowest and highest value that a working sensor gives."""
 
 
-class Threshold(msgspec.Struct, frozen=True):
+class Threshold(msgspec.Struct, frozen=True, omit_defaults=True):
     """A reading is a fault where its probability, rounded to 4 decimals, is at least `value`."""
 
     value: float
     chosen: str
     """How it was chosen, in a sentence."""
+    miss_cost: float | None = None
+    """What an overlooked fault was taken to cost; None where the threshold was set by hand."""
+    false_alarm_cost: float | None = None
+    """What a false alarm was taken to cost."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -184,10 +192,15 @@ def _parse(path: Path, raw: bytes) -> Metadata:
     return metadata
 
 
-def _checked(path: Path, name: str, expected: str) -> bytes:
+def check_name(described: str | Path, name: str) -> None:
+    """BundleError where a file that the description at `described` names would lie outside the bundle."""
     parts = PurePosixPath(name)
-    if parts.is_absolute() or ".." in parts.parts or "\\" in name or not parts.parts:
-        raise BundleError(f"{path / METADATA} names {name!r}, which lies outside the bundle.")
+    if parts.is_absolute() or ".." in parts.parts or "\\" in name or "\0" in name or not parts.parts:
+        raise BundleError(f"{described} names {name!r}, which lies outside the bundle.")
+
+
+def _checked(path: Path, name: str, expected: str) -> bytes:
+    check_name(path / METADATA, name)
     content = _read(path, name)
     if sha256(content) != expected:
         raise BundleError(

@@ -8,14 +8,14 @@ lock() {
     uv pip compile pyproject.toml "$@" --python-version 3.11 --generate-hashes --no-annotate \
         --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file "requirements/$out.txt"
 }
-lock run --extra install
-lock training --extra install --extra training
-lock dev --extra install --extra training --extra dev
+lock run --extra install --extra console
+lock training --extra install --extra console --extra training
+lock dev --extra install --extra console --extra training --extra dev
 
 # What images install: the same versions, from the list of direct requirements beside each.
 image() {
-    uv pip compile "../$1.in" --constraint "$2.txt" --python-version 3.11 --generate-hashes --no-annotate \
-        --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file "../$1.txt"
+    uv pip compile "$1.in" --constraint "requirements/$2.txt" --python-version 3.11 --generate-hashes --no-annotate \
+        --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file "$1.txt"
 }
 image template/python3-fan/requirements run
 image functions/score_fan/requirements run

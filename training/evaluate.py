@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanwatch import bundle as bundles
-from fanwatch.bundle import Bundle
+from fanwatch.bundle import Bundle, Metadata
 from fanwatch.scorers import open_scorer
-from training.metrics import Metrics, measure
-from training.table import read
+from training.metrics import Interval, Metrics, intervals, measured
+from training.rows import Progress
+from training.scores import Scores, count
+from training.table import HistoryError, Table, read
 
 _ROWS_AT_ONCE: Final = 8192
 
@@ -19,29 +21,60 @@ class Evaluation(NamedTuple):
     """Of a bundle on a file."""
 
     model: str
-    threshold: float
+    metadata: Metadata
     metrics: Metrics
-    implausible: int
-    """Rows with a value that no working sensor gives: they get no verdict and are not among the n."""
-    notes: list[str]
-    """What a person should know about the history file."""
+    sure: dict[str, Interval]
+    """95 % intervals of the metrics."""
+    table: Table
+    probabilities: NDArray[np.float64]
+    """To 4 decimals, of the table's rows."""
+    scores: Scores
+
+    @property
+    def threshold(self) -> float:
+        """A reading is a fault from this probability on."""
+        return self.metadata.threshold.value
+
+    @property
+    def implausible(self) -> int:
+        """Rows with a value that no working sensor gives: they get no verdict and are not among the n."""
+        return self.table.implausible
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know about the history file."""
+        return self.table.notes
 
     def as_dict(self) -> dict[str, object]:
-        """For JSON: accuracy, precision, recall, auroc, confusion, n; implausible, model, threshold."""
+        """For JSON: accuracy, precision, recall, auroc, confusion, n, intervals; implausible, model, threshold."""
         rest = {"implausible": self.implausible, "model": self.model, "threshold": self.threshold}
-        return self.metrics.as_dict() | rest
+        return self.metrics.as_dict() | {"intervals": self.sure} | rest
 
 
-def evaluate(csv: Path, model: Path, *, engine: str | None = None) -> Evaluation:
+def evaluate(
+    csv: Path,
+    model: Path,
+    *,
+    engine: str | None = None,
+    on_bytes: Progress = lambda done, total: None,
+) -> Evaluation:
     """Score every row of the history file as infer-fan would, and compare with its label.
 
     Raises HistoryError for the file, BundleError for the bundle.
     """
     bundle = bundles.load(model)
-    table = read(csv)
+    table = read(csv, on_bytes)
+    if not len(table.faulty):
+        raise HistoryError(
+            f"{csv}: none of its {table.implausible:,} rows holds values that working sensors give."
+        )
+    probabilities = probabilities_of(bundle, table.features, engine=engine)
+    scores = count(probabilities, table.faulty)
     threshold = bundle.metadata.threshold.value
-    metrics = measure(probabilities_of(bundle, table.features, engine=engine), table.faulty, threshold)
-    return Evaluation(bundle.model, threshold, metrics, table.implausible, table.notes)
+    return Evaluation(
+        bundle.model, bundle.metadata, measured(scores, threshold), intervals(scores, threshold), table,
+        probabilities, scores,
+    )  # fmt: skip
 
 
 def probabilities_of(

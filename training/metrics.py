@@ -1,9 +1,15 @@
-"""How well probabilities fit labels, and which threshold costs least. Needs no TensorFlow."""
+"""How well probabilities fit labels, and how sure that is. Needs no TensorFlow."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from training.scores import STEPS, Costs, Scores, cheapest, count
+
+_RESAMPLES: Final = 1000
+_BINS: Final = 10
 
 
 class Confusion(NamedTuple):
@@ -30,55 +36,140 @@ class Metrics(NamedTuple):
         return self._asdict() | {"confusion": self.confusion._asdict()}
 
 
+class Calibration(NamedTuple):
+    """Whether a probability means what it says."""
+
+    brier: float
+    """Mean squared distance between probability and label; 0 is perfect, 0.25 is a coin."""
+    ece: float
+    """Mean distance between a stretch's mean probability and its share of faulty rows."""
+    said: list[float]
+    """Mean probability of each stretch of width 0.1 that has rows."""
+    came: list[float]
+    """Share of its rows that were faulty."""
+    rows: list[int]
+
+
+Interval = tuple[float, float]
+
+
 def measure(probabilities: NDArray[np.floating], faulty: NDArray[np.bool_], threshold: float) -> Metrics:
     """How right it is to call a row faulty from `threshold` on; both arrays have shape (n,)."""
-    called = probabilities >= threshold
-    confusion = Confusion(
-        int((called & faulty).sum()), int((called & ~faulty).sum()),
-        int((~called & ~faulty).sum()), int((~called & faulty).sum()),
-    )  # fmt: skip
-    right = confusion.true_positive + confusion.true_negative
+    return measured(count(probabilities, faulty), threshold)
+
+
+def measured(scores: Scores, threshold: float) -> Metrics:
+    """The same from counts."""
+    alarms, found = scores.called()
+    step = int(np.ceil(threshold * STEPS - 1e-6))
+    healthy, faulty = int(alarms[0]), int(found[0])
+    caught, false = int(found[step]), int(alarms[step])
+    confusion = Confusion(caught, false, healthy - false, faulty - caught)
     return Metrics(
-        accuracy=right / len(faulty),
-        precision=_ratio(confusion.true_positive, confusion.true_positive + confusion.false_positive),
-        recall=_ratio(confusion.true_positive, confusion.true_positive + confusion.false_negative),
-        auroc=auroc(probabilities, faulty),
+        accuracy=(caught + healthy - false) / (healthy + faulty),
+        precision=_ratio(caught, caught + false),
+        recall=_ratio(caught, faulty),
+        auroc=_auroc(scores),
         confusion=confusion,
-        n=len(faulty),
+        n=healthy + faulty,
     )
 
 
 def auroc(probabilities: NDArray[np.floating], faulty: NDArray[np.bool_]) -> float | None:
     """Chance that a faulty row has a higher probability than a healthy one, a tie counting half."""
-    positive = int(faulty.sum())
-    negative = len(faulty) - positive
-    if not positive or not negative:
-        return None
-    _, rank_of, ties = np.unique(probabilities, return_inverse=True, return_counts=True)
-    mean_rank = np.cumsum(ties) - (ties - 1) / 2
-    ranks = float(mean_rank[rank_of][faulty].sum())
-    return (ranks - positive * (positive + 1) / 2) / (positive * negative)
+    return _auroc(count(probabilities, faulty))
 
 
-def cheapest_threshold(
-    probabilities: NDArray[np.floating], faulty: NDArray[np.bool_], cost_of_miss: float
-) -> float:
-    """The threshold, to 4 decimals, at which false alarms plus `cost_of_miss` times the misses are fewest.
+def cheapest_threshold(probabilities: NDArray[np.floating], faulty: NDArray[np.bool_], costs: Costs) -> float:
+    """The threshold, to 4 decimals, at which the errors of these rows, shape (n,), cost least."""
+    return cheapest(count(probabilities, faulty), costs)
 
-    Where a whole stretch of thresholds is equally cheap, its middle: the place least moved by a few more
-    rows.
+
+def intervals(scores: Scores, threshold: float, *, seed: int = 1) -> dict[str, Interval]:
+    """95 % intervals of accuracy, precision, recall and auroc, by a bootstrap of the rows.
+
+    A share that is 0 or 1 has Wilson's interval, for there a bootstrap would claim to be sure.
     """
-    candidates = np.arange(1, 10_000) / 10_000
-    order = np.argsort(probabilities, kind="stable")
-    rounded, sorted_faulty = np.round(probabilities[order].astype(np.float64), 4), faulty[order]
-    below = np.searchsorted(rounded, candidates - 5e-5)
-    misses = np.concatenate(([0], np.cumsum(sorted_faulty)))[below]
-    alarms = (~sorted_faulty).sum() - np.concatenate(([0], np.cumsum(~sorted_faulty)))[below]
-    cost = alarms + cost_of_miss * misses
-    start = int(np.argmin(cost))
-    longer = np.flatnonzero(cost[start:] != cost[start])
-    end = start + (int(longer[0]) if len(longer) else len(cost) - start)
-    return float(candidates[(start + end - 1) // 2])
+    came = np.flatnonzero(scores.healthy + scores.faulty)
+    counts = np.concatenate((scores.healthy[came], scores.faulty[came]))
+    draws = np.random.default_rng(seed).multinomial(scores.n, counts / scores.n, size=_RESAMPLES)
+    found: dict[str, list[float]] = {"accuracy": [], "precision": [], "recall": [], "auroc": []}
+    for drawn in draws:
+        healthy, faulty = np.zeros((2, STEPS + 1), dtype=np.int64)
+        healthy[came], faulty[came] = np.split(drawn, 2)
+        metrics = measured(Scores(healthy, faulty), threshold)
+        for name, values in found.items():
+            if (value := getattr(metrics, name)) is not None:
+                values.append(value)
+    sure = {name: _middle(np.array(values)) for name, values in found.items() if values}
+    caught, false, spared, missed = measured(scores, threshold).confusion
+    pairs = {
+        "accuracy": (caught + spared, false + missed),
+        "precision": (caught, false),
+        "recall": (caught, missed),
+    }
+    for name, (right, wrong) in pairs.items():
+        if name in sure and not (right and wrong):
+            # Rows that are all right resample to rows that are all right, which is not how sure one can be.
+            sure[name] = _wilson(right, right + wrong)
+    return sure
+
+
+def gain(ours: NDArray[np.bool_], theirs: NDArray[np.bool_], *, seed: int = 1) -> tuple[float, Interval]:
+    """By how much a share of right rows exceeds another's on the same rows, shape (n,), and its 95 % interval."""
+    difference = ours.astype(np.int64) - theirs
+    shares = np.array([(difference == value).mean() for value in (-1, 0, 1)])
+    draws = np.random.default_rng(seed).multinomial(len(ours), shares, size=_RESAMPLES)
+    return float(difference.mean()), _middle((draws[:, 2] - draws[:, 0]) / len(ours))
+
+
+def calibration(scores: Scores) -> Calibration:
+    """How far probabilities are from shares of faulty rows."""
+    value = np.arange(STEPS + 1) / STEPS
+    rows = scores.healthy + scores.faulty
+    brier = float((scores.faulty * (1 - value) ** 2 + scores.healthy * value**2).sum() / rows.sum())
+    where = np.minimum((value * _BINS).astype(int), _BINS - 1)
+    held, said, came = (np.bincount(where, w, _BINS) for w in (rows, rows * value, scores.faulty))
+    full = held > 0
+    held = held[full]
+    mean, share = said[full] / held, came[full] / held
+    ece = float((held * np.abs(mean - share)).sum() / held.sum())
+    return Calibration(brier, ece, mean.tolist(), share.tolist(), held.astype(int).tolist())
+
+
+def plain(metrics: Metrics, sure: dict[str, Interval]) -> Iterator[tuple[str, float]]:
+    """The flat form of metrics in model.json; `accuracy_low` and `_high` are the ends of its 95 % interval."""
+    for name in ("accuracy", "precision", "recall", "auroc"):
+        if (value := getattr(metrics, name)) is not None:
+            yield name, round(value, 6)
+            yield f"{name}_low", round(sure[name][0], 6)
+            yield f"{name}_high", round(sure[name][1], 6)
+    yield from metrics.confusion._asdict().items()
+    yield "n", metrics.n
+
+
+def _auroc(scores: Scores) -> float | None:
+    healthy, faulty = int(scores.healthy.sum()), int(scores.faulty.sum())
+    if not healthy or not faulty:
+        return None
+    below = np.cumsum(scores.healthy) - scores.healthy
+    # Twice the pairs won, so that a tie's half stays a whole number.
+    return int((scores.faulty * (2 * below + scores.healthy)).sum()) / (2 * healthy * faulty)
+
+
+def _middle(values: NDArray[np.floating]) -> Interval:
+    low, high = np.quantile(values, (0.025, 0.975)).tolist()
+    return low, high
+
+
+def _wilson(part: int, whole: int) -> Interval:
+    share, z = part / whole, 1.96
+    middle, half = (
+        share + z * z / (2 * whole),
+        z * np.sqrt(share * (1 - share) / whole + (z / (2 * whole)) ** 2),
+    )
+    scale = 1 + z * z / whole
+    return max(0.0, float((middle - half) / scale)), min(1.0, float((middle + half) / scale))
 
 
 def _ratio(part: int, whole: int) -> float | None:

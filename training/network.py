@@ -33,8 +33,18 @@ class Fitted(NamedTuple):
 
     network: Any
     """keras.Sequential from raw features, shape (n, 4), to the fault's logit, shape (n, 1)."""
-    epochs: int
-    validation_loss: float
+    curve: list[tuple[float, float]]
+    """Loss (cross-entropy a row) on training rows, while they were learned, and on validation rows, by epoch."""
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the training rows."""
+        return len(self.curve)
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch, from 1 on, whose weights were kept."""
+        return 1 + min(range(len(self.curve)), key=lambda i: self.curve[i][1])
 
 
 def fit(
@@ -60,27 +70,31 @@ def fit(
     validation_data, validation_target = tf.constant(validation[0]), tf.constant(validation[1][:, None])
 
     @tf.function  # type: ignore[untyped-decorator]
-    def epoch_of(order: tf.Tensor) -> tf.Tensor:
+    def epoch_of(order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # One graph call an epoch: calling into TensorFlow for each batch would take most of the time.
+        total = tf.constant(0.0)
         for step in tf.range(steps):
             rows = order[step * batch : (step + 1) * batch]
             with tf.GradientTape() as tape:
                 loss = _loss(tf.gather(target, rows), network(tf.gather(data, rows), training=True))
             optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
-        return _loss(validation_target, network(validation_data))
+            total += loss
+        return total / steps, _loss(validation_target, network(validation_data))
 
     shuffle = np.random.default_rng(recipe.seed)
     best, best_epoch, best_weights = float("inf"), 0, network.get_weights()
-    epoch = 0
+    curve: list[tuple[float, float]] = []
     for epoch in range(1, recipe.epochs + 1):
-        loss = float(epoch_of(tf.constant(shuffle.permutation(len(features)).astype(np.int32))))
+        order = tf.constant(shuffle.permutation(len(features)).astype(np.int32))
+        learned, loss = (float(value) for value in epoch_of(order))
+        curve.append((learned, loss))
         on_epoch(epoch, loss)
         if loss < best:
             best, best_epoch, best_weights = loss, epoch, network.get_weights()
         elif epoch - best_epoch >= recipe.patience:
             break
     network.set_weights(best_weights)
-    return Fitted(network, epoch, best)
+    return Fitted(network, curve)
 
 
 def _build(features: Floats) -> Any:

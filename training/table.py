@@ -1,36 +1,35 @@
-"""Read a history file, and refuse what nothing can be learned from, before any time is spent on training."""
+"""Read a history file, and refuse what nothing can be learned from, before any time is spent on training.
 
-import csv
-import hashlib
-import itertools
+Memory is bounded: of a file with more rows than `LIMIT`, an even sample is kept, drawn by device and time, so that
+the copies of a row are kept or left out together, whatever their order.
+"""
+
 import math
-from array import array
-from collections import defaultdict
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fanwatch.errors import FanwatchError
+from training.quality import Quality, notes_on, survey
+from training.rows import Batch, HistoryError, Progress, Rows
+from training.sample import Codes, Kept, Sample, Times
 from training.sensors import SENSORS
 
+__all__ = ["COLUMNS", "LIMIT", "HistoryError", "Table", "check_learnable", "read"]
+
 COLUMNS: Final = ("DeviceID", "Time", *(sensor.column for sensor in SENSORS), "Faulty")
+LIMIT: Final = 1_000_000
+"""Rows that are kept at most; about 200 MB while reading."""
 _MOST_IMPLAUSIBLE: Final = 0.2
-_GAP_FACTOR: Final = 3
 _FEWEST_OF_A_KIND: Final = 50
 _LABELS: Final = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1, "False": 0, "True": 1}
-
-
-class HistoryError(FanwatchError):
-    """The history file cannot be used; the message names the line and column."""
-
-    status = 400
+_LABELS_OF_EXCEL: Final = {"FALSE": 0, "TRUE": 1}
 
 
 class Table(NamedTuple):
-    """The usable rows of a history file, without device and time: both can give the label away."""
+    """The usable rows of a history file. Only `features` are learned from."""
 
     features: NDArray[np.float64]
     """Rotation rpm, temperature °C, vibration, sound dB, shape (n, 4)."""
@@ -42,58 +41,53 @@ class Table(NamedTuple):
     """Of the file's bytes."""
     notes: list[str]
     """What a person should know about the file, a sentence each."""
+    quality: Quality
+    """The same in numbers, and more."""
+    device: NDArray[np.int32]
+    """Index into `quality.devices`, shape (n,): can give the label away, so it is only looked at."""
+    time_ms: NDArray[np.int64]
+    """Since the epoch, UTC, shape (n,): likewise."""
+    line: NDArray[np.int64]
+    """In the file, shape (n,): likewise."""
+    others: dict[str, list[str]]
+    """Cells of the columns that are not used, of some rows."""
+    others_faulty: NDArray[np.bool_]
+    """Labels of these rows."""
 
 
-class _Device:
-    """Enough of one device's rows to find duplicates, gaps and labels that never change."""
-
-    def __init__(self) -> None:
-        self.rows: dict[datetime, int] = {}
-        """Time → hash of the row's values."""
-        self.labels: set[str] = set()
-
-
-def read(path: Path) -> Table:
+def read(path: Path, progress: Progress = lambda done, total: None, *, limit: int = LIMIT) -> Table:
     """Read and check a history file. HistoryError names the first line that is wrong, and how."""
-    values, labels, devices = array("d"), array("b"), defaultdict[str, _Device](_Device)
-    duplicates = 0
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, strict=True)
-            order = _order(path, next(rows, []))
-            for row in rows:
-                where = f"{path} line {rows.line_num}"
-                cells = _cells(row, order, where)
-                if _duplicate(cells, devices, where):
-                    duplicates += 1
-                    continue
-                values.extend(
-                    _number(cell, sensor.column, where)
-                    for cell, sensor in zip(cells[2:-1], SENSORS, strict=True)
-                )
-                labels.append(_label(cells[-1], where))
-        sha256 = _sha256(path)
-    except OSError as error:
-        raise HistoryError(f"{path} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise HistoryError(f"{path} is no CSV file in UTF-8: {error}.") from error
-    if not labels:
+    rows = Rows(path, progress)
+    devices, times = Codes(), Times()
+    sample: Sample | None = None
+    for batch in rows:
+        if sample is None:
+            order = _order(path, rows.header)
+            extra = [i for i, name in enumerate(rows.header) if name and i not in order]
+            sample = Sample(limit)
+        sample.add(_parsed(path, batch, order, devices, times), batch.rows, extra)
+    if sample is None:
+        _order(path, rows.header)
         raise HistoryError(f"{path} has a header but no rows.")
-    features = np.frombuffer(values, dtype=np.float64).reshape(-1, len(SENSORS))
-    faulty = np.frombuffer(labels, dtype=np.int8).astype(np.bool_)
-    plausible = np.logical_and.reduce(
-        [(column >= sensor.plausible[0]) & (column <= sensor.plausible[1])
-         for column, sensor in zip(features.T, SENSORS, strict=True)]
+    kept, repeated = _without_repeats(path, sample.kept(), devices)
+    quality = survey(kept, devices.names, times.forms, rows.blank, sample.seen, repeated)
+    fit = kept.plausible()
+    names = [rows.header[i] for i in extra]
+    others = dict(zip(names, map(list, zip(*sample.others, strict=True)), strict=True)) if names else {}
+    return Table(
+        kept.features[fit], kept.faulty[fit], int((~fit).sum()), rows.sha256, notes_on(quality), quality,
+        kept.device[fit], kept.time_ms[fit], kept.line[fit], others, np.array(sample.others_faulty, dtype=np.bool_),
     )  # fmt: skip
-    notes = _notes(devices, duplicates, int((~plausible).sum()))
-    return Table(features[plausible], faulty[plausible], int((~plausible).sum()), sha256, notes)
 
 
 def check_learnable(table: Table, path: Path) -> None:
     """Raise HistoryError unless the table has enough rows of each kind and few implausible ones."""
     for kind, rows in (("faulty", int(table.faulty.sum())), ("healthy", int((~table.faulty).sum()))):
         if rows < _FEWEST_OF_A_KIND:
-            raise HistoryError(f"{path} has {rows} {kind} rows; training needs at least {_FEWEST_OF_A_KIND}.")
+            raise HistoryError(
+                f"{path} has {rows} {kind} rows (column Faulty) of {len(table.faulty):,}; training needs at least"
+                f" {_FEWEST_OF_A_KIND} of each kind."
+            )
     share = table.implausible / (len(table.faulty) + table.implausible)
     if share > _MOST_IMPLAUSIBLE:
         ranges = ", ".join(f"{s.column} {s.plausible[0]:g} to {s.plausible[1]:g}" for s in SENSORS)
@@ -101,78 +95,86 @@ def check_learnable(table: Table, path: Path) -> None:
 
 
 def _order(path: Path, header: list[str]) -> list[int]:
-    names = [name.strip() for name in header]
-    missing = [name for name in COLUMNS if name not in names]
+    missing = [name for name in COLUMNS if name not in header]
     if missing:
+        found = f" It names {','.join(header)[:200]}." if any(header) else ""
         raise HistoryError(
-            f"{path} has no column {', '.join(missing)}: its header must name {','.join(COLUMNS)}."
+            f"{path} has no column {', '.join(missing)}: its header must name {','.join(COLUMNS)}.{found}"
         )
-    return [names.index(name) for name in COLUMNS]
+    return [header.index(name) for name in COLUMNS]
 
 
-def _cells(row: list[str], order: list[int], where: str) -> tuple[str, ...]:
+def _parsed(path: Path, batch: Batch, order: list[int], devices: Codes, times: Times) -> Kept:
+    try:
+        columns = [[row[index] for row in batch.rows] for index in order]
+        values = np.array([list(map(float, column)) for column in columns[2:-1]])
+        if not np.isfinite(values).all():
+            raise ValueError
+        return Kept(
+            np.ascontiguousarray(values.T),
+            np.fromiter(map(_label, columns[-1]), np.bool_, len(batch.rows)),
+            np.fromiter(map(devices.code, columns[0]), np.int32, len(batch.rows)),
+            np.fromiter(map(times.ms, columns[1], batch.lines), np.int64, len(batch.rows)),
+            np.array(batch.lines, dtype=np.int64),
+        )
+    except (ValueError, KeyError, IndexError):
+        # Something in this batch is wrong: find the first cell that is, and say so.
+        for line, row in zip(batch.lines, batch.rows, strict=True):
+            _check(f"{path} line {line}", line, row, order, devices, times)
+        raise
+
+
+def _check(where: str, line: int, row: list[str], order: list[int], devices: Codes, times: Times) -> None:
     if len(row) <= max(order):
         raise HistoryError(f"{where} has {len(row)} values; the header names more.")
-    return tuple(row[index].strip() for index in order)
-
-
-def _duplicate(cells: tuple[str, ...], devices: dict[str, _Device], where: str) -> bool:
-    name, text = cells[:2]
-    if not name:
-        raise HistoryError(f"{where}: DeviceID is empty.")
+    cells = [row[index].strip() for index in order]
     try:
-        # Times with and without a zone cannot be compared; within one file the zone does not matter.
-        time = datetime.fromisoformat(text).replace(tzinfo=None)
-    except ValueError:
-        raise HistoryError(f"{where}: Time {text!r} is not a time such as 2026-01-31 12:00:00.") from None
-    device, content = devices[name], hash(cells[2:])
-    known = len(device.rows)
-    if device.rows.setdefault(time, content) != content:
-        raise HistoryError(f"{where}: {name} has another row at {text} with other values.")
-    device.labels.add(cells[-1])
-    return len(device.rows) == known
-
-
-def _number(cell: str, column: str, where: str) -> float:
+        devices.code(cells[0])
+    except ValueError as error:
+        raise HistoryError(f"{where}: {error}") from None
     try:
-        number = float(cell)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise HistoryError(f"{where}: {column} {cell!r} is not a finite number.")
-    return number
+        times.ms(cells[1], line)
+    except ValueError as error:
+        raise HistoryError(f"{where}: Time {cells[1][:60]!r} {error}") from None
+    for cell, sensor in zip(cells[2:-1], SENSORS, strict=True):
+        if not _holds(lambda cell=cell: math.isfinite(float(cell))):  # type: ignore[misc]
+            raise HistoryError(f"{where}: {sensor.column} {cell[:60]!r} is not a finite number.")
+    if not _holds(lambda: _label(cells[-1]) >= 0):
+        raise HistoryError(f"{where}: Faulty {cells[-1][:60]!r} must be 0 or 1.")
 
 
-def _label(cell: str, where: str) -> int:
-    if cell not in _LABELS:
-        raise HistoryError(f"{where}: Faulty {cell!r} must be 0 or 1.")
-    return _LABELS[cell]
+def _holds(claim: Callable[[], bool]) -> bool:
+    try:
+        return claim()
+    except (ValueError, KeyError):
+        return False
 
 
-def _notes(devices: dict[str, _Device], duplicates: int, implausible: int) -> list[str]:
-    notes = []
-    if duplicates:
-        notes.append(f"Repeated rows, read once each: {duplicates:,}.")
-    if implausible:
-        notes.append(f"Rows left out, for they hold values that no working sensor gives: {implausible:,}.")
-    gaps = sum(_gaps(sorted(device.rows)) for device in devices.values())
-    if gaps:
-        notes.append(f"Gaps, where a device was silent for more than {_GAP_FACTOR} intervals: {gaps:,}.")
-    if len(devices) > 1 and all(len(device.labels) == 1 for device in devices.values()):
-        notes.append(
-            "No device ever changes its label, so DeviceID gives it away; it is not used as a feature."
+def _label(cell: str) -> int:
+    found = _LABELS.get(cell)
+    return (_LABELS | _LABELS_OF_EXCEL)[cell.strip()] if found is None else found
+
+
+def _without_repeats(path: Path, rows: Kept, devices: Codes) -> tuple[Kept, int]:
+    """The rows in the file's order, each once, and how many were repeats.
+
+    Raises HistoryError where two rows of one device and time differ.
+    """
+    order = np.lexsort((rows.line, rows.time_ms, rows.device))
+    later, earlier = order[1:], order[:-1]
+    again = (rows.device[later] == rows.device[earlier]) & (rows.time_ms[later] == rows.time_ms[earlier])
+    later, earlier = later[again], earlier[again]
+    other = (rows.features[later] != rows.features[earlier]).any(axis=1) | (
+        rows.faulty[later] != rows.faulty[earlier]
+    )
+    if other.any():
+        first = later[other][np.argmin(rows.line[later[other]])]
+        before = earlier[other][np.argmin(rows.line[later[other]])]
+        raise HistoryError(
+            f"{path} line {rows.line[first]}: {devices.names[rows.device[first]]} has another row at"
+            f" {np.datetime64(int(rows.time_ms[first]), 'ms').item():%Y-%m-%d %H:%M:%S} with other values"
+            f" (line {rows.line[before]}): remove one of them."
         )
-    return notes
-
-
-def _gaps(times: list[datetime]) -> int:
-    if len(times) < 3:
-        return 0
-    steps = sorted(later - earlier for earlier, later in itertools.pairwise(times))
-    usual = steps[len(steps) // 2]
-    return sum(step > _GAP_FACTOR * usual for step in steps)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    once = np.ones(len(rows.line), dtype=np.bool_)
+    once[later] = False
+    return (rows if once.all() else rows.at(once)), len(later)

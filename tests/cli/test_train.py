@@ -7,14 +7,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli.train import evaluate, train
+from cli.train import register
 from fanwatch import bundle as bundles
 from simulator.history import save
 from training.table import HistoryError
 
 app = typer.Typer()
-app.command()(train)
-app.command()(evaluate)
+register(app)
 
 
 @pytest.fixture

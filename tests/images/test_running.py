@@ -141,6 +141,35 @@ def test_a_sigterm_in_the_middle_of_the_start_counts_too(
     assert ended_at(box.inspect()["State"]["FinishedAt"]) - began < _END_S
 
 
+def test_a_function_takes_its_bundle_from_the_model_store(images: Images, containers: Containers) -> None:
+    store = containers(
+        images.model_store(), network="bridge", memory="64Mi", mounts={ROOT / "models": "/models:ro"}
+    )
+    until(
+        lambda: store.alive() and reachable(8080, "/fan-anomaly/1/model.json", store.address), 20, "the store"
+    )
+    entry = images.stack.functions["infer-fan-lite"]
+    url = f"http://{store.address}:8080/fan-anomaly/1"
+    box = containers(
+        images.function("infer-fan-lite"),
+        network="bridge",
+        memory=entry.limits["memory"],
+        environment={**entry.environment, "FANWATCH_BUNDLE": url},
+    )
+    until(lambda: box.alive() and reachable(8080, "/_/ready", box.address), _READY_S, "infer-fan-lite ready")
+    status, body = post(box.address, 8080, "/", ROW)
+    assert (status, json.loads(body)["model"]) == (200, "fan-anomaly@1")
+    pin = entry.environment["FANWATCH_BUNDLE_SHA256"]
+    assert box.run("ls", "/dev/shm/fanwatch-bundles-10001") == pin, "kept where a container may write"
+    refused = containers(
+        images.function("infer-fan-lite"),
+        network="bridge",
+        environment={**entry.environment, "FANWATCH_BUNDLE": url, "FANWATCH_BUNDLE_SHA256": "ab" * 32},
+    )
+    assert images.engine.docker("wait", refused.id) == "1"
+    assert url in refused.logs()
+
+
 def test_the_model_store_gives_bundles_and_nothing_else(
     images: Images, containers: Containers, tmp_path: Path
 ) -> None:

@@ -185,6 +185,13 @@ def test_the_pinned_bundle_is_the_committed_one() -> None:
         assert environment["FANWATCH_BUNDLE_SHA256"] == hashlib.sha256(model.read_bytes()).hexdigest()
 
 
+def test_another_bundle_is_deployed_by_two_variables() -> None:
+    given = {"FANWATCH_BUNDLE": "http://model-store:8080/fan-anomaly/2", "FANWATCH_BUNDLE_SHA256": "ab" * 32}
+    stack = read(ROOT / "stack.yml", given)
+    for name in ("infer-fan", "infer-fan-lite"):
+        assert stack.functions[name].environment.items() >= given.items()
+
+
 def test_timeouts_grow_from_the_inside_out() -> None:
     stack = read(ROOT / "stack.yml", {})
 

@@ -269,7 +269,7 @@ def test_a_function_that_cannot_start_is_said_soon(tmp_path: Path) -> None:
     stack = (ROOT / "stack.yml").read_text(encoding="utf-8")
     changed = re.sub(r"(FANWATCH_BUNDLE_SHA256:).*", rf'\1 "{"ab" * 32}"', stack)
     changed = changed.replace("handler: ./", f"handler: {ROOT}/").replace(
-        "BUNDLE: models", f"BUNDLE: {ROOT}/models"
+        "BUNDLE:-models", f"BUNDLE:-{ROOT}/models"
     )
     (tmp_path / "stack.yml").write_text(changed, encoding="utf-8")
     machine = Machine(tmp_path / "state", FANWATCH_STACK=str(tmp_path / "stack.yml"))

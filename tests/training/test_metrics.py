@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from training.metrics import cheapest_threshold, measure
+from training.scores import Costs
 
 cases = st.lists(st.tuples(st.integers(0, 10_000), st.booleans()), min_size=2, max_size=60)
 
@@ -40,7 +41,7 @@ def test_no_threshold_is_cheaper(rows: list[tuple[int, bool]], cost_of_miss: flo
         called = probabilities >= threshold
         return float((called & ~faulty).sum() + cost_of_miss * (~called & faulty).sum())
 
-    chosen = cheapest_threshold(probabilities, faulty, cost_of_miss)
+    chosen = cheapest_threshold(probabilities, faulty, Costs(cost_of_miss))
     assert 0 < chosen < 1
     assert chosen == round(chosen, 4)
     assert cost(chosen) <= min(cost(value / 10_000) for value in range(1, 10_000, 7)) + 1e-9
@@ -48,6 +49,8 @@ def test_no_threshold_is_cheaper(rows: list[tuple[int, bool]], cost_of_miss: flo
 
 def test_the_middle_of_the_cheapest_stretch_is_taken_and_misses_that_cost_more_lower_it() -> None:
     probabilities = np.array([0.1, 0.2, 0.8, 0.9])
-    assert cheapest_threshold(probabilities, probabilities > 0.5, 1.0) == pytest.approx(0.5, abs=1e-3)
+    assert cheapest_threshold(probabilities, probabilities > 0.5, Costs()) == pytest.approx(0.5, abs=1e-3)
     mixed = np.array([False, True, False, True])
-    assert cheapest_threshold(probabilities, mixed, 0.2) > cheapest_threshold(probabilities, mixed, 5.0)
+    assert cheapest_threshold(probabilities, mixed, Costs(0.2)) > cheapest_threshold(
+        probabilities, mixed, Costs(5.0)
+    )

@@ -85,8 +85,9 @@ def test_duplicates_implausible_rows_gaps_and_leaks_are_noted(tmp_path: Path) ->
     table = read(written(tmp_path, HEADER, *rows, rows[0], *late))
     assert len(table.features) == 11
     assert table.implausible == 1
-    repeated, implausible, gaps, leak = table.notes
+    repeated, implausible, gaps, *same, leak = table.notes
     assert repeated == "Repeated rows, read once each: 1."
+    assert same == [f"{name} never changes." for name in ("Temperature", "Vibration", "Sound")]
     assert (implausible.startswith("Rows left out"), implausible.endswith(": 1.")) == (True, True)
     assert (gaps.startswith("Gaps"), gaps.endswith(": 1.")) == (True, True)
     assert leak.startswith("No device ever changes its label")

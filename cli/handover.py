@@ -1,0 +1,55 @@
+"""Waits until a pipeline that runs here answers with another model."""
+
+import json
+import os
+import time
+from typing import Final
+
+from fanwatch.bundle import NAME, Bundle
+from fanwatch.errors import Unavailable
+from fanwatch.gateway_client import Gateway
+from fanwatch.settings import GatewaySettings, LocalSettings, load
+
+_LONGEST_S: Final = 90.0
+_CALL_S: Final = 5.0
+_POLL_S: Final = 0.3
+
+
+def wait_for(bundle: Bundle) -> str:
+    """Where Fanwatch runs here, wait until its function answers with the bundle; a sentence about what happened."""
+    from local.layout import of
+    from local.lock import holder
+    from local.report import reachable
+    from local.stack import local_environment
+
+    layout = of(load(LocalSettings, os.environ))
+    if holder(layout) is None:
+        return (
+            "Nothing runs here: `fanwatch up` will take it. On a cluster, `faas-cli up` builds it into the image"
+            " and rolls it out."
+        )
+    if bundle.metadata.name != NAME:
+        return "The pipeline that runs here is taking it over; the next forecast is made with it."
+    function = local_environment(os.environ)["FANWATCH_INFER_FUNCTION"]
+    gateway = Gateway(
+        GatewaySettings(gateway_url=load(GatewaySettings, reachable(os.environ)).gateway_url), _CALL_S
+    )
+    medians = json.dumps(
+        {"params": [feature.healthy.median for feature in bundle.metadata.features]}
+    ).encode()
+    began = time.monotonic()
+    while time.monotonic() - began < _LONGEST_S:
+        if _model(gateway, function, medians) == bundle.model:
+            took = time.monotonic() - began
+            return f"The pipeline that runs here has taken it over: after {took:.0f} s {function} is {bundle.model}."
+        time.sleep(_POLL_S)
+    log = layout.log("deploy")
+    return f"{function} does not answer as {bundle.model} after {_LONGEST_S:.0f} s; the old one serves on. See {log}."
+
+
+def _model(gateway: Gateway, function: str, body: bytes) -> str | None:
+    try:
+        answer = gateway.call(function, body, {"Content-Type": "application/json"})
+        return str(json.loads(answer.body)["model"]) if answer.status == 200 else None
+    except (Unavailable, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,161 @@
+"""`fanwatch model`: which models there are, and which one is in use."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.versions import stack_file
+from fanwatch.errors import BundleError
+
+if TYPE_CHECKING:
+    from training.install import Compared, Plan
+
+model_app = typer.Typer(no_args_is_help=True, help="Model bundles: what there is, and which one is in use.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+_MEASURES = ("accuracy", "precision", "recall", "auroc")
+
+
+@model_app.command()
+def use(
+    directory: Annotated[Path, typer.Argument(help="Directory of a bundle.")],
+    csv: Annotated[
+        Path | None,
+        typer.Option(help="Compare on this labelled history, not on the rows that the bundle carries."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and compare only.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check a bundle, compare it with the one in use, put it in place and pin it in stack.yml.
+
+    A pipeline that runs here takes it over without losing a reading.
+    """
+    from cli.handover import wait_for
+    from training import install
+
+    plan = install.plan(directory, stack_file())
+    compared = None
+    if plan.running is not None and plan.running.digest != plan.bundle.digest:
+        compared = install.compare(plan.running, plan.bundle, install.rows_of(plan.bundle, csv))
+    if not as_json:
+        _explain(plan, compared)
+    already = plan.in_use
+    if not dry_run:
+        install.install(plan)
+    if as_json:
+        print(json.dumps(_as_dict(plan, compared) | {"done": not dry_run}))
+        return
+    if dry_run:
+        print("Nothing was changed.")
+        return
+    said = (
+        "is what stack.yml pins already"
+        if already
+        else f"lies in {plan.target} and is pinned in {plan.stack}"
+    )
+    print(f"{plan.bundle.model} {said}.")
+    print(wait_for(plan.bundle))
+
+
+@model_app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the bundles beside stack.yml."""
+    from fanwatch import bundle as bundles
+    from training import install, pins
+
+    stack = stack_file()
+    text = pins.read(stack)
+    rows = []
+    for path in install.versions(stack):
+        used = {pin.sha256 for pin in pins.find(text, path.parent.name)}
+        try:
+            bundle = bundles.load(path)
+        except BundleError as error:
+            rows.append({"model": f"{path.parent.name}@{path.name}", "in_use": False, "trouble": str(error)})
+            continue
+        data = bundle.metadata
+        rows.append(
+            {
+                "model": bundle.model,
+                "in_use": bundle.digest in used,
+                "threshold": data.threshold.value,
+                "accuracy": data.metrics.get("accuracy"),
+                "sha256": bundle.digest,
+            }
+        )
+    if as_json:
+        print(json.dumps(rows))
+        return
+    table = Table("model", "in use", "threshold", "accuracy", "SHA-256", box=None, pad_edge=False)
+    for row in rows:
+        if trouble := row.get("trouble"):
+            table.add_row(str(row["model"]), "", "", "", f"[yellow]{trouble}[/]")
+            continue
+        accuracy = row["accuracy"]
+        table.add_row(
+            str(row["model"]), "yes" if row["in_use"] else "", f"{row['threshold']:g}",
+            f"{accuracy:.4f}" if accuracy is not None else "", str(row["sha256"])[:12],
+        )  # fmt: skip
+    Console().print(table)
+
+
+@model_app.command()
+def show(directory: Annotated[Path, typer.Argument(help="Directory of a bundle.")]) -> None:
+    """Check a bundle and print its card."""
+    from fanwatch import bundle as bundles
+    from training.card import FILE
+
+    print(bundles.load(directory).read(FILE).decode("utf-8"))
+
+
+def _explain(plan: "Plan", compared: "Compared | None") -> None:
+    bundle = plan.bundle
+    print(
+        f"{bundle.path}: {bundle.model}, {len(bundle.names())} files as model.json says, test vector right."
+    )
+    if plan.running is None:
+        print(f"The one in use cannot be compared: {plan.trouble}.")
+    if compared is None or plan.running is None:
+        return
+    names = [plan.running.model + " (in use)", bundle.model]
+    table = Table(title=f"On {compared.source}", title_justify="left")
+    table.add_column("")
+    for name in names:
+        table.add_column(name, justify="right")
+    thresholds = [data.metadata.threshold.value for data in (plan.running, bundle)]
+    table.add_row("threshold", *(f"{value:g}" for value in thresholds))
+    both = (compared.before, compared.after)
+    for measure in _MEASURES:
+        values = [getattr(metrics, measure) for metrics in both]
+        table.add_row(measure, *("undefined" if value is None else f"{value:.4f}" for value in values))
+    for field, said in (("false_negative", "faults missed"), ("false_positive", "false alarms")):
+        table.add_row(said, *(f"{getattr(metrics.confusion, field):,}" for metrics in both))
+    Console().print(table)
+    low, high = compared.gain_interval
+    surely = "" if low > 0 or high < 0 else ", which may be chance"
+    print(
+        f"Of {compared.after.n:,} rows, {compared.newly_faulty:,} would now be called faulty and"
+        f" {compared.newly_healthy:,} no longer;"
+        f" accuracy {compared.gain:+.4f} (95 %: {low:+.4f} to {high:+.4f}){surely}."
+    )
+
+
+def _as_dict(plan: "Plan", compared: "Compared | None") -> dict[str, object]:
+    found: dict[str, object] = {
+        "model": plan.bundle.model,
+        "sha256": plan.bundle.digest,
+        "path": str(plan.target),
+    }
+    found["running"] = plan.running.model if plan.running else None
+    if compared is not None:
+        found |= compared._asdict() | {"before": compared.before.as_dict(), "after": compared.after.as_dict()}
+    return found
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group."""
+    app.add_typer(model_app, name="model")

@@ -50,6 +50,7 @@ class Machines:
         self.physics = physics = physics or Physics()
         born, noise, incidents, spikes = np.random.SeedSequence(seed).spawn(4)
         self._random, self._spiking = np.random.default_rng(noise), np.random.default_rng(spikes)
+        self.fans = fans
         own = np.random.default_rng(born)
         self._offset = own.normal(0, 1, (fans, 4)) * physics.offset
         self._late_s = own.normal(0, 1, fans) * HOUR_S

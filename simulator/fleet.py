@@ -19,6 +19,8 @@ FAILS_WITHIN_S: Final = 40.0
 
 It then runs on, as a fan does that nobody looks after.
 """
+FAILING_LOAD: Final = 1.8
+"""A failing fan has to work hard, in standard deviations, so that single readings show what it suffers from."""
 
 
 class Fleet:
@@ -49,6 +51,7 @@ class Fleet:
         for number, mode in (failing or {}).items():
             order = Forced(mode, life_s, None)
             self.machines.incidents.force(number - 1, self.start_s + FAILS_AFTER_S, order)
+            self.machines.burden(number - 1, self.start_s, FAILING_LOAD)
 
     def seconds(self, reading: int) -> float:
         """When reading number `reading` is due, in seconds since the start."""

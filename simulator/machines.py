@@ -105,6 +105,12 @@ class Machines:
         self._last[fan] = values
         return Readings(values, severity >= FAULTY_FROM, ~within[:, SILENT], severity)
 
+    def burden(self, fan: int, now_s: float, load: float) -> None:
+        """Loads a fan, so that its load is this now, in standard deviations; it loses that within hours and days."""
+        physics = self.physics
+        daily = physics.load_daily * float(_daily(np.array(now_s - self._late_s[fan]), _BUSIEST_H))
+        self._states[fan, :2] = (load - daily) / (physics.load_short + physics.load_long)
+
     def _latent(self, fan: Fans, now_s: Floats, elapsed_s: Floats, drawn: Floats) -> Floats:
         physics = self.physics
         kept = np.exp(-elapsed_s[:, None] / self._memory_s)

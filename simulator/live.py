@@ -9,18 +9,22 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import paho.mqtt.client as mqtt
 
 from fanwatch.broker import tools
+from fanwatch.errors import Unavailable
 from fanwatch.logs import Log
 from fanwatch.settings import BrokerSettings, StoreSettings, load
 from fanwatch.signals import on_stop
 from fanwatch.store import Store
+from fanwatch.timestamps import format_ms
 from simulator import demo, past
 from simulator.fleet import FAILS_WITHIN_S, Fleet, steps
 from simulator.machines import Machines, Readings
 from simulator.outbox import Entry, Outbox
 from simulator.physics import Physics
-from simulator.stored import Asking, newest_ms
+from simulator.results import Results
+from simulator.stored import Asking, newest_ms, scored
 
 _TICK_S: Final = 0.005
 _MOST_BEHIND_S: Final = 5.0
@@ -67,12 +71,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 class _Running:
     """One run of the fleet."""
 
-    def __init__(self, options: Options, outbox: Outbox, stop: threading.Event, log: Log) -> None:
+    def __init__(
+        self, options: Options, client: mqtt.Client, outbox: Outbox, stop: threading.Event, log: Log
+    ) -> None:
         self.options = options
         self.outbox = outbox
         self.stop = stop
         self.log = log
         self.start_s = time.time()
+        self.results = Results(client, format_ms(int(self.start_s * 1000)))
         self.birth = past.birth(
             options.fleet, options.seed, self.start_s, options.history_days, options.interval_s
         )
@@ -93,7 +100,15 @@ class _Running:
         most = max(_LEAST_PAST_PER_SECOND, _PAST_PER_SECOND - options.fans * options.rate)
         if options.speed is not None:
             most = min(most, options.fans * options.speed / options.interval_s)
-        return past.Player(past.missing(passed, newest, oldest_ms), most)
+        return past.Player(past.missing(passed, newest, oldest_ms), most, self.results)
+
+    def ask(self, store: Store) -> dict[str, int]:
+        """The newest stored reading of each fan before the start. FanwatchError where nobody can say yet."""
+        start_ms = int(self.start_s * 1000)
+        # What is published now comes first, and has to get through before anything is added to it.
+        if not scored(store, start_ms, time.time_ns() // 1_000_000):
+            raise Unavailable("Nothing of this run is stored yet.")
+        return newest_ms(store, start_ms - int(self.options.history_days * 86_400_000), start_ms)
 
 
 def run(options: Options) -> int:
@@ -110,7 +125,7 @@ def run(options: Options) -> int:
         client.loop_start()
         stack.callback(client.loop_stop)
         stack.callback(client.disconnect)
-        running = _Running(options, outbox, stop, log)
+        running = _Running(options, client, outbox, stop, log)
         machines, player = _before(running, tell)
         if not stop.is_set():
             fleet = Fleet(
@@ -139,9 +154,8 @@ def _before(running: _Running, tell: Callable[[Machines], None]) -> tuple[Machin
     if options.when_stored:
         past.live_through(running.days(machines, lambda: running.start_s))
         tell(machines)
-        store, before_ms = Store(load(StoreSettings)), int(running.start_s * 1000)
-        from_ms = before_ms - int(options.history_days * 86_400_000)
-        asking = Asking(lambda: newest_ms(store, from_ms, before_ms), running.stop)
+        store = Store(load(StoreSettings))
+        asking = Asking(lambda: running.ask(store), running.stop)
         asking.start()
         return machines, asking
     # The clock goes on meanwhile, so this ends where real time has been reached.

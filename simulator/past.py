@@ -18,6 +18,7 @@ from fanwatch.errors import FanwatchError
 from simulator.degradation import EVENTS_HEADER, event_row
 from simulator.machines import Machines, Readings
 from simulator.outbox import Entry, Outbox
+from simulator.results import Results
 from simulator.wire import entries
 
 OLDEST_S: Final = 90 * 86_400
@@ -86,10 +87,12 @@ def missing(
 
 
 class Player:
-    """Hands the past to the outbox, no faster than `per_second` and than the broker takes it."""
+    """Hands the past to the outbox, no faster than `per_second`, than the broker takes it and than it is scored."""
 
-    def __init__(self, past: Iterator[list[Entry]], per_second: float) -> None:
+    def __init__(self, past: Iterator[list[Entry]], per_second: float, results: Results) -> None:
         self._past = past
+        self._results = results
+        self._begun = False
         self._per_second = per_second
         self._next = time.monotonic()
         self.played = 0
@@ -100,12 +103,19 @@ class Player:
         now = time.monotonic()
         if self.done or now < self._next or not outbox.connected or outbox.counts().waiting > _WAITING:
             return
+        if not self._begun:
+            self._begun = True
+            self._results.listen()
+        if self._results.behind():
+            return
         piece = next(self._past, None)
         while piece == [] and time.monotonic() - now < _LONGEST_S:
             piece = next(self._past, None)
         if piece is None:
             self.done = True
+            self._results.close()
             return
+        self._results.expect(len(piece))
         outbox.add(piece)
         self.played += len(piece)
         self._next = max(self._next, now - 1.0) + len(piece) / self._per_second

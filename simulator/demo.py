@@ -32,6 +32,8 @@ LONGEST_LIFE_H: Final = 40.0
 DOWN_H: Final = 5.0
 AFTER_H: Final = 15.0
 """Hours after the repair, in which the alarm clears."""
+HOUR_TAKES_S: Final = 1.5
+"""Seconds that an hour takes at least, for it is people who watch."""
 
 _FUNCTION: Final = "forecast-fan"
 _STORED_WITHIN_S: Final = 10.0
@@ -98,6 +100,10 @@ class Stage:
                 self._note("the store does not say what it has", str(error))
         return False
 
+    def pause(self, seconds: float) -> bool:
+        """False where it was told to stop meanwhile."""
+        return not self._stop.wait(max(0.0, seconds))
+
     def forecast(self) -> None:
         """Calls forecast-fan; what it says goes to the fans' alarms, and what it refuses into the log."""
         try:
@@ -133,6 +139,7 @@ def play(
     log.info(
         "the demonstration begins", deviceID=device_id(fan), mode=mode, at=format_ms(int(first_s * 1000))
     )
+    told_s = time.monotonic()
     numbers, began_ms, count = list(range(machines.fans)), int(first_s * 1000), 0
     for now_s, readings in steps(machines, first_s, time.time, interval_s):
         now_ms = int(now_s * 1000)
@@ -149,5 +156,7 @@ def play(
         if hour_over:
             stage.stored(began_ms, now_ms, count, max(_STORED_WITHIN_S, count / _STORED_PER_SECOND))
             stage.forecast()
-            began_ms, count = now_ms + 1, 0
+            if not stage.pause(told_s + HOUR_TAKES_S - time.monotonic()):
+                return
+            told_s, began_ms, count = time.monotonic(), now_ms + 1, 0
     log.info("the demonstration has reached real time")

@@ -35,6 +35,7 @@ class Machine:
             "FANWATCH_CONNECTOR_PORT": str(self.connector),
             "FANWATCH_TELEGRAF_PORT": str(self.telegraf),
             "FANWATCH_NO_GRAFANA": "true",
+            "FANWATCH_HISTORY_DAYS": "0",
             "FANS": "3",
             "RATE": "5",
             **changes,

@@ -142,12 +142,16 @@ def _program(
     if process is None:
         return Part(name, "down", "not started")
     detail = process.description
-    if not process.running:
-        return Part(name, "starting" if process.statename == "STARTING" else "down", detail)
-    if callable(answers) and not answers():
-        state = "starting" if process.now - process.start < start_s else "down"
-        return Part(name, state, f"{trouble}; {detail}")
-    return Part(name, "ok", detail)
+    # supervisord calls a process STARTING for its first second, even if it answers already.
+    starting = process.statename == "STARTING"
+    if not process.running and not starting:
+        return Part(name, "down", detail)
+    if callable(answers):
+        if answers():
+            return Part(name, "ok", detail)
+        starting = starting or process.now - process.start < start_s
+        return Part(name, "starting" if starting else "down", f"{trouble}; {detail}")
+    return Part(name, "starting" if starting else "ok", detail)
 
 
 def _listens(port: int) -> bool:

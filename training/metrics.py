@@ -111,7 +111,7 @@ def intervals(scores: Scores, threshold: float, *, seed: int = 1) -> dict[str, I
     for name, (right, wrong) in pairs.items():
         if name in sure and not (right and wrong):
             # Rows that are all right resample to rows that are all right, which is not how sure one can be.
-            sure[name] = _wilson(right, right + wrong)
+            sure[name] = wilson(right, right + wrong)
     return sure
 
 
@@ -162,7 +162,8 @@ def _middle(values: NDArray[np.floating]) -> Interval:
     return low, high
 
 
-def _wilson(part: int, whole: int) -> Interval:
+def wilson(part: int, whole: int) -> Interval:
+    """95 % interval of a share of `whole` rows."""
     share, z = part / whole, 1.96
     middle, half = (
         share + z * z / (2 * whole),

@@ -51,4 +51,6 @@ def test_the_middle_of_the_cheapest_stretch_is_taken_and_misses_that_cost_more_l
     probabilities = np.array([0.1, 0.2, 0.8, 0.9])
     assert cheapest_threshold(probabilities, probabilities > 0.5, Costs()) == pytest.approx(0.5, abs=1e-3)
     mixed = np.array([False, True, False, True])
-    assert cheapest_threshold(probabilities, mixed, Costs(0.2)) > cheapest_threshold(probabilities, mixed, Costs(5.0))
+    assert cheapest_threshold(probabilities, mixed, Costs(0.2)) > cheapest_threshold(
+        probabilities, mixed, Costs(5.0)
+    )

@@ -75,7 +75,7 @@ def make() -> tuple[FastAPI, Console]:
         tailwind=False,
         show_welcome_message=False,
         binding_refresh_interval=None,
-        reconnect_timeout=10.0,
+        reconnect_timeout=20.0,
         message_history_length=50,
     )
     guard_sockets()

@@ -74,9 +74,9 @@ export default {
     </div>
   </div>
 </div>`,
-  props: { device: String, states: Array, signals: Array, ranges: Array, safety: String, history: Object },
+  props: { device: String, begin: String, states: Array, signals: Array, ranges: Array, safety: String, history: Object },
   data() {
-    return { now: null, asked: false, at: Date.now(), range: "hour", waiting: false, row_height: ROW, gap: GAP };
+    return { now: null, asked: false, at: Date.now(), range: this.begin, waiting: false, row_height: ROW, gap: GAP };
   },
   computed: {
     look() {
@@ -212,7 +212,7 @@ export default {
       const episodes = this.history.episodes
         .map((each) => [each.state, Math.max(each.since_ms, start_ms), now && now.since === each.since_ms ? end_ms : each.updated_ms])
         .filter(([, from, to]) => to > start_ms && from < end_ms && to >= from)
-        .map(([state, from, to]) => [{ xAxis: from, itemStyle: { color: color(`${state}-wash`), opacity: 0.75 } }, { xAxis: Math.max(to, from + length / 400) }]);
+        .map(([state, from, to]) => [{ xAxis: from, itemStyle: { color: color(state), opacity: 0.09 } }, { xAxis: Math.max(to, from + length / 400) }]);
       const ahead = expected ? [[{ xAxis: expected[0], itemStyle: { color: color("alarm"), opacity: 0.13 }, label: { show: true, position: "insideTop", color: color("alarm"), fontSize: 11, formatter: narrow ? "" : "failure expected" } }, { xAxis: Math.min(expected[1], end) }]] : [];
       const axes = this.rows.map((row, k) => ({ grid: { left, right: 12, top: k * (ROW + GAP) + HEAD, height: ROW - HEAD } }));
       const series = [];

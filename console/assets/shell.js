@@ -2,6 +2,7 @@
 // What all pages share in the browser: theme, times in the viewer's zone, the live message, banners.
 (() => {
   const root = document.documentElement;
+  const SILENT_MS = 8000;
   const THEMES = ["auto", "light", "dark"];
   const stored = () => {
     try {
@@ -80,10 +81,13 @@
   // The live message, once a second at most; what listens gets each one, and a newcomer the last one.
   const listeners = new Set();
   const state = { last: null, lost: null };
+  let heard = Date.now();
   function attach() {
     if (!window.socket) return setTimeout(attach, 10);
     document.getElementById("fw-first")?.remove();
     window.socket.on("fanwatch", (message) => {
+      heard = Date.now();
+      if (state.lost && window.socket.connected) state.lost = null;
       offset = message.at - Date.now();
       state.last = message;
       banners();
@@ -103,6 +107,14 @@
     });
   }
   attach();
+
+  // A connection that is gone without a word, as a phone's out of reach, is noticed by the silence.
+  setInterval(() => {
+    if (!state.lost && state.last && Date.now() - heard > SILENT_MS) {
+      state.lost = heard;
+      banners();
+    }
+  }, 1000);
 
   async function session(reason) {
     try {

@@ -88,7 +88,7 @@ def test_one_fan_shows_history_causes_checklist_and_episodes(
     page.goto(f"{console.url}/fan/fan-08")
     expect(page.locator(".fp-state")).to_contain_text("Alarm")
     expect(page.locator(".fp-left")).to_contain_text("h")
-    chart = page.get_by_role("img", name=re.compile(r"The last 1 hour.*Vibration: from 15\d\.\d to 2"))
+    chart = page.get_by_role("img", name=re.compile(r"The last 1 day.*Vibration: from 15\d\.\d to 2"))
     expect(chart).to_be_attached()
     expect(page.get_by_role("region", name="What to look at first")).to_contain_text("bearings")
     expect(page.get_by_role("region", name="Episodes")).to_contain_text("Sound has risen for 12 h")

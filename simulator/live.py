@@ -15,7 +15,7 @@ from fanwatch.signals import on_stop
 from fanwatch.timestamps import format_ms
 from simulator.boxes import Floats
 from simulator.fleet import Fleet
-from simulator.modes import Mode, device_id
+from simulator.modes import device_id
 from simulator.outbox import Entry, Outbox
 
 _TICK_S: Final = 0.005
@@ -30,7 +30,7 @@ class Options(NamedTuple):
     fans: int = 10
     rate: float = 1.0
     """Readings a second and fan."""
-    failing: dict[int, Mode] | None = None
+    failing: dict[int, str] | None = None
     seed: int | None = None
     outbox: int = 100_000
     """Unconfirmed readings kept at most, about 400 bytes each."""

@@ -7,7 +7,7 @@ import numpy as np
 from fanwatch.alarm import INSTRUMENT_CAUSES
 from fanwatch.forecast.bins import BIN_MS, Floats
 from fanwatch.forecast.memory import Memory
-from fanwatch.forecast.model import ForecastModel
+from fanwatch.forecast.model import ForecastModel, Machine
 from fanwatch.forecast.verdict import ALARM, INSTRUMENT, OK, ORDER, SILENT, STOPPED, UNKNOWN, WARNING, Verdict
 from fanwatch.forecast.windows import levels
 from fanwatch.reading import FEATURES
@@ -23,7 +23,7 @@ def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
     state, number = int(memory.state[0]), int(memory.last[0])
     trouble, cause = state in (WARNING, ALARM, STOPPED), int(memory.cause[0]) - 1
     at_ms = (number + 1) * BIN_MS if number else 0
-    expected = _expected_ms(memory, at_ms) if state in (WARNING, ALARM) else None
+    expected = _expected_ms(memory, model.machine, at_ms) if state in (WARNING, ALARM) else None
     judged = number > 0 and state not in (UNKNOWN, STOPPED) and memory.scored[0] > 0
     instrument = state == INSTRUMENT
     sensor = int(memory.sensor[0]) - 1
@@ -36,18 +36,39 @@ def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
         cause=INSTRUMENT_CAUSES[cause] if instrument else FEATURES[cause] if trouble and cause >= 0 else None,
         sensor=FEATURES[sensor] if instrument and cause != SILENT and sensor >= 0 else None,
         expected_ms=expected,
-        why=_why(memory, model, state, cause, sensor, number),
+        why=_why(memory, model, state, cause, sensor, number, expected is None),
     )
 
 
-def _expected_ms(memory: Memory, at_ms: int) -> tuple[int, int] | None:
-    earliest, _, latest = (float(hours) for hours in memory.hours[0])
+def told_hours(memory: Memory, machine: Machine) -> Floats:
+    """Hours to the earliest and the latest failure, shape (n, 2); NaN where none is told: see `_untold`."""
+    troubled = (memory.state == WARNING) | (memory.state == ALARM)
+    early, late = memory.hours[:, 0], memory.hours[:, 2]
+    fresh = (memory.scored == memory.last) & (memory.risk >= machine.exit)
+    told = troubled & fresh & (late > 0) & (late <= machine.widest_hours)
+    hours: Floats = np.where(told[:, None], np.stack((early, late), axis=1), np.float32(np.nan))
+    return hours
+
+
+def _expected_ms(memory: Memory, machine: Machine, at_ms: int) -> tuple[int, int] | None:
+    earliest, latest = told_hours(memory, machine)[0].tolist()
     if not latest > 0:
         return None
-    return at_ms + round(max(earliest, 0) * _HOUR_MS), at_ms + round(latest * _HOUR_MS)
+    return at_ms + round(earliest * _HOUR_MS), at_ms + round(latest * _HOUR_MS)
 
 
-def _why(memory: Memory, model: ForecastModel, state: int, cause: int, sensor: int, number: int) -> str:
+def _untold(memory: Memory, machine: Machine) -> str:
+    """Why no time of failure is told, the end of a sentence."""
+    if memory.scored[0] != memory.last[0]:
+        return "when it will fail cannot be told from old readings"
+    if memory.risk[0] < machine.exit:
+        return "it has been quiet lately, so no time of failure is told"
+    return "when it will fail cannot be told yet"
+
+
+def _why(
+    memory: Memory, model: ForecastModel, state: int, cause: int, sensor: int, number: int, untold: bool
+) -> str:
     if state == UNKNOWN:
         return (
             "Nothing is known of it yet." if not number else "It is known for too short a time to be judged."
@@ -58,7 +79,8 @@ def _why(memory: Memory, model: ForecastModel, state: int, cause: int, sensor: i
         return f"It stands still, for {_hours(float(memory.still[0]))}."
     if state == INSTRUMENT:
         return _instrument(memory, cause, sensor, number)
-    return _trend(memory, model.edges, max(cause, 0), number)
+    said = _trend(memory, model.edges, max(cause, 0), number)
+    return f"{said}; {_untold(memory, model.machine)}." if untold else f"{said}."
 
 
 def _instrument(memory: Memory, cause: int, sensor: int, number: int) -> str:
@@ -81,7 +103,7 @@ def _trend(memory: Memory, edges: Floats, cause: int, number: int) -> str:
         said += (
             f", while {FEATURES[other]} {'rose' if share[other] > 0 else 'fell'} by {abs(share[other]):.0%}"
         )
-    return f"{said}."
+    return said
 
 
 def _value(value: float, sensor: int) -> str:

@@ -8,7 +8,20 @@ from fanwatch.alarm import INSTRUMENT_CAUSES
 from fanwatch.forecast.bins import BIN_MS, Floats
 from fanwatch.forecast.memory import Memory
 from fanwatch.forecast.model import ForecastModel, Machine
-from fanwatch.forecast.verdict import ALARM, INSTRUMENT, OK, ORDER, SILENT, STOPPED, UNKNOWN, WARNING, Verdict
+from fanwatch.forecast.verdict import (
+    ALARM,
+    INSTRUMENT,
+    OK,
+    ORDER,
+    SILENT,
+    SPIKES,
+    STOPPED,
+    STUCK,
+    UNKNOWN,
+    WARNING,
+    ZERO,
+    Verdict,
+)
 from fanwatch.forecast.windows import levels
 from fanwatch.reading import FEATURES
 
@@ -71,23 +84,46 @@ def _why(
 ) -> str:
     if state == UNKNOWN:
         return (
-            "Nothing is known of it yet." if not number else "It is known for too short a time to be judged."
+            "Nothing is known of it yet."
+            if not memory.first[0]
+            else "It is known for too short a time to be judged."
         )
     if state == OK:
         return "All sensors are as usual for this fan."
     if state == STOPPED:
-        return f"It stands still, for {_hours(float(memory.still[0]))}."
+        return _stopped(memory, cause)
     if state == INSTRUMENT:
-        return _instrument(memory, cause, sensor, number)
+        return _instrument(memory, model.edges, cause, sensor, number)
     said = _trend(memory, model.edges, max(cause, 0), number)
     return f"{said}; {_untold(memory, model.machine)}." if untold else f"{said}."
 
 
-def _instrument(memory: Memory, cause: int, sensor: int, number: int) -> str:
-    since = _hours(number + 1 - float(memory.since[0]))
+def _stopped(memory: Memory, cause: int) -> str:
+    still = _hours(float(memory.still[0]))
+    if cause >= 0:
+        return f"It has stood still for {still}, as its {FEATURES[cause]} had announced."
+    return f"It has stood still for {still}; nothing had announced it, so it may have been switched off."
+
+
+def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: int) -> str:
     if cause == SILENT:
         return f"Nothing has come from it for {_hours(number - float(memory.heard[0]))}."
-    return f"The {FEATURES[sensor]} sensor is broken ({INSTRUMENT_CAUSES[cause]}) for {since}."
+    name, since = FEATURES[sensor], _hours(number + 1 - float(memory.since[0]))
+    if cause == STUCK:
+        shown = _value(float(memory.earlier[0, sensor, 0]), sensor)
+        return f"The {name} sensor has shown {shown} unchanged for {since}: it is stuck."
+    if cause == ZERO:
+        return f"The {name} sensor has shown 0 for {since} while the fan runs: it has dropped out."
+    if cause == SPIKES:
+        return f"The {name} sensor has jumped again and again for {since}, by more than a fan can."
+    low, width = edges[sensor, 0], edges[sensor, 1] - edges[sensor, 0]
+    then, now = (
+        low + float(each) * width for each in (memory.usual[0, sensor, 0], levels(memory)[0, sensor])
+    )
+    return (
+        f"The {name} sensor drifts: it shows {_value(now, sensor)} where {_value(then, sensor)} is usual for this fan,"
+        " and the other sensors do not bear it out."
+    )
 
 
 def _trend(memory: Memory, edges: Floats, cause: int, number: int) -> str:

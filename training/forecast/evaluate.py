@@ -11,7 +11,7 @@ from training.forecast.figures import Figure
 from training.forecast.history import History, read
 from training.forecast.outcomes import compare
 from training.forecast.trace import follow, told
-from training.forecast.train import Say
+from training.forecast.train import FALSE_ALARMS, Say
 
 
 class Evaluation(NamedTuple):
@@ -46,16 +46,12 @@ def evaluate(
     opened = open_model(model, engine=engine)
     history = read(source, lambda done, total: say("reading", done, total))
     true = truth.of(history)
-    models: list[ForecastModel] = [opened]
+    figure, costs = _one(history, opened, true, seed, say)
+    found = {opened.name: figure}
     if against is not None:
         from training.forecast.rivals import rivals
 
-        models += rivals(against, opened.machine, seed=seed, say=say)
-    found: dict[str, dict[str, Figure]] = {}
-    costs: list[dict[str, float]] = []
-    for each in models:
-        found[each.name], curve = _one(history, each, true, seed, say)
-        costs = costs or curve
+        found |= rivals(against, history, FALSE_ALARMS, seed, say)
     failures = sum(fault.failure_ms is not None for fault in history.faults)
     return Evaluation(opened.name, history.months, failures, found, costs)
 

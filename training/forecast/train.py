@@ -70,7 +70,7 @@ def train(
     """
     check_target(out)
     history = read(source, lambda done, total: say("reading", done, total))
-    learned, validation = _split(history, seed)
+    learned, validation = split(history, seed)
     network = _network()
     recipe = network.Recipe(seed=seed, **({} if epochs is None else {"epochs": epochs}))
     edges = learned.edges()
@@ -101,7 +101,7 @@ def train(
         metadata = ForecastMetadata(
             name=NAME,
             version=version,
-            sensors=tuple(  # type: ignore[arg-type]
+            sensors=tuple(
                 Sensor(sensor.name, sensor.unit, tuple(pair))  # type: ignore[arg-type]
                 for sensor, pair in zip(SENSORS, edges.round(2).tolist(), strict=True)
             ),
@@ -148,7 +148,8 @@ def _network() -> Any:
     return network
 
 
-def _split(history: History, seed: int) -> tuple[History, History]:
+def split(history: History, seed: int) -> tuple[History, History]:
+    """The fans that are learned from, and those that choose thresholds."""
     fans = np.random.default_rng(seed).permutation(len(history.devices))
     held = max(1, round(len(fans) * _VALIDATION))
     if len(fans) < 4:

@@ -1,5 +1,6 @@
 """`fanwatch model`: which models there are, and which one is in use."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -79,7 +80,9 @@ def list_(as_json: AsJson = False) -> None:
     text = pins.read(stack)
     rows = []
     for path in install.versions(stack):
-        used = {pin.sha256 for pin in pins.find(text, path.parent.name)}
+        used = set()
+        with contextlib.suppress(pins.PinError):
+            used = {pin.sha256 for pin in pins.find(text, path.parent.name)}
         try:
             bundle = kinds.load(path)
         except BundleError as error:

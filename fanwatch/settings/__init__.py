@@ -12,6 +12,7 @@ from fanwatch.settings.broker import GatewaySettings as GatewaySettings
 from fanwatch.settings.broker import ReadingSettings as ReadingSettings
 from fanwatch.settings.connector import ConnectorSettings as ConnectorSettings
 from fanwatch.settings.console import ConsoleSettings as ConsoleSettings
+from fanwatch.settings.functions import ForecastSettings as ForecastSettings
 from fanwatch.settings.functions import InferSettings as InferSettings
 from fanwatch.settings.functions import ScoreSettings as ScoreSettings
 from fanwatch.settings.local import AlertSettings as AlertSettings

@@ -19,6 +19,8 @@ from training.network import _one_thread as one_thread
 from training.tensorflow import keras, tf
 
 LAYERS: Final = (32, 16)
+FARTHEST: Final = 8.0
+"""Standard deviations from the mean: so far off, a feature says no more than that it is."""
 LONGEST: Final = float(np.log1p(8760))
 BROKEN_WEIGHT: Final = 4.0
 """So much more it counts to take a drifting sensor for a worn fan: each of these episodes is told for nothing."""
@@ -52,7 +54,7 @@ def fit(samples: Samples, recipe: Recipe, on_epoch: Callable[[int, float], None]
     one_thread()
     keras.utils.set_random_seed(recipe.seed)
     inputs = samples.features
-    mean, deviation = inputs.mean(axis=0), np.maximum(inputs.std(axis=0), 1e-4)
+    mean, deviation = inputs.mean(axis=0), np.maximum(inputs.std(axis=0), 1e-3)
     hidden = [keras.layers.Dense(width, activation="relu") for width in LAYERS]
     net = keras.Sequential([keras.Input((len(NAMES),)), *hidden, keras.layers.Dense(OUTPUTS)])
     batch = min(recipe.batch, len(inputs))
@@ -61,7 +63,7 @@ def fit(samples: Samples, recipe: Recipe, on_epoch: Callable[[int, float], None]
     optimizer = keras.optimizers.AdamW(decay, weight_decay=recipe.weight_decay)
     optimizer.build(net.trainable_variables)
     known = np.isfinite(samples.hours)
-    data = tf.constant((inputs - mean) / deviation)
+    data = tf.constant(np.clip((inputs - mean) / deviation, -FARTHEST, FARTHEST))
     hours = np.log1p(np.where(known, samples.hours, 0))
     target = tf.constant(
         np.column_stack((samples.worn, known, hours, samples.drift, samples.cause)).astype(np.float32)
@@ -112,12 +114,14 @@ class Exported(tf.Module):  # type: ignore[misc]
     @tf.function(input_signature=[_INPUT])  # type: ignore[untyped-decorator]
     def score(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
         """Outputs in the order of OUTPUT_NAMES, shape (n, OUTPUTS), for features, shape (n, len(NAMES))."""
-        signal = (features - self.mean) / self.deviation
+        signal = tf.clip_by_value((features - self.mean) / self.deviation, -FARTHEST, FARTHEST)
         for weights, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             signal = tf.nn.relu(tf.matmul(signal, weights) + bias)
         raw = tf.matmul(signal, self.weights[-1]) + self.biases[-1]
         low, middle, high = _quantiles(raw)
-        hours = tf.concat([low - self.wider[0], middle, high + self.wider[1]], axis=1)
+        # Moved by what validation fans ask for, which may be towards the middle, but never across it.
+        low, high = tf.minimum(low - self.wider[0], middle), tf.maximum(high + self.wider[1], middle)
+        hours = tf.concat([low, middle, high], axis=1)
         # Features unlike any that were learned from may lead anywhere; a year is long enough.
         hours = tf.exp(tf.clip_by_value(hours, 0.0, LONGEST)) - 1.0
         return {"outputs": tf.concat([tf.sigmoid(raw[:, :1]), hours, tf.sigmoid(raw[:, 4:])], axis=1)}

@@ -14,8 +14,10 @@ _STILL_RPM: Final = 50.0
 _STILL_VIBRATION: Final = 20.0
 """Below both of them a fan stands still; a tenth of what the slowest and quietest running one shows, or less."""
 _INTERVAL_KEPT: Final = np.float32(0.9)
-_JUMP: Final = np.float32(1.0)
-"""A value that lies farther than this from the median of three, in healthy ranges, is a spike."""
+_JUMP: Final = np.float32(0.75)
+"""A value that lies farther than this from the median of three, in healthy ranges, is taken for the median."""
+_SPIKE: Final = np.float32(1.0)
+"""And farther than this it is a spike: no working sensor jumps over its whole healthy range and back."""
 _LOWEST, _HIGHEST = np.float32(-1.0), np.float32(2.5)
 """What a value counts for at most, in healthy ranges: so far off it says no more than just beyond them."""
 
@@ -56,9 +58,9 @@ def clean(memory: Memory, bins: Bins, edges: Floats, number: int) -> Cleaned:
     value, median = (
         (each - edges[:, 0]) / (edges[:, 1] - edges[:, 0]) for each in (raw, _median(memory, raw, restarted))
     )
-    spike = np.abs(value - median) > _JUMP
-    value = np.clip(np.where(spike, median, value), _LOWEST, _HIGHEST)
-    return Cleaned(value, spike, heard, running, restarted)
+    jump = np.abs(value - median)
+    value = np.clip(np.where(jump > _JUMP, median, value), _LOWEST, _HIGHEST)
+    return Cleaned(value, jump > _SPIKE, heard, running, restarted)
 
 
 def _median(memory: Memory, raw: Floats, restarted: Flags) -> Floats:

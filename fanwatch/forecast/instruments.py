@@ -44,6 +44,8 @@ def watch(memory: Memory, bins: Bins, cleaned: Cleaned, number: int) -> Flags:
     found[memory.zero_run >= ZERO_BINS] = ZERO
     silence = np.maximum(SILENT_BINS, SILENT_INTERVALS * memory.interval)
     found[(memory.first > 0) & (number - memory.heard >= silence)] = SILENT
+    # A sensor that was put right shows something else than it did: its short windows begin anew.
+    memory.weight[spiked & ~spikes] = 0
     changed = (found + 1) != memory.fault
     memory.fault[:] = found + 1
     memory.fault_since[:] = np.where(changed, number, memory.fault_since)

@@ -41,6 +41,11 @@ NAMES: Final = tuple(
 )
 """Names of the features, in order. Levels and spreads are shares of the sensor's healthy range."""
 
+_USUAL: Final = np.array(
+    [0.5 if "level" in name else 0.26 if "spread" in name else 0 for name in NAMES], np.float32
+)
+"""The middle of the healthy range, and the spread of values that lie anywhere in it."""
+
 
 def column(sensor: int, signal: int, hours: int) -> int:
     """Where a sensor's mean of a signal over so many hours stands among the features."""
@@ -89,18 +94,12 @@ def features(memory: Memory) -> Floats:
 
 
 def as_usual(features: Floats, sensors: Flags) -> Floats:
-    """The features as they would be, had some sensors stayed as they usually are; `sensors` has shape (n, 4)."""
-    changed = features.reshape(len(features), SENSORS, _A_SENSOR).copy()
-    means = changed[:, :, : len(SIGNALS) * len(HOURS)].reshape(
-        len(features), SENSORS, len(SIGNALS), len(HOURS)
-    )
-    usual = changed[:, :, len(SIGNALS) * len(HOURS) : -1].copy()
-    # Beyond the healthy range is nowhere usual, even where it has been so for long.
-    usual[:, :, _OVER:] = 0
-    means[:] = np.where(sensors[:, :, None, None], usual[:, :, :, None], means)
-    changed[:, :, len(SIGNALS) * len(HOURS) + _OVER : -1] *= ~sensors[:, :, None]
-    joined: Floats = changed.reshape(len(features), -1)
-    return joined
+    """The features as they would be, had some sensors always shown what fans of this kind do; `sensors`: shape (n, 4).
+
+    What is usual for the fan itself is of no use here: a sensor that has drifted for days has taken it along.
+    """
+    changed: Floats = np.where(np.repeat(sensors, _A_SENSOR, axis=1), _USUAL, features)
+    return changed
 
 
 def turn(memory: Memory, number: int) -> None:

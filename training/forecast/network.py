@@ -22,7 +22,7 @@ LAYERS: Final = (32, 16)
 FARTHEST: Final = 8.0
 """Standard deviations from the mean: so far off, a feature says no more than that it is."""
 LONGEST: Final = float(np.log1p(8760))
-BROKEN_WEIGHT: Final = 4.0
+BROKEN_WEIGHT: Final = 15.0
 """So much more it counts to take a drifting sensor for a worn fan: each of these episodes is told for nothing."""
 QUANTILES: Final = (0.1, 0.5, 0.9)
 _INPUT: Final = tf.TensorSpec((None, len(NAMES)), tf.float32, name="features")

@@ -32,9 +32,11 @@ class World:
     """A page with logins before a broker, a store and a gateway whose answers the test decides."""
 
     def __init__(self, directory: Path, broker: Mosquitto, influx: Influx) -> None:
-        ada = logins.made("ada", "technician", PASSWORD)
+        workshop = logins.made("workshop", "technician", PASSWORD)
         self.logins = directory / "logins"
-        logins.write(self.logins, {"ada": ada, "vic": ada._replace(name="vic", role="viewer")})
+        logins.write(
+            self.logins, {"workshop": workshop, "gallery": workshop._replace(name="gallery", role="viewer")}
+        )
         self.gateway = HttpStub()
         self.broker = broker
         self.page = Console(
@@ -89,11 +91,11 @@ def test_a_stranger_sees_nothing_and_a_wrong_password_says_so(world: World, cont
     page = context.new_page()
     page.goto(world.page.url + "/alarms")
     assert page.url == world.page.url + "/login?next=/alarms"
-    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Name").fill("workshop")
     page.get_by_label("Password").fill("wrong password")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_have_text("Name or password is wrong.")
-    assert page.get_by_label("Name").input_value() == "ada"
+    assert page.get_by_label("Name").input_value() == "workshop"
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Alarms")).to_be_visible()
@@ -103,7 +105,7 @@ def test_a_technician_decides_and_it_counts_once_forecast_fan_says_yes(
     world: World, context: BrowserContext
 ) -> None:
     made = _episode(world, "fan-10")
-    page = _log_in(world, context, "ada")
+    page = _log_in(world, context, "workshop")
     card = page.locator(f'[data-episode="{made.episode}"]')
     world.gateway.answer = lambda _: Reply(409, b'{"error": "Somebody else has closed it."}')
     card.get_by_role("button", name="Acknowledge").click()
@@ -123,7 +125,7 @@ def test_a_technician_decides_and_it_counts_once_forecast_fan_says_yes(
     expect(page.get_by_text("closed, and what you found is kept")).to_be_visible()
     sent = [each for each in world.commands() if each["episode"] == made.episode]
     assert [each["action"] for each in sent] == ["acknowledge", "acknowledge", "snooze", "close"]
-    assert {each["by"] for each in sent} == {"ada"}
+    assert {each["by"] for each in sent} == {"workshop"}
     assert sent[2]["until"].endswith("Z")
     assert {name: sent[3][name] for name in ("found", "mode", "note")} == {
         "found": "fault", "mode": "bearing", "note": "outer ring pitted",
@@ -136,14 +138,16 @@ def test_a_technician_decides_and_it_counts_once_forecast_fan_says_yes(
 
 def test_a_viewer_looks_and_what_they_forge_is_refused(world: World, context: BrowserContext) -> None:
     made = _episode(world, "fan-11")
-    page = _log_in(world, context, "vic")
+    page = _log_in(world, context, "gallery")
     card = page.locator(f'[data-episode="{made.episode}"]')
     expect(card).to_be_visible()
     expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
     identity, listener = page.evaluate(_LISTENER)
-    asked = {"episode": made.episode, "action": "acknowledge", "by": "ada"}
+    asked = {"episode": made.episode, "action": "acknowledge", "by": "workshop"}
     page.evaluate(_EMIT, [None, identity, listener, asked])
-    expect(card.get_by_role("alert")).to_have_text("vic may look only. Ask for the role technician to act.")
+    expect(card.get_by_role("alert")).to_have_text(
+        "gallery may look only. Ask for the role technician to act."
+    )
     assert not [each for each in world.commands() if each["episode"] == made.episode]
 
 
@@ -151,7 +155,7 @@ def test_a_page_obeys_the_session_alone_that_opened_it(world: World, browser: Br
     made = _episode(world, "fan-12")
     mine, theirs = browser.new_context(), browser.new_context()
     try:
-        page, forger = _log_in(world, mine, "ada"), _log_in(world, theirs, "vic")
+        page, forger = _log_in(world, mine, "workshop"), _log_in(world, theirs, "gallery")
         expect(page.locator(f'[data-episode="{made.episode}"]')).to_be_visible()
         identity, listener = page.evaluate(_LISTENER)
         asked = {"episode": made.episode, "action": "close", "found": "false alarm"}
@@ -173,7 +177,7 @@ def test_a_page_obeys_the_session_alone_that_opened_it(world: World, browser: Br
 
 def test_whatever_others_wrote_is_text(world: World, context: BrowserContext) -> None:
     made = _episode(world, "fan-13", why=SCRIPT)
-    page = _log_in(world, context, "ada")
+    page = _log_in(world, context, "workshop")
     card = page.locator(f'[data-episode="{made.episode}"]')
     expect(card).to_contain_text(SCRIPT)
     world.gateway.answer = lambda _: Reply(409, json.dumps({"error": SCRIPT}).encode())
@@ -184,7 +188,7 @@ def test_whatever_others_wrote_is_text(world: World, context: BrowserContext) ->
 
 
 def test_who_logs_out_or_is_removed_is_out_everywhere(world: World, context: BrowserContext) -> None:
-    page = _log_in(world, context, "vic", "/pipeline")
+    page = _log_in(world, context, "gallery", "/pipeline")
     other = context.new_page()
     other.goto(world.page.url + "/alarms")
     until(lambda: other.evaluate("window.did_handshake"), 20, "the other page's socket")
@@ -192,11 +196,11 @@ def test_who_logs_out_or_is_removed_is_out_everywhere(world: World, context: Bro
     expect(page.get_by_label("Password")).to_be_visible()
     other.wait_for_url("**/login?next=*")
 
-    page = _log_in(world, context, "vic")
+    page = _log_in(world, context, "gallery")
     until(lambda: page.evaluate("window.did_handshake"), 20, "the page's socket")
     everybody = logins.read(world.logins)
     try:
-        logins.write(world.logins, {"ada": everybody["ada"]})
+        logins.write(world.logins, {"workshop": everybody["workshop"]})
         page.wait_for_url("**/login?next=*")
     finally:
         logins.write(world.logins, everybody)
@@ -241,7 +245,7 @@ def test_where_it_is_deployed_tls_protects_it(world: World, browser: Browser, tm
     try:
         page = context.new_page()
         page.goto(served.url + "/alarms")
-        page.get_by_label("Name").fill("vic")
+        page.get_by_label("Name").fill("gallery")
         page.get_by_label("Password").fill(PASSWORD)
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Alarms")).to_be_visible()

@@ -97,6 +97,7 @@ class _Session:
                 machine.wait_ready()
             self._step(f"Pipeline ready; functions on http://127.0.0.1:{machine.local.gateway_port}")
             self._await_first_result()
+            machine.start_console()
             self._state.state = "up"
             self._write_state()
             self._watch()

@@ -36,6 +36,8 @@ class LocalSettings(Settings, frozen=True):
     """Where Grafana listens, where it is installed."""
     no_grafana: bool = False
     """Start without Grafana, though it is installed."""
+    no_console: bool = False
+    """Start without the technician's page."""
     no_store: bool = False
     """Start without InfluxDB and Telegraf: nothing is stored. What they miss after a run with them still queues."""
     start_timeout: Seconds = 90.0

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from fanwatch.errors import Unavailable
+from fanwatch.lease import Held, Lease, Lost
 from fanwatch.store import MEANS, point
-from history.lease import Held, Lease, Lost
 from tests.support.history import DAY_MS, Record
 from tests.support.influx import ROOT, Influx
 from tests.support.process import Process
-from tests.support.wait import until
+from tests.support.wait import patience, until
 
 HOUR_MS = 3_600_000
 # A killed one's claim counts for three times as long.
@@ -29,10 +29,12 @@ TIMEOUT_S = 2
 class Worker(Process):
     """`python -m history rollup` as a process."""
 
-    def __init__(self, directory: Path, influx: Influx, *arguments: str) -> None:
+    def __init__(
+        self, directory: Path, influx: Influx, *arguments: str, timeout_s: float = TIMEOUT_S
+    ) -> None:
         environment = {
             "FANWATCH_INFLUX_URL": influx.store.url,
-            "FANWATCH_ROLLUP_TIMEOUT": str(TIMEOUT_S),
+            "FANWATCH_ROLLUP_TIMEOUT": str(timeout_s),
             "PYTHONPATH": str(ROOT),
         }
         argv = [sys.executable, "-m", "history", "rollup", *arguments]
@@ -56,7 +58,7 @@ def test_only_one_works_at_a_time(influx: Influx) -> None:
 
     def work(seed: int) -> None:
         for _ in range(5):
-            with Lease(influx.store, 20).acquire(30, lambda _s: time.sleep(random.random() / 20)):
+            with Lease(influx.store, 20, "rollup").acquire(30, lambda _s: time.sleep(random.random() / 20)):
                 inside.append(seed)
                 most.append(len(inside))
                 time.sleep(0.002)
@@ -72,18 +74,18 @@ def test_only_one_works_at_a_time(influx: Influx) -> None:
 
 
 def test_a_claim_ends_with_its_holder_or_its_time(influx: Influx) -> None:
-    first = Lease(influx.store, 1.0).acquire(0)
-    with pytest.raises(Held, match=r"^The rollup \S+:\w+ is at work"):
-        Lease(influx.store, 1.0).acquire(0)
+    first = Lease(influx.store, 1.0, "rollup").acquire(0)
+    with pytest.raises(Held, match=r"^Another rollup \(\S+:\w+\) is at work"):
+        Lease(influx.store, 1.0, "rollup").acquire(0)
     first.keep()
     began = time.monotonic()
-    second = Lease(influx.store, 1.0).acquire(5)
+    second = Lease(influx.store, 1.0, "rollup").acquire(5)
     assert time.monotonic() - began > 0.5
     with pytest.raises(Lost):
         first.keep()
     with second:
         second.require()
-    Lease(influx.store, 1.0).acquire(0)
+    Lease(influx.store, 1.0, "rollup").acquire(0)
 
 
 def test_two_at_once_while_late_points_come(tmp_path: Path, influx: Influx, record: Record) -> None:
@@ -223,12 +225,12 @@ def test_it_goes_on_while_the_store_comes_and_goes(tmp_path: Path, influx: Influ
         before = runs(worker)
         until(lambda: runs(worker) > before + 1, 20, "runs")
         record.check()
-        assert worker.stop() < 2
+        assert worker.stop() < 2 * patience()
         assert worker.process.returncode == 0
         done = [event for event in worker.events() if event["event"] == "rolled up"]
         assert done[-1].keys() >= {"time", "part", "windows", "points", "late_days", "late_fans", "seconds"}
         # It has given its lease back.
-        Lease(influx.store, 60).acquire(0)
+        Lease(influx.store, 60, "rollup").acquire(0)
     finally:
         worker.kill()
 
@@ -238,14 +240,14 @@ def test_it_stops_in_the_middle_of_a_query(tmp_path: Path, influx: Influx) -> No
     try:
         until(lambda: runs(worker), 20, "a run")
         influx.process.send_signal(signal.SIGSTOP)
-        second = Worker(tmp_path, influx, "--every", "10m")
+        second = Worker(tmp_path, influx, "--every", "10m", timeout_s=60)
         try:
             time.sleep(0.6)
-            assert second.stop() < 4, "the store hangs"
+            assert second.stop() < 20, "the store hangs"
         finally:
             second.kill()
         influx.process.send_signal(signal.SIGCONT)
-        assert worker.stop() < 1
+        assert worker.stop() < patience()
     finally:
         os.kill(influx.process.pid, signal.SIGCONT)
         worker.kill()

@@ -11,7 +11,7 @@ from tests.simulator.publishing import Listener, events, simulator
 from tests.support.mosquitto import ROOT, Mosquitto
 from tests.support.ports import free_port
 from tests.support.process import Process
-from tests.support.wait import until
+from tests.support.wait import patience, until
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_it_publishes_at_its_rate_and_stops_at_once(
 ) -> None:
     process = simulator(broker.port, tmp_path, "--fans", "4", "--rate", "50")
     until(lambda: len(listener.seen) >= 200, 15, "200 readings")
-    assert process.stop() < 2.5
+    assert process.stop() < 2.5 * patience()
     assert process.process.returncode == 0
     (stopped,) = events(process)["stopped"]
     assert stopped["waiting"] == stopped["refused"] == stopped["dropped"] == stopped["unheard"] == 0
@@ -98,7 +98,7 @@ def test_it_stops_soon_without_a_broker(tmp_path: Path) -> None:
     process = simulator(free_port(), tmp_path, "--rate", "50", "--outbox", "1")
     full = "outbox full, new readings are dropped until the broker is back"
     until(lambda: full in events(process), 10, "its start")
-    assert process.stop() < 2.5
+    assert process.stop() < 2.5 * patience()
     assert process.process.returncode == 0
     assert events(process)["stopped"][0]["waiting"] > 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.ports import free_port
-from tests.support.wait import until
+from tests.support.wait import patience, until
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 90
@@ -22,8 +22,8 @@ class Machine:
 
     def __init__(self, state: Path, **changes: str) -> None:
         self.state = state
-        self.gateway, self.broker, self.influx, self.connector, self.telegraf = (
-            free_port() for _ in range(5)
+        self.gateway, self.broker, self.influx, self.connector, self.telegraf, self.console = (
+            free_port() for _ in range(6)
         )
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FANWATCH_")}
         self.environment = kept | {
@@ -35,6 +35,8 @@ class Machine:
             "FANWATCH_CONNECTOR_PORT": str(self.connector),
             "FANWATCH_TELEGRAF_PORT": str(self.telegraf),
             "FANWATCH_NO_GRAFANA": "true",
+            "FANWATCH_CONSOLE_PORT": str(self.console),
+            "FANWATCH_NO_CONSOLE": "true",
             "FANWATCH_HISTORY_DAYS": "0",
             "FANS": "3",
             "RATE": "5",
@@ -48,7 +50,7 @@ class Machine:
             env=self.environment | changes,
             capture_output=True,
             text=True,
-            timeout=READY_S + 20,
+            timeout=(READY_S + 20) * patience(),
             check=False,
         )
 
@@ -117,7 +119,7 @@ class Up:
         """Sends a signal; the seconds until it has ended."""
         began = time.monotonic()
         self.process.send_signal(number)
-        self.process.wait(30)
+        self.process.wait(30 * patience())
         return time.monotonic() - began
 
     def end(self) -> None:

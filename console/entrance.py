@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope
 
 from console.attempts import Attempts
+from console.icons import icon
 from console.logins import NAME, Logins
 from console.sessions import Sessions
 from fanwatch.errors import Unavailable
@@ -32,20 +33,20 @@ _PAGE: Final = Template("""<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title · Fanwatch</title>
 <style nonce="$nonce">
-:root { color-scheme: light dark; --page: #f4f6f8; --card: #fff; --ink: #16202a; --soft: #55626f; --line: #c5ced6;
-  --go: #0b5cad; --on-go: #fff; --bad: #a3180f; --bad-page: #fdeceb; }
+:root { color-scheme: light dark; --page: #f3f1ea; --card: #fdfcf8; --ink: #1d1c18; --soft: #5d594f; --line: #c9c4b5;
+  --go: #0e5a60; --on-go: #fff; --bad-page: #fbe3de; --rail: #18312f; }
 @media (prefers-color-scheme: dark) {
-  :root { --page: #0f151b; --card: #182028; --ink: #e8edf2; --soft: #a3b0bc; --line: #3a4652;
-    --go: #6cb2f5; --on-go: #08131d; --bad: #ffb4ab; --bad-page: #3a1714; } }
+  :root { --page: #121412; --card: #1a1d1b; --ink: #ece9df; --soft: #b1ada0; --line: #454a46;
+    --go: #6cc4bf; --on-go: #0a1f1f; --bad-page: #431b16; --rail: #6cc4bf; } }
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem; background: var(--page);
-  color: var(--ink); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+  color: var(--ink); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif; }
 main { width: min(24rem, 100%); padding: 2rem; background: var(--card); border: 1px solid var(--line);
   border-radius: .75rem; }
-h1 { margin: 0; font-size: 1.5rem; line-height: 1.2; }
+svg { display: block; width: 48px; height: 48px; margin: 0 0 .75rem -6px; color: var(--rail); }
+h1 { margin: 0; font-size: 1.625rem; line-height: 1.2; letter-spacing: -.015em; }
 p { margin: .25rem 0 1.5rem; color: var(--soft); }
-p.bad { margin: 0 0 1rem; padding: .625rem .75rem; border-radius: .5rem; background: var(--bad-page);
-  color: var(--bad); }
+p.bad { margin: 0 0 1rem; padding: .625rem .75rem; border-radius: .5rem; background: var(--bad-page); }
 label { display: block; margin: 1rem 0 .25rem; font-weight: 600; }
 input { width: 100%; padding: .625rem .75rem; font: inherit; color: inherit; background: transparent;
   border: 1px solid var(--soft); border-radius: .5rem; }
@@ -59,7 +60,7 @@ a { color: var(--go); }
 </html>
 """)
 
-_FORM: Final = Template("""<h1>Fanwatch</h1>
+_FORM: Final = Template("""$mark<h1>Fanwatch</h1>
 <p>Log in to see the fans.</p>
 $said
 <form method="post" action="/login">
@@ -161,7 +162,9 @@ def refusal(status: int, sentence: str) -> Response:
 def _page(back: str, *, name: str = "", said: str = "", status: int = 200) -> Response:
     focus = {"focus_name": "" if name else "autofocus", "focus_password": "autofocus" if name else ""}
     told = f'<p class="bad" role="alert">{html.escape(said)}</p>' if said else ""
-    form = _FORM.substitute(said=told, back=html.escape(back), name=html.escape(name[:32]), **focus)
+    form = _FORM.substitute(
+        mark=icon("fan"), said=told, back=html.escape(back), name=html.escape(name[:32]), **focus
+    )
     return _html("Log in", form, status)
 
 

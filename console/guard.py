@@ -5,6 +5,7 @@ It knows nothing of the page. Every request and every socket carries the session
 """
 
 import secrets
+import ssl
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -67,6 +68,15 @@ def check(access: AccessSettings, host: str) -> None:
         raise SettingsError(
             "FANWATCH_CONSOLE_CERT_FILE and FANWATCH_CONSOLE_KEY_FILE belong together: set both."
         )
+    if access.console_cert_file and access.console_key_file:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+                access.console_cert_file, access.console_key_file
+            )
+        except OSError as error:  # ssl.SSLError is one
+            raise SettingsError(
+                f"FANWATCH_CONSOLE_CERT_FILE and _KEY_FILE are no certificate with its key: {error.strerror or error}."
+            ) from error
     if host in _LOOPBACK:
         return
     if access.console_logins_file is None:

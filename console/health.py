@@ -80,17 +80,24 @@ def in_words(counted: Ledger) -> tuple[State, str]:
     """Whether anything is missing."""
     if not counted.stored and not counted.dead:
         return "attention", f"No reading has come in within the last {_MINUTES} minutes."
+    if not counted.stored:
+        return (
+            "attention",
+            f"Nothing that could be used has come in within the last {_MINUTES} minutes.{_dead(counted)}",
+        )
     head = f"{_readings(counted.stored)} came in within the last {_MINUTES} minutes"
-    dead = (
-        f" {_readings(counted.dead)} could not be used and became dead {'letter' if counted.dead == 1 else 'letters'}."
-        if counted.dead
-        else ""
-    )
     missing = counted.stored - counted.scored
     if missing > 0:
         waiting = f"{missing:,} {'has' if missing == 1 else 'have'} no result yet; the broker keeps what is not scored."
-        return "attention", f"{head}. {waiting}{dead}"
-    return "ok", f"{head}, and every one of them was scored.{dead}"
+        return "attention", f"{head}. {waiting}{_dead(counted)}"
+    return "ok", f"{head}, and every one of them was scored.{_dead(counted)}"
+
+
+def _dead(counted: Ledger) -> str:
+    if not counted.dead:
+        return ""
+    what = "a dead letter" if counted.dead == 1 else "dead letters"
+    return f" {_readings(counted.dead)} could not be used and became {what}."
 
 
 def _readings(count: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from console.live.fleet import Fleet
 from console.live.trends import MINUTES
 from console.store import StoreReader
-from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.errors import FanwatchError
 from fanwatch.logs import Log
 from fanwatch.reading import FEATURES
 from fanwatch.store import MEANS
@@ -39,16 +39,16 @@ _TREND = (
 
 
 async def recall(fleet: Fleet, store: StoreReader, log: Log) -> None:
-    """Returns once everything was read, or InfluxDB said that there is nothing to read."""
+    """Returns once everything was read. InfluxDB may be away or have no database yet; live values come meanwhile."""
+    said = False
     while True:
         try:
             await _all(fleet, store)
-        except Unavailable:
-            await asyncio.sleep(_AGAIN_S)
         except FanwatchError as error:
-            # No database yet, or another one: live values come all the same.
-            log.warning("nothing was read of the time before", reason=str(error))
-            return
+            if not said:
+                log.warning("nothing could be read of the time before, trying again", reason=str(error))
+            said = True
+            await asyncio.sleep(_AGAIN_S)
         else:
             log.info("read what InfluxDB remembers", fans=len(fleet))
             return

@@ -1,6 +1,6 @@
 """Episodes with what a technician can decide about them; the page Alarms has a list of them, a fan's page its own."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 from nicegui import events, ui
@@ -46,9 +46,12 @@ class Episodes(ui.element, component="../assets/episodes.js"):
         past: bool = False,
         head: str = "",
         empty: str = "",
+        done: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`done` is called after each command that forecast-fan has followed."""
         super().__init__()
         self._console = console
+        self._done = done
         self._props["episodes"] = cards
         self._props["may"] = visitor().may_act
         self._props["live"] = live
@@ -81,6 +84,8 @@ class Episodes(ui.element, component="../assets/episodes.js"):
         except FanwatchError as problem:
             error = str(problem)
         self.run_method("answered", episode, done, error)
+        if error is None and self._done is not None:
+            await self._done()
 
 
 def buttons(console: Console, alarm: Alarm) -> Episodes:

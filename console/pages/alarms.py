@@ -50,6 +50,7 @@ def register(console: Console) -> None:
         with shell.frame(console, "Alarms", at="alarms", make=told.make):
             now = told.shown(time.time_ns() // 1_000_000)
             ui.html("Alarms", sanitize=False, tag="h1")
+            ended = _Ended(console)
             with ui.element("section").props('aria-label="Open episodes"').classes("ac-section"):
                 Episodes(
                     console,
@@ -59,31 +60,41 @@ def register(console: Console) -> None:
                 )
             with ui.element("section").props('aria-labelledby="past"').classes("ac-section"):
                 ui.html(f"The last {DAYS} days", sanitize=False, tag="h2").props('id="past"')
-                _past(console)
+                ended.build()
 
 
-def _past(console: Console) -> None:
-    trouble = ui.label("Asking the store …").classes("fw-soft")
-    listed = Episodes(console, [], past=True, empty="No episode has ended yet.")
-    listed.set_visibility(False)
+class _Ended:
+    """The episodes of the past, as one page shows them."""
 
-    async def refresh() -> None:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def build(self) -> None:
+        """Builds the list, and has it filled and kept up to date."""
+        self._trouble = ui.label("Asking the store …").classes("fw-soft")
+        self._listed = Episodes(
+            self._console, [], past=True, empty="No episode has ended yet.", done=self.refresh
+        )
+        self._listed.set_visibility(False)
+        ui.timer(_PAST_S, self.refresh, immediate=True)
+
+    async def refresh(self) -> None:
+        """Asks the store anew."""
+        console = self._console
         try:
             episodes = await console.store.query(EPISODE_QUERY)
             labels = await console.store.query(LABEL_QUERY)
         except FanwatchError:
-            trouble.set_text("The history is not there while the store is away; it comes back by itself.")
-            trouble.set_visibility(True)
+            self._trouble.set_text(
+                "The history is not there while the store is away; it comes back by itself."
+            )
+            self._trouble.set_visibility(True)
             return
-        still = {
-            each.episode
-            for each in open_ones(console.fleet.all_alarms().values(), time.time_ns() // 1_000_000)
-        }
-        trouble.set_visibility(False)
-        listed.set_visibility(True)
-        listed.show([past_card(each) for each in past(episodes, labels, still)])
-
-    ui.timer(_PAST_S, refresh, immediate=True)
+        now_ms = time.time_ns() // 1_000_000
+        still = {each.episode for each in open_ones(console.fleet.all_alarms().values(), now_ms)}
+        self._trouble.set_visibility(False)
+        self._listed.set_visibility(True)
+        self._listed.show([past_card(each) for each in past(episodes, labels, still)])
 
 
 def _head(count: int, waiting: int) -> str:

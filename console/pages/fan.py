@@ -44,7 +44,7 @@ class _Detail:
     def __init__(self, console: Console, device: str) -> None:
         self._console = console
         self._device = device
-        self._range = history.RANGES["hour"]
+        self._range = history.RANGES[_begin(console, device)]
         self._asked = 0.0
         self._busy = False
         self._shown: Alarm | None = None
@@ -59,6 +59,7 @@ class _Detail:
         props["signals"] = signals(self._console)
         props["ranges"] = [[each.name, each.word] for each in history.RANGES.values()]
         props["safety"] = checklists.SAFETY
+        props["begin"] = self._range.name
         props["history"] = None
         self._view.on("range", self._choose)
         with self._view:
@@ -200,6 +201,13 @@ def described(found: Now) -> dict[str, Any]:
         "score": round(found.probability, 3) if math.isfinite(found.probability) else None,
         "looks": checklists.looks(found),
     }
+
+
+def _begin(console: Console, device: str) -> str:
+    """The range that is shown first: what an episode rests on is seldom seen in an hour."""
+    found = now(console.fleet, device, time.time_ns() // 1_000_000)
+    troubled = found is not None and found.alarm is not None and found.alarm.state in EPISODES
+    return "day" if troubled else "hour"
 
 
 def _cause(episode: history.Episode) -> str:

@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from console import attempts, guard, logins
+from credentials import authority
 from fanwatch.errors import SettingsError
 from fanwatch.settings import AccessSettings
 from tests.support.wait import until
@@ -228,8 +229,14 @@ def test_what_would_open_the_page_to_strangers_is_refused(
         guard.check(AccessSettings(**given), host)
 
 
-def test_what_protects_it_is_taken() -> None:
+def test_what_protects_it_is_taken(tmp_path: Path) -> None:
     guard.check(AccessSettings(), "127.0.0.1")
     guard.check(AccessSettings(console_logins_file="x", console_behind_proxy=True), "0.0.0.0")
-    tls = AccessSettings(console_logins_file="x", console_cert_file="x", console_key_file="x")
-    guard.check(tls, "0.0.0.0")
+    pair = authority.server(authority.authority(), ["127.0.0.1"])
+    (tmp_path / "crt").write_bytes(pair.certificate_pem)
+    (tmp_path / "key").write_bytes(pair.key_pem)
+    files = {"console_cert_file": str(tmp_path / "crt"), "console_key_file": str(tmp_path / "key")}
+    guard.check(AccessSettings(console_logins_file="x", **files), "0.0.0.0")
+    (tmp_path / "key").write_text("no key")
+    with pytest.raises(SettingsError, match="no certificate with its key"):
+        guard.check(AccessSettings(console_logins_file="x", **files), "0.0.0.0")

@@ -1,6 +1,8 @@
 """Who may do what on the page, in a real browser: logging in, looking, acting, and what a forger gets."""
 
 import json
+import ssl
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from console import logins
+from credentials import authority
 from fanwatch.alarm import Alarm
 from tests.support.console import Console, alarm, raise_alarm
 from tests.support.http_stub import HttpStub, Reply
@@ -197,3 +200,55 @@ def test_who_logs_out_or_is_removed_is_out_everywhere(world: World, context: Bro
         page.wait_for_url("**/login?next=*")
     finally:
         logins.write(world.logins, everybody)
+
+
+class Secure(Console):
+    """The same under TLS, beyond loopback."""
+
+    authority: authority.Pair
+
+    def answers(self) -> bool:
+        context = ssl.create_default_context(cadata=self.authority.certificate_pem.decode())
+        self.url = f"https://127.0.0.1:{self.port}"
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5, context=context) as response:
+                return bool(response.status == 200)
+        except OSError:
+            return False
+
+    @classmethod
+    def made(cls, directory: Path, world: World) -> "Secure":
+        """With a certificate of an authority of its own."""
+        cls.authority = authority.authority()
+        pair = authority.server(cls.authority, ["127.0.0.1"])
+        (directory / "crt").write_bytes(pair.certificate_pem)
+        (directory / "key").write_bytes(pair.key_pem)
+        return cls(
+            directory,
+            world.broker,
+            None,
+            FANWATCH_CONSOLE_HOST="0.0.0.0",
+            FANWATCH_CONSOLE_CERT_FILE=str(directory / "crt"),
+            FANWATCH_CONSOLE_KEY_FILE=str(directory / "key"),
+            FANWATCH_CONSOLE_LOGINS_FILE=str(world.logins),
+        )
+
+
+def test_where_it_is_deployed_tls_protects_it(world: World, browser: Browser, tmp_path: Path) -> None:
+    served = Secure.made(tmp_path, world)
+    context = browser.new_context(ignore_https_errors=True)
+    context.set_default_timeout(30_000)
+    try:
+        page = context.new_page()
+        page.goto(served.url + "/alarms")
+        page.get_by_label("Name").fill("vic")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Alarms")).to_be_visible()
+        until(lambda: page.evaluate("window.did_handshake"), 30, "the page's socket")
+        [cookie] = context.cookies()
+        shown = {name: cookie[name] for name in ("name", "secure", "httpOnly", "sameSite")}  # type: ignore[literal-required]
+        assert shown == {"name": "__Host-fanwatch", "secure": True, "httpOnly": True, "sameSite": "Lax"}
+    finally:
+        context.close()
+        served.stop()

@@ -37,6 +37,7 @@ class Machine:
             "FANWATCH_NO_GRAFANA": "true",
             "FANWATCH_CONSOLE_PORT": str(self.console),
             "FANWATCH_NO_CONSOLE": "true",
+            "FANWATCH_HISTORY_DAYS": "0",
             "FANS": "3",
             "RATE": "5",
             **changes,

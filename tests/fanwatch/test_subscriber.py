@@ -1,9 +1,12 @@
 """Subscriber against a real Mosquitto: sessions, acknowledgements, and reading no more than there is room for."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
 from fanwatch.broker import Message, Subscriber, tools
 from fanwatch.errors import Unavailable
@@ -191,6 +194,9 @@ def test_filters_can_be_added_and_ended(client: Client, shared_broker: Mosquitto
     assert client.wait(1) == [b"new"]
     client.subscriber.unsubscribe([topic])
     assert client.subscriber.confirmed == {topic + "/+"}
+    # What is confirmed after it says that the broker has ended the other one.
+    client.subscriber.subscribe([topic + "/+/later"])
+    client.confirmed((topic + "/+", topic + "/+/later"))
     publish(shared_broker, topic, b"unheard")
     publish(shared_broker, topic + "/x", b"heard")
     assert client.wait(2) == [b"new", b"heard"]
@@ -224,3 +230,26 @@ def test_a_defect_in_the_callback_is_logged_and_loses_nothing(
     assert client.wait(2) == [b"a", b"b"]
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     assert [line["error"] for line in lines if line["level"] == "error"] == ["a defect"]
+
+
+def test_a_confirmation_that_is_sooner_than_the_number_of_its_request_counts() -> None:
+    """It comes on the link's thread, and whoever asked may not have been given a processor since."""
+    settings = BrokerSettings()
+    one = Subscriber(
+        settings, Log("test"), client_id="early", session_expiry_s=0, receive_maximum=10,
+        on_message=lambda _message: None, on_opened=lambda _present: None, has_room=lambda: True,
+    )  # fmt: skip
+    answering: list[threading.Thread] = []
+
+    class Early:
+        def subscribe(self, _topics: object) -> tuple[int, int]:
+            granted = [ReasonCode(PacketTypes.SUBACK, "Granted QoS 1")]
+            answering.append(threading.Thread(target=one._answered, args=(None, None, 7, granted, None)))
+            answering[0].start()
+            answering[0].join(0.2)
+            return 0, 7
+
+    one._client_now = Early()  # type: ignore[assignment]
+    one.subscribe(["a"])
+    answering[0].join(10)
+    assert one.confirmed == {"a"}

@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from cli.stages import Stages
 
 train_app = typer.Typer(invoke_without_command=True)
 evaluate_app = typer.Typer(invoke_without_command=True)
@@ -32,10 +33,7 @@ def train(
     csv: History = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            show_default=False,
-            help="Directory of the bundle, such as models/fan-anomaly/2.  [required]",
-        ),
+        typer.Option(show_default=False, help="Directory of the bundle, such as my-model.  [required]"),
     ] = None,
     version: Annotated[
         int | None, typer.Option(min=1, help="Default: the directory's name, if a number, or the next one.")
@@ -48,47 +46,57 @@ def train(
     false_alarm_cost: Annotated[
         float, typer.Option(min=0.001, help="What a false alarm costs, in the same.")
     ] = 1.0,
+    report: Annotated[
+        Path | None,
+        typer.Option(show_default=False, help="Where the HTML report goes; default: OUT-report.html."),
+    ] = None,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Neither a report nor a comparison with other methods.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a model on labelled history and write it as a bundle."""
+    """Train a model on labelled history, write it as a bundle, and say in a report how good it is."""
     if context.invoked_subcommand is not None:
         return
     csv, out = _given(context, csv, "--csv"), _given(context, out, "--out")
     from cli.versions import number_for
+    from training import report as reports
     from training.scores import Costs
     from training.train import train as run
 
-    console = Console(stderr=True)
     number = version or number_for(out)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(f"reading {csv}, starting TensorFlow", total=epochs)
-
-        def show(epoch: int, loss: float) -> None:
-            progress.update(task, completed=epoch, description=f"epoch {epoch}, validation loss {loss:.4f}")
-
+    page = report or out.with_name(f"{out.name}-report.html")
+    with Stages() as stages:
+        reading = stages.bytes(f"reading {csv.name}")
+        learning = stages.steps("training", epochs)
         trained = run(
-            csv,
-            out,
-            version=number,
-            seed=seed,
-            epochs=epochs,
-            costs=Costs(miss_cost, false_alarm_cost),
-            on_epoch=show,
-        )
-    for note in trained.notes:
-        console.print(f"[yellow]{csv.name}:[/] {note}", highlight=False)
+            csv, out, version=number, seed=seed, epochs=epochs, costs=Costs(miss_cost, false_alarm_cost),
+            on_bytes=reading,
+            on_epoch=lambda epoch, loss: learning(epoch, f"epoch {epoch}, validation loss {loss:.4f}"),
+        )  # fmt: skip
+        learning(epochs, f"{trained.epochs} epochs")
+        subject = None
+        if not no_report:
+            comparing = stages.counted("comparing", reports.STEPS)
+            subject = reports.study(trained, csv.name, comparing)
+            reports.save(subject, page)
+            comparing("report")
+    _tell(csv, trained.notes)
     if as_json:
         answer = {
             "bundle": str(out),
             "sha256": trained.digest,
             "threshold": trained.threshold,
             "epochs": trained.epochs,
+            "report": str(page) if subject else None,
         }
-        print(json.dumps(answer | {"test": trained.test.as_dict()}))
+        print(json.dumps(answer | {"test": subject.as_dict() if subject else trained.test.as_dict()}))
         return
     test = trained.test
     print(f"{out}: {trained.epochs} epochs, accuracy {test.accuracy:.4f} on {test.n:,} unseen rows.")
+    if subject:
+        print(reports.judge(subject)[0])
+        print(f"The report, for a browser: {page}")
     print(f"To put it to use: fanwatch model use {out}")
 
 
@@ -102,6 +110,9 @@ def evaluate(
     engine: Annotated[
         str | None, typer.Option(help="litert or tensorflow; default: what is installed.")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(show_default=False, help="Write an HTML report there.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare a model's verdicts with the labels of a history file."""
@@ -110,12 +121,19 @@ def evaluate(
     csv, model = _given(context, csv, "--csv"), _given(context, model, "--model")
     from training.evaluate import evaluate as run
 
-    evaluation = run(csv, model, engine=engine)
+    with Stages() as stages:
+        evaluation = run(csv, model, engine=engine, on_bytes=stages.bytes(f"reading {csv.name}"))
+    said = None
+    if report is not None:
+        from training import report as reports
+
+        subject = reports.study_of(evaluation, csv.name)
+        reports.save(subject, report)
+        said = f"{reports.judge(subject)[0]}\nThe report, for a browser: {report}"
     if as_json:
         print(json.dumps(evaluation.as_dict()))
         return
-    for note in evaluation.notes:
-        Console(stderr=True).print(f"[yellow]{csv.name}:[/] {note}", highlight=False)
+    _tell(csv, evaluation.notes)
     table = Table(title=f"{evaluation.model} on {csv}", title_justify="left", show_header=False)
     table.add_column("")
     table.add_column("", justify="right")
@@ -126,6 +144,13 @@ def evaluate(
         table.add_row(name.replace("_", " "), f"{count:,}")
     table.add_row("implausible, not judged", f"{evaluation.implausible:,}")
     Console().print(table)
+    if said:
+        print(said)
+
+
+def _tell(csv: Path, notes: list[str]) -> None:
+    for note in notes:
+        Console(stderr=True).print(f"[yellow]{csv.name}:[/] {note}", highlight=False)
 
 
 def _given(context: typer.Context, path: Path | None, option: str) -> Path:

@@ -69,7 +69,7 @@ def read(path: Path, progress: Progress = lambda done, total: None, *, limit: in
     if sample is None:
         _order(path, rows.header)
         raise HistoryError(f"{path} has a header but no rows.")
-    kept, repeated = _without_repeats(path, sample.kept(), devices)
+    kept, repeated = _without_repeats(path, sample.kept(), devices, times)
     quality = survey(kept, devices.names, times.forms, rows.blank, sample.seen, repeated)
     fit = kept.plausible()
     names = [rows.header[i] for i in extra]
@@ -155,7 +155,7 @@ def _label(cell: str) -> int:
     return (_LABELS | _LABELS_OF_EXCEL)[cell.strip()] if found is None else found
 
 
-def _without_repeats(path: Path, rows: Kept, devices: Codes) -> tuple[Kept, int]:
+def _without_repeats(path: Path, rows: Kept, devices: Codes, times: Times) -> tuple[Kept, int]:
     """The rows in the file's order, each once, and how many were repeats.
 
     Raises HistoryError where two rows of one device and time differ.
@@ -169,11 +169,16 @@ def _without_repeats(path: Path, rows: Kept, devices: Codes) -> tuple[Kept, int]
     )
     if other.any():
         first = later[other][np.argmin(rows.line[later[other]])]
+        mixed = (
+            " Times without a zone are read as UTC here, and not all have one."
+            if len(times.forms) > 1
+            else ""
+        )
         before = earlier[other][np.argmin(rows.line[later[other]])]
         raise HistoryError(
             f"{path} line {rows.line[first]}: {devices.names[rows.device[first]]} has another row at"
             f" {np.datetime64(int(rows.time_ms[first]), 'ms').item():%Y-%m-%d %H:%M:%S} with other values"
-            f" (line {rows.line[before]}): remove one of them."
+            f" (line {rows.line[before]}): remove one of them.{mixed}"
         )
     once = np.ones(len(rows.line), dtype=np.bool_)
     once[later] = False

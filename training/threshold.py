@@ -65,8 +65,8 @@ def recorded(bundle: Bundle) -> tuple[Scores, Scores]:
     """Scores of the bundle's validation and test rows. BundleError where it has none."""
     if bundles.SCORES_FILE not in bundle.names():
         raise BundleError(
-            f"{bundle.path} keeps no record of its scores ({bundles.SCORES_FILE}), which moving a threshold needs: train"
-            " the model again."
+            f"{bundle.path} keeps no record of its scores ({bundles.SCORES_FILE}), which moving a threshold needs:"
+            " train the model again."
         )
     return scores.read(bundle.read(bundles.SCORES_FILE))
 

@@ -87,8 +87,8 @@ class Subscriber(Link):
         self._client_now: mqtt.Client | None = None
         self._filters: set[str] = set()
         self._asked: dict[int, list[str]] = {}
-        # The broker may confirm on the link's thread before whoever asks knows the number of the request.
-        self._asking = threading.Lock()
+        # The answer may come before `subscribe` has said which number the question had.
+        self._asking = threading.RLock()
         self.confirmed: frozenset[str] = frozenset()
         """Filters that the broker confirmed on this connection."""
 
@@ -166,10 +166,12 @@ class Subscriber(Link):
     ) -> None:
         with self._asking:
             names = self._asked.pop(mid, [])
-            answers = list(zip(names, reasons, strict=False))
-            self.confirmed |= {name for name, reason in answers if not reason.is_failure}
-        for name, reason in answers:
-            if reason.is_failure:
-                self._log.error(
-                    "subscription refused: check the broker's access rules", topic=name, reason=str(reason)
-                )
+            for name, reason in zip(names, reasons, strict=False):
+                if reason.is_failure:
+                    self._log.error(
+                        "subscription refused: check the broker's access rules",
+                        topic=name,
+                        reason=str(reason),
+                    )
+                else:
+                    self.confirmed |= {name}

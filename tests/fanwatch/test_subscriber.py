@@ -3,10 +3,10 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
+import paho.mqtt.client as mqtt
 import pytest
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.reasoncodes import ReasonCode
 
 from fanwatch.broker import Message, Subscriber, tools
 from fanwatch.errors import Unavailable
@@ -232,24 +232,24 @@ def test_a_defect_in_the_callback_is_logged_and_loses_nothing(
     assert [line["error"] for line in lines if line["level"] == "error"] == ["a defect"]
 
 
-def test_a_confirmation_that_is_sooner_than_the_number_of_its_request_counts() -> None:
-    """It comes on the link's thread, and whoever asked may not have been given a processor since."""
-    settings = BrokerSettings()
-    one = Subscriber(
-        settings, Log("test"), client_id="early", session_expiry_s=0, receive_maximum=10,
-        on_message=lambda _message: None, on_opened=lambda _present: None, has_room=lambda: True,
-    )  # fmt: skip
-    answering: list[threading.Thread] = []
+def test_a_confirmation_that_is_quicker_than_the_question_counts(
+    client: Client, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link's thread reads the answer before the asking one has got the number of its question."""
+    read = threading.Event()
+    ask, handle = mqtt.Client.subscribe, mqtt.Client._handle_suback
 
-    class Early:
-        def subscribe(self, _topics: object) -> tuple[int, int]:
-            granted = [ReasonCode(PacketTypes.SUBACK, "Granted QoS 1")]
-            answering.append(threading.Thread(target=one._answered, args=(None, None, 7, granted, None)))
-            answering[0].start()
-            answering[0].join(0.2)
-            return 0, 7
+    def slowly(self: mqtt.Client, *given: Any, **options: Any) -> Any:
+        asked = ask(self, *given, **options)
+        read.wait(0.3)
+        return asked
 
-    one._client_now = Early()  # type: ignore[assignment]
-    one.subscribe(["a"])
-    answering[0].join(10)
-    assert one.confirmed == {"a"}
+    def handled(self: mqtt.Client) -> Any:
+        done = handle(self)
+        read.set()
+        return done
+
+    monkeypatch.setattr(mqtt.Client, "subscribe", slowly)
+    monkeypatch.setattr(mqtt.Client, "_handle_suback", handled)
+    client.subscriber.subscribe([f"{topic}/second"])
+    client.confirmed((topic, f"{topic}/second"))

@@ -56,6 +56,7 @@ class Pipeline:
             "FANWATCH_CONNECTOR_PORT": str(self.connector_port),
             "FANWATCH_TELEGRAF_PORT": str(self.telegraf_port),
             "FANWATCH_NO_GRAFANA": "true",
+            "FANWATCH_NO_CONSOLE": "true",
             "FANWATCH_NO_STORE": "" if store else "true",
             **(environment or {}),
         }

@@ -1,6 +1,6 @@
 # Fanwatch. Each target is complete by itself: it makes .venv and gets what it needs.
 
-.PHONY: help run test test-faults test-images test-openfaas check bench install model clean
+.PHONY: help run test test-faults test-page test-images test-openfaas check bench install model clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,12 +13,16 @@ run: $(VENV)/.run  ## The whole pipeline on this machine: FANS=10 RATE=1 FAILING
 	@$(BIN)/fanwatch up
 
 test: $(VENV)/.dev  ## All tests, on real parts (about 10 minutes)
-	@$(BIN)/python -m local.tools
+	@$(BIN)/python -m local.tools --browser
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 test-faults: $(VENV)/.dev  ## The long outages, at 1000 readings a second (about 45 minutes at most)
 	@$(BIN)/python -m local.tools
 	$(BIN)/python -m pytest -q -m faults
+
+test-page: $(VENV)/.dev  ## The page before 1,000 fans: memory, processor time, delay (about 11 minutes)
+	@$(BIN)/python -m local.tools --browser
+	$(BIN)/python -m pytest -q -s -m page tests/console
 
 test-images: $(VENV)/.dev  ## Build the container images and run them (about 20 minutes at most); DOCKER_HOST, or as root
 	@$(BIN)/python -m local.tools

@@ -83,6 +83,7 @@ class Pipeline:
             "FANWATCH_CONNECTOR_PORT": str(ports[3]),
             "FANWATCH_TELEGRAF_PORT": str(ports[4]),
             "FANWATCH_NO_FLEET": "true",
+            "FANWATCH_NO_CONSOLE": "true",
             "FANWATCH_NO_STORE": "false" if store else "true",
         }
         self._stop = threading.Event()

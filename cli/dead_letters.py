@@ -3,9 +3,12 @@
 import json
 import os
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from fanwatch.store import Store
 
 app = typer.Typer(name="dead-letters", help="Readings that could not be scored.", no_args_is_help=True)
 
@@ -15,10 +18,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List them: id, reason, topic, how often each was seen, and when first."""
-    from local import letters
-    from local.report import reachable
+    from fanwatch import letters
 
-    found = letters.summaries(letters.stored(reachable(os.environ)))
+    found = letters.summaries(letters.stored(_store()))
     if as_json:
         _print_json(found)
         return
@@ -34,10 +36,9 @@ def show(
     identity: Annotated[str, typer.Argument(metavar="ID", help="Its first characters will do.")],
 ) -> None:
     """Show one: why it was refused, and what it contains."""
-    from local import letters
-    from local.report import reachable
+    from fanwatch import letters
 
-    _print_json(letters.described(letters.one(letters.stored(reachable(os.environ)), identity)))
+    _print_json(letters.described(letters.one(letters.stored(_store()), identity)))
 
 
 @app.command()
@@ -45,17 +46,24 @@ def resend(
     identities: Annotated[list[str], typer.Argument(metavar="ID...", help="Their first characters will do.")],
 ) -> None:
     """Publish the original bytes to their original topic again."""
+    from fanwatch import letters
     from fanwatch.settings import BrokerSettings, load
-    from local import letters
     from local.report import reachable
 
-    environment = reachable(os.environ)
-    found = letters.stored(environment)
+    found = letters.stored(_store())
     chosen = [letters.one(found, identity) for identity in identities]
     letters.require_whole(chosen)
     for letter in chosen:
-        letters.publish(load(BrokerSettings, environment), letter)
+        letters.publish(load(BrokerSettings, reachable(os.environ)), letter)
         print(f"Sent {letter.id[:12]} to {letter.topic}.")
+
+
+def _store() -> "Store":
+    from fanwatch.settings import StoreSettings, load
+    from fanwatch.store import Store
+    from local.report import reachable
+
+    return Store(load(StoreSettings, reachable(os.environ)))
 
 
 def _print_json(content: Any) -> None:

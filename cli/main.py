@@ -24,13 +24,18 @@ _COMMANDS = {
     "cli.simulate": ("register",),
     "cli.score": ("score",),
     "cli.train": ("register",),
+    "cli.train_forecast": (),
     "cli.threshold": ("threshold",),
     "cli.model": ("register",),
+    "cli.alarms": ("register",),
+    "cli.fans": ("register",),
+    "cli.labels": ("register",),
     "cli.dead_letters": ("register",),
     "cli.connector": ("register",),
     "cli.history": ("register",),
     "cli.certs": ("register",),
     "cli.users": ("register",),
+    "cli.console": ("register",),
     "cli.settings": ("settings",),
 }
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cli import readings
+from fanwatch import ndjson
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
 from fanwatch.gateway_client import Gateway
 from fanwatch.reading import FEATURES
@@ -60,11 +60,11 @@ def score(
     with ExitStack() as stack:
         if source is None:
             reading = {"deviceID": device, "timeStamp": time} | given
-            content = iter([readings.Line(1, readings.as_line(reading))])
+            content = iter([ndjson.Line(1, ndjson.as_line(reading))])
         elif source.lstrip().startswith("{"):
-            content = iter([readings.Line(1, " ".join(source.splitlines()).encode(errors="replace"))])
+            content = iter([ndjson.Line(1, " ".join(source.splitlines()).encode(errors="replace"))])
         else:
-            content = readings.lines(_opened(source, stack), source)
+            content = ndjson.lines(_opened(source, stack), source)
         shown = Shown(as_json)
         for answered in _scored(_gateway(), content):
             shown.add(*answered)
@@ -96,8 +96,8 @@ def _gateway() -> Gateway:
     return Gateway(GatewaySettings(gateway_url=url), _TIMEOUT_S)
 
 
-def _scored(gateway: Gateway, content: Iterator[readings.Line]) -> Iterator[Answered]:
-    for chunk in readings.chunks(content):
+def _scored(gateway: Gateway, content: Iterator[ndjson.Line]) -> Iterator[Answered]:
+    for chunk in ndjson.chunks(content):
         body = b"\n".join(line.content for line in chunk) + b"\n"
         try:
             response = gateway.call(_FUNCTION, body, {"Content-Type": "application/x-ndjson"})

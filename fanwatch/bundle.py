@@ -125,6 +125,13 @@ def load(source: str | Path, pin: str | None = None) -> Bundle:
 
     Raises BundleError, naming the file, where the directory or a file is missing, altered or not vouched for.
     """
+    path, raw, digest = vouched(source, pin)
+    metadata = _parse(path, raw)
+    return Bundle(path, digest, metadata, checked(path, metadata.files))
+
+
+def vouched(source: str | Path, pin: str | None) -> tuple[Path, bytes, str]:
+    """The directory, the bytes of its `model.json` and their SHA-256, which must be `pin` where one is given."""
     path = Path(source)
     raw = _read(path, METADATA)
     digest = sha256(raw)
@@ -133,18 +140,22 @@ def load(source: str | Path, pin: str | None = None) -> Bundle:
             f"{path / METADATA} has SHA-256 {digest}, not the pinned {pin}: deploy the bundle"
             " that belongs to the pin, or set FANWATCH_BUNDLE_SHA256 to this one if it is meant."
         )
-    metadata = _parse(path, raw)
-    contents = {name: _checked(path, name, expected) for name, expected in metadata.files.items()}
+    return path, raw, digest
+
+
+def checked(path: Path, files: Mapping[str, str]) -> dict[str, bytes]:
+    """The content of each of the bundle's files by name; BundleError unless they are all there, as vouched for."""
+    contents = {name: _checked(path, name, expected) for name, expected in files.items()}
     stray = sorted(_present(path) - contents.keys() - {METADATA})
     if stray:
         raise BundleError(
             f"{path / stray[0]} is not listed in {METADATA}: remove it, or train the bundle again."
         )
-    return Bundle(path, digest, metadata, contents)
+    return contents
 
 
-def locate(setting: str | None) -> Path:
-    """The directory that FANWATCH_BUNDLE names, by default the newest version of fan-anomaly.
+def locate(setting: str | None, name: str = NAME) -> Path:
+    """The directory that a setting names, by default the newest version of the model `name`.
 
     A relative path is looked for in the working directory and beside this package, which is where the
     repository and a function's image both have `models/`.
@@ -152,13 +163,11 @@ def locate(setting: str | None) -> Path:
     roots = (Path.cwd(), Path.cwd() / "function", Path(__file__).resolve().parents[1])
     if setting is not None:
         return next((root / setting for root in roots if (root / setting).is_dir()), Path(setting))
-    for models in (root / "models" / NAME for root in roots):
+    for models in (root / "models" / name for root in roots):
         versions = [path for path in models.glob("*") if path.name.isdecimal()]
         if versions:
             return max(versions, key=lambda path: int(path.name))
-    raise BundleError(
-        f"There is no models/{NAME} here: set FANWATCH_BUNDLE to the directory of a model bundle."
-    )
+    raise BundleError(f"There is no models/{name} here: name the directory of a model bundle.")
 
 
 def sha256(content: bytes) -> str:

@@ -61,6 +61,13 @@ class Gateway:
         """
         return self._request("POST", f"/function/{quote(function)}", body, headers)
 
+    def answers(self) -> bool:
+        """Whether the gateway is there."""
+        try:
+            return self._request("GET", "/healthz", None, {}).status == 200
+        except Unavailable:
+            return False
+
     def functions(self) -> list[FunctionInfo]:
         """All functions of the gateway. Unavailable where it does not answer with a list of them."""
         response = self._request("GET", "/system/functions", None, self._auth)

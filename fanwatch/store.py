@@ -10,7 +10,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -32,6 +32,15 @@ class Refused(FanwatchError):
     def __init__(self, message: str, code: int = 200) -> None:
         super().__init__(message)
         self.code = code
+
+
+class Series(NamedTuple):
+    """Rows that have their tags in common."""
+
+    tags: dict[str, Any]
+    columns: list[str]
+    values: list[list[Any]]
+    """Rows, in the order of the columns."""
 
 
 class Store:
@@ -61,6 +70,10 @@ class Store:
         """The rows of one InfluxQL query on the database, tags among the columns; `time` in ns since the epoch."""
         return self._rows(text, {"db": self.database, "rp": policy, "epoch": "ns", "q": text})
 
+    def series(self, text: str, policy: str = RAW) -> list[Series]:
+        """The same by series, for answers of many rows."""
+        return self._answered(text, {"db": self.database, "rp": policy, "epoch": "ns", "q": text})
+
     def execute(self, text: str) -> list[dict[str, Any]]:
         """The rows of one InfluxQL statement that names its database itself, or none. Refused where it says no."""
         return self._rows(text, {"q": text})
@@ -83,18 +96,21 @@ class Store:
         return self._exchange(method, path, body, {"Content-Type": "application/json"})
 
     def _rows(self, text: str, form: dict[str, str]) -> list[dict[str, Any]]:
+        return [
+            series.tags | dict(zip(series.columns, values, strict=True))
+            for series in self._answered(text, form)
+            for values in series.values
+        ]
+
+    def _answered(self, text: str, form: dict[str, str]) -> list[Series]:
         answer = self._exchange("POST", "/query", urllib.parse.urlencode(form).encode())
         result = (answer.get("results") or [{}])[0]
         if "error" in result:
-            raise Refused(f"InfluxDB refused {text!r}: {result['error']}.")
-        rows = []
-        for series in result.get("series", []):
-            tags = series.get("tags", {})
-            rows += [
-                tags | dict(zip(series["columns"], values, strict=True))
-                for values in series.get("values", ())
-            ]
-        return rows
+            raise Refused(f"InfluxDB refused {text[:300]!r}: {result['error']}.")
+        return [
+            Series(found.get("tags", {}), found["columns"], found.get("values", []))
+            for found in result.get("series", [])
+        ]
 
     def _exchange(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None

@@ -4,11 +4,14 @@ import re
 
 READINGS = "fan/messages"
 RESULTS = "fan/anomaly"
+ALARMS = "fan/+/alarm"
+CRON = "cron-function"
+"""No topic of the broker: so functions are annotated that OpenFaaS's cron-connector calls by their `schedule`."""
 DEAD_LETTER_PREFIX = "dead-letter/"
 DEVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 # What we publish ourselves: a subscription that matched any of it would feed results back into scoring.
-_OURS = (RESULTS, "fan/+/alarm", DEAD_LETTER_PREFIX + "#")
+_OURS = (RESULTS, ALARMS, DEAD_LETTER_PREFIX + "#")
 _MOST_TOPIC_BYTES = 65_535
 
 
@@ -25,6 +28,17 @@ def device_of(topic: str) -> str | None:
     """The device that `fan/<deviceID>/messages` names; None for a topic that names none."""
     parts = topic.split("/")
     return parts[1] if len(parts) == 3 and parts[0] == "fan" and parts[2] == "messages" else None
+
+
+def alarm(device: str) -> str:
+    """Where forecast-fan keeps, retained, what is known of a fan."""
+    return f"fan/{device}/alarm"
+
+
+def alarm_device_of(topic: str) -> str | None:
+    """The device that `fan/<deviceID>/alarm` names; None for another topic."""
+    parts = topic.split("/")
+    return parts[1] if len(parts) == 3 and parts[0] == "fan" and parts[2] == "alarm" else None
 
 
 def is_reading_topic(topic: str) -> bool:

@@ -8,8 +8,8 @@ from typing import NoReturn
 import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.lease import Held
 from fanwatch.logs import Log
-from history.lease import Held
 from history.rollup import Rollup
 
 _AFTER_S = 15.0

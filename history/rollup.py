@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from fanwatch import late
+from fanwatch.lease import Lease
 from fanwatch.settings import HistorySettings, ReadingSettings, StoreSettings, duration_ms
 from fanwatch.store import MEANS, RAW, Refused, Store, point
-from history import late, queries, windows
-from history.lease import Lease
+from history import queries, windows
 from history.queries import ANOMALY, DAY_NS, SCORES, TELEMETRY, WINDOW_NS, Print
 from history.setup import hours
 
@@ -28,6 +29,7 @@ _SINGLED_OUT = 200
 _NAMED = 100
 """Fans named in one query."""
 _RUNS = "rollup"
+_LATE_DONE = "late_done"
 
 _MAKERS: dict[str, Callable[[Store, str], list[str]]] = {
     TELEMETRY: queries.telemetry,
@@ -62,7 +64,7 @@ class Rollup:
         self._store = store
         self._accepted_ns = duration_ms(reading.raw_retention) * 1_000_000
         self._lease_s = 3 * history.rollup_timeout
-        self._lease = Lease(store, self._lease_s)
+        self._lease = Lease(store, self._lease_s, _RUNS)
         self._summary = Summary()
 
     def run(self, since: int | None = None, *, patience_s: float | None = None) -> Summary:
@@ -73,7 +75,7 @@ class Rollup:
         """
         began = time.monotonic()
         self._summary = Summary()
-        self._lease = Lease(self._store, self._lease_s)
+        self._lease = Lease(self._store, self._lease_s, _RUNS)
         with self._lease.acquire(self._lease_s + 5 if patience_s is None else patience_s):
             now = time.time_ns()
             self._work(now, since)
@@ -84,7 +86,7 @@ class Rollup:
     def _work(self, now: int, since: int | None) -> None:
         oldest = self._oldest()
         # Read before anything is computed, so that what is marked from now on is left for the next run.
-        marked = late.pending(self._store, oldest)
+        marked = late.pending(self._store, oldest, _LATE_DONE)
         start = max(windows.floor(self._start(now) if since is None else since), oldest)
         for first in range(windows.floor(start, DAY_NS), _end(), DAY_NS):
             last = min(first + DAY_NS, _end())
@@ -143,7 +145,7 @@ class Rollup:
         if day >= oldest:
             # InfluxDB takes no point of a day that it has begun to drop.
             self._lease.require()
-            late.settle(self._store, day, fans)
+            late.settle(self._store, day, fans, _LATE_DONE)
         self._summary.late_days += 1
         self._summary.late_fans += len(fans)
 

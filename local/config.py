@@ -9,9 +9,11 @@ from string import Template
 
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import (
+    AccessSettings,
     AlertSettings,
     BrokerSettings,
     ConnectorSettings,
+    ConsoleSettings,
     GatewaySettings,
     HistorySettings,
     InferSettings,
@@ -26,9 +28,11 @@ from local.ports import LOOPBACK
 from local.stack import local_environment as substitutes
 
 _ALL = (
+    AccessSettings,
     AlertSettings,
     BrokerSettings,
     ConnectorSettings,
+    ConsoleSettings,
     GatewaySettings,
     HistorySettings,
     InferSettings,

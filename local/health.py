@@ -12,7 +12,14 @@ from pathlib import Path
 import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.settings import BrokerSettings, ConnectorSettings, LocalSettings, StoreSettings, load
+from fanwatch.settings import (
+    BrokerSettings,
+    ConnectorSettings,
+    ConsoleSettings,
+    LocalSettings,
+    StoreSettings,
+    load,
+)
 from fanwatch.store import Store
 from local.layout import Layout
 from local.ports import LOOPBACK
@@ -107,7 +114,7 @@ def parts(environment: Mapping[str, str], layout: Layout, stack: Stack, store: P
         state = "ok" if ready >= function.replicas else "starting" if ready else "down"
         found.append(Part(name, state, f"{ready} of {function.replicas} replicas ready"))
     found.append(_program(processes.get("connector"), "connector", answers["connector"]))
-    found.append(_program(processes.get("deploy"), "deploy", None))
+    found += [_program(processes.get(name), name, None) for name in ("deploy", "cron")]
     if "simulator" in processes:
         found.append(_program(processes["simulator"], "simulator", None))
     for name in ("influxd", "telegraf", "rollup"):
@@ -116,6 +123,11 @@ def parts(environment: Mapping[str, str], layout: Layout, stack: Stack, store: P
             found.append(_program(processes[name], name, answers.get(name), trouble))
         else:
             found.append(Part(name, store.state if store else "off", store.detail if store else ""))
+    if "console" in processes:
+        console = load(ConsoleSettings, environment)
+        found.append(
+            _program(processes["console"], "console", lambda: _listens(console.console_port), start_s=15)
+        )
     if "grafana" in processes:
         # Its first start makes a database.
         found.append(

@@ -23,8 +23,14 @@ def hints(machine: Runtime) -> str:
     """Commands that work when pasted, in rich's markup."""
     gateway, broker = machine.local.gateway_port, machine.broker.broker_port
     shown = [f"[bold]Dashboards:[/bold]         {machine.grafana.said}"] if machine.grafana else []
+    page = (
+        []
+        if machine.local.no_console
+        else [f"[bold]Page:[/bold]               http://localhost:{machine.console.console_port}"]
+    )
     return "\n".join(
         [
+            *page,
             "[bold]Score a reading:[/bold]    "
             f'curl -s localhost:{gateway}/function/score-fan -d \'{{"deviceID":"mine",{_READING}}}\'',
             "[bold]Publish a reading:[/bold]  "

@@ -1,4 +1,4 @@
-"""Gets Mosquitto, which the system's packages have."""
+"""Gets what the system's packages have: Mosquitto, and Chromium for tests of the page."""
 
 import contextlib
 import os
@@ -12,6 +12,7 @@ from fanwatch.errors import FanwatchError
 Say = Callable[[str], None]
 
 _APT_TIMEOUT_S = 300
+_BROWSER_TIMEOUT_S = 900
 _SYSTEM_PLACES = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 
 
@@ -21,24 +22,49 @@ class ToolMissing(FanwatchError):
 
 def mosquitto(say: Say = print) -> str:
     """The path of mosquitto, installed first where this is root on Debian or Ubuntu. ToolMissing otherwise."""
-    found = _find_mosquitto()
+    by_hand = "Install it: `sudo apt-get install mosquitto mosquitto-clients`, or your system's package of Mosquitto 2."
+    return _installed(
+        "Mosquitto", _find_mosquitto, ["mosquitto", "mosquitto-clients"], by_hand, _APT_TIMEOUT_S, say
+    )
+
+
+def chromium(say: Say = print) -> str:
+    """The path of Chromium, which only tests of the page need; got as Mosquitto is. ToolMissing otherwise."""
+    by_hand = "Install it: `sudo apt-get install chromium`, or your system's package of Chromium."
+    return _installed("Chromium", find_chromium, ["chromium"], by_hand, _BROWSER_TIMEOUT_S, say)
+
+
+def find_chromium() -> str | None:
+    """The path of Chromium; None where there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+    return next((found for name in names if (found := shutil.which(name))), None)
+
+
+def _installed(
+    name: str,
+    find: Callable[[], str | None],
+    wanted: list[str],
+    by_hand: str,
+    timeout_s: float,
+    say: Say,
+) -> str:
+    found = find()
     if found:
         return found
-    by_hand = "Install it: `sudo apt-get install mosquitto mosquitto-clients`, or your system's package of Mosquitto 2."
     apt = shutil.which("apt-get")
     if apt is None:
-        raise ToolMissing(f"Mosquitto is missing, and this system has no apt-get. {by_hand}")
+        raise ToolMissing(f"{name} is missing, and this system has no apt-get. {by_hand}")
     if os.getuid() != 0:
-        raise ToolMissing(f"Mosquitto is missing, and only root may install it. {by_hand}")
-    say("Installing mosquitto (apt-get) ...")
-    install = [apt, "install", "-y", "--no-install-recommends", "mosquitto", "mosquitto-clients"]
+        raise ToolMissing(f"{name} is missing, and only root may install it. {by_hand}")
+    say(f"Installing {wanted[0]} (apt-get) ...")
+    install = [apt, "install", "-y", "--no-install-recommends", *wanted]
     with no_services_started():
-        done = _apt(install) or (_apt([apt, "update"]) and _apt(install))
+        done = _apt(install, timeout_s) or (_apt([apt, "update"], timeout_s) and _apt(install, timeout_s))
     if not done:
-        raise ToolMissing(f"Mosquitto is missing, and apt-get could not install it (no network?). {by_hand}")
-    found = _find_mosquitto()
+        raise ToolMissing(f"{name} is missing, and apt-get could not install it (no network?). {by_hand}")
+    found = find()
     if not found:
-        raise ToolMissing(f"Mosquitto was installed, but is not on PATH. {by_hand}")
+        raise ToolMissing(f"{name} was installed, but is not on PATH. {by_hand}")
     return found
 
 
@@ -63,12 +89,10 @@ def _find_mosquitto() -> str | None:
     return shutil.which("mosquitto") or shutil.which("mosquitto", path=_SYSTEM_PLACES)
 
 
-def _apt(command: list[str]) -> bool:
+def _apt(command: list[str], timeout_s: float) -> bool:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, timeout=_APT_TIMEOUT_S, check=False
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0

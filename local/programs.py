@@ -4,14 +4,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from fanwatch.settings import HistorySettings, load
+from fanwatch.settings import HistorySettings, LocalSettings, load
 from local.config import influx_environment, telegraf_configs, telegraf_environment
 from local.layout import CHECKOUT, Layout
 from local.supervisor import Program
 
 # Stopped in this order, each wave at once, so that nothing sends to what is gone already.
 STOP_WAVES = (
-    ("simulator", "deploy", "rollup", "grafana"),
+    ("simulator", "cron", "deploy", "rollup", "grafana", "console"),
     ("connector",),
     ("gateway", "fn-", "telegraf"),
     ("influxd", "mosquitto"),
@@ -59,15 +59,30 @@ def connector(layout: Layout, environment: Mapping[str, str]) -> Program:
     return _module("connector", "connectors.mqtt", layout, environment, priority=60)
 
 
+def cron(layout: Layout, environment: Mapping[str, str]) -> Program:
+    """Calls the functions that have a schedule."""
+    return _module("cron", "local.cron", layout, environment, priority=70)
+
+
 def simulator(layout: Layout, environment: Mapping[str, str]) -> Program:
-    """The simulated fleet; FANS, RATE and FAILING are in its environment."""
-    return _module("simulator", "simulator", layout, environment, "live", priority=80)
+    """The simulated fleet; FANS, RATE, FAILING and DEMO are in its environment."""
+    arguments = ["live", "--truth", str(layout.state / "fleet-events.csv")]
+    local = load(LocalSettings, environment)
+    if local.history_days and not local.no_store:
+        days = f"{local.history_days:g}"
+        arguments += ["--history", days, "--when-stored", "--fleet", str(layout.state / "fleet.json")]
+    return _module("simulator", "simulator", layout, environment, *arguments, priority=80)
 
 
 def rollup(layout: Layout, environment: Mapping[str, str]) -> Program:
     """Ten-minute means, from the store into the store."""
     every = load(HistorySettings, environment).rollup_every
     return _module("rollup", "history", layout, environment, "rollup", "--every", every, priority=40)
+
+
+def console(layout: Layout, environment: Mapping[str, str]) -> Program:
+    """The technician's page."""
+    return _module("console", "console", layout, environment, priority=90)
 
 
 def _module(

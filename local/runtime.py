@@ -12,7 +12,7 @@ from functools import partial
 from typing import IO
 
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.settings import BrokerSettings, ConnectorSettings, LocalSettings, load
+from fanwatch.settings import BrokerSettings, ConnectorSettings, ConsoleSettings, LocalSettings, load
 from local import config, grafana, programs, sessions, tools
 from local.deploy import last_line, read_stack
 from local.health import connector_ready, functions_ready, gateway_ready
@@ -47,6 +47,7 @@ class Runtime:
         self.local = load(LocalSettings, environment)
         self.broker = load(BrokerSettings, environment)
         self.connector = load(ConnectorSettings, environment)
+        self.console = load(ConsoleSettings, environment)
         self.environment = config.local_environment(environment, layout)
         self.stack = read_stack(layout, self.environment)
         self.supervisor = Supervisor(layout)
@@ -77,6 +78,8 @@ class Runtime:
             "FANWATCH_BROKER_PORT": self.broker.broker_port,
             "FANWATCH_CONNECTOR_PORT": self.connector.connector_port,
         }
+        if not self.local.no_console:
+            needed["FANWATCH_CONSOLE_PORT"] = self.console.console_port
         if self.local.no_store:
             return needed
         return needed | {
@@ -97,10 +100,16 @@ class Runtime:
         self._until(lambda: _listens(port), "mosquitto", "The broker does not answer")
         self._create_sessions()
         self._add(programs.connector(self.layout, self.environment))
+        self._add(programs.cron(self.layout, self.environment))
 
     def start_fleet(self) -> None:
         """Starts the simulated fans; from now on readings flow, whether or not the functions are ready yet."""
         self._add(programs.simulator(self.layout, self.environment))
+
+    def start_console(self) -> None:
+        """Starts the page, which is to be there soon and never to delay a result."""
+        if not self.local.no_console:
+            self._add(programs.console(self.layout, self.environment))
 
     def wait_ready(self) -> None:
         """Returns when a reading would be scored. FanwatchError names the part that is not there in time, and why."""

@@ -42,7 +42,11 @@ TELEGRAF = (
 def connector(settings: ConnectorSettings, annotated: Iterable[str]) -> Session:
     """The connector's session for the topics of the functions' annotations."""
     wanted = sorted(
-        {topic for topic in annotated if topics.is_valid_filter(topic) and not topics.feeds_back(topic)}
+        {
+            topic
+            for topic in annotated
+            if topic != topics.CRON and topics.is_valid_filter(topic) and not topics.feeds_back(topic)
+        }
     )
     if settings.connector_share:
         wanted = [f"$share/{settings.connector_share}/{topic}" for topic in wanted]

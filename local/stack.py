@@ -104,6 +104,7 @@ def local_environment(environment: Mapping[str, str]) -> dict[str, str]:
         "FANWATCH_GATEWAY_URL": f"http://127.0.0.1:{port}",
         "FANWATCH_BROKER_HOST": "127.0.0.1",
         "FANWATCH_BROKER_PORT": "1883",
+        "FANWATCH_INFLUX_URL": f"http://127.0.0.1:{environment.get('FANWATCH_INFLUX_PORT') or 8086}",
     }
     return defaults | {name: value for name, value in environment.items() if value}
 

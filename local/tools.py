@@ -23,6 +23,7 @@ from local.config import telegraf_configs
 from local.layout import CHECKOUT
 from local.packages import Say as Say
 from local.packages import ToolMissing as ToolMissing
+from local.packages import chromium as chromium
 from local.packages import mosquitto as mosquitto
 from local.supervisor import argv_of, write_spec
 
@@ -195,7 +196,9 @@ def _wait(process: subprocess.Popen[bytes], stop: threading.Event, tool: GoTool)
 
 def main() -> int:
     """Gets everything now, one line for what could not be got; exit status 1 only where Mosquitto is missing."""
-    argparse.ArgumentParser(description="Get Mosquitto, InfluxDB and Telegraf.").parse_args()
+    parser = argparse.ArgumentParser(description="Get Mosquitto, InfluxDB and Telegraf.")
+    parser.add_argument("--browser", action="store_true", help="and Chromium, for tests of the page")
+    wanted = parser.parse_args()
     missing = 0
     try:
         cache = cache_directory(load(LocalSettings))
@@ -209,6 +212,11 @@ def main() -> int:
         except ToolMissing as error:
             print(error, file=sys.stderr)
             missing += 1
+    if wanted.browser:
+        try:
+            print(f"chromium: {chromium()}", flush=True)
+        except ToolMissing as error:
+            print(f"{error} Tests of the page are skipped.", file=sys.stderr)
     if missing:
         print("Without them nothing is stored, and the tests that need them are skipped.", file=sys.stderr)
     return 0

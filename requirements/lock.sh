@@ -19,6 +19,7 @@ image() {
 }
 image template/python3-fan/requirements run
 image functions/score_fan/requirements run
+image functions/forecast_fan/requirements run
 image functions/infer_fan/requirements training
 image functions/infer_fan/requirements-lite run
 image infra/connector/requirements run

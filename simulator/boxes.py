@@ -2,7 +2,8 @@
 
 Each sensor's reading is spread evenly over an interval: a box in four dimensions, one for healthy fans and
 one for faulty ones. A reading is placed by a quantile per sensor and a shift per sensor, where shift 0 is the
-healthy box and 1 the faulty one. History draws both at random; the live fleet lets them drift.
+healthy box and 1 the faulty one. `simulator.history` draws independent readings from the boxes themselves;
+`simulator.machines` lets fans wander through them.
 """
 
 from typing import Final

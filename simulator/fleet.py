@@ -1,25 +1,26 @@
-"""A fleet that runs now: under changing load every sensor drifts, and chosen fans fail within a minute."""
+"""A fleet that runs now: fans that take turns, and chosen ones that fail within a minute."""
 
-from collections.abc import Mapping
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simulator.boxes import Floats, place
-from simulator.modes import Mode
+from simulator.boxes import Floats
+from simulator.incidents import Forced
+from simulator.machines import Machines, Readings
+from simulator.outbox import Entry
+from simulator.wire import entries
 
 FAILS_AFTER_S: Final = 5.0
 FAILS_WITHIN_S: Final = 40.0
-"""A failing fan is healthy at first, and at full fault FAILS_AFTER_S + FAILS_WITHIN_S after the start."""
+"""A failing fan is healthy at first, and at full severity FAILS_AFTER_S + FAILS_WITHIN_S after the start.
 
-_LOADING: Final = np.array([0.6, 0.5, 0.4, 0.5])
-"""How strongly load moves each sensor. One cause for all is what makes them look like one machine."""
-_LOAD_PERIOD_S: Final = 600.0
-_LOAD_MEMORY_S: Final = 60.0
-_SENSOR_MEMORY_S: Final = 120.0
-_TOWARDS_END: Final = 0.6
-"""How far a sensor's quantile goes to the end of its box at full fault, so that a person sees it fail."""
+It then runs on, as a fan does that nobody looks after.
+"""
+FAILING_LOAD: Final = 1.8
+"""A failing fan has to work hard, in standard deviations, so that single readings show what it suffers from."""
 
 
 class Fleet:
@@ -29,26 +30,28 @@ class Fleet:
     """
 
     def __init__(
-        self, fans: int, rate: float, *, failing: Mapping[int, Mode] | None = None, seed: int | None = None
+        self,
+        fans: int,
+        rate: float,
+        *,
+        failing: Mapping[int, str] | None = None,
+        life_s: float = FAILS_WITHIN_S,
+        seed: int | None = None,
+        start_s: float | None = None,
+        machines: Machines | None = None,
     ) -> None:
-        """`rate` is readings a second and fan; `failing` maps fans' numbers, from 1 on, to how they fail."""
+        """`rate` is readings a second and fan; `failing` maps fans' numbers, from 1 on, to how they fail.
+
+        `machines` have run until `start_s`, in seconds since the epoch and now by default; new ones are made otherwise.
+        """
         self.fans = fans
         self.per_second = fans * rate
-        self._random = np.random.default_rng(seed)
-        self._phase = self._random.uniform(0, 2 * np.pi, fans)
-        self._offset = self._random.normal(0, 0.25, (fans, 4))
-        # A process with memory: it forgets a little each step, and noise keeps its spread the same.
-        self._load = self._random.normal(0, 1, fans)
-        self._drift = self._random.normal(0, 1, (fans, 4))
-        self._load_kept = np.exp(-1 / (rate * _LOAD_MEMORY_S))
-        self._drift_kept = np.exp(-1 / (rate * _SENSOR_MEMORY_S))
-        self._weights = np.zeros((fans, 4))
-        self._exponent = np.ones(fans)
-        self._target = np.ones((fans, 4))
+        self.start_s = time.time() if start_s is None else start_s
+        self.machines = machines or Machines(fans, self.start_s, seed=seed)
         for number, mode in (failing or {}).items():
-            self._weights[number - 1] = mode.weights
-            self._exponent[number - 1] = mode.exponent
-            self._target[number - 1, 0] = float(mode.raises_rotation)
+            order = Forced(mode, life_s, None)
+            self.machines.incidents.force(number - 1, self.start_s + FAILS_AFTER_S, order)
+            self.machines.burden(number - 1, self.start_s, FAILING_LOAD)
 
     def seconds(self, reading: int) -> float:
         """When reading number `reading` is due, in seconds since the start."""
@@ -56,25 +59,34 @@ class Fleet:
 
     def take(self, first: int, last: int) -> Floats:
         """Readings number `first` to `last` - 1, of which no fan has two, shape (last - first, 4)."""
+        return self._advance(first, last).values
+
+    def entries(self, first: int, last: int) -> list[Entry]:
+        """Readings number `first` to `last` - 1 as payloads, those of silent fans left out.
+
+        A fan's readings lie 1 / rate apart, so their times differ for any rate up to 1,000 a second.
+        """
+        made = []
+        start_ms = int(self.start_s * 1000)
+        for begin in range(first, last, self.fans):
+            end = min(begin + self.fans, last)
+            fans = [turn % self.fans for turn in range(begin, end)]
+            times = [start_ms + int(self.seconds(turn) * 1000) for turn in range(begin, end)]
+            made += entries(fans, times, self._advance(begin, end))
+        return made
+
+    def _advance(self, first: int, last: int) -> Readings:
         turns = np.arange(first, last, dtype=np.int64)
-        fan, seconds = turns % self.fans, turns / self.per_second
-        self._step(fan)
-        return self._readings(fan, seconds)
+        return self.machines.advance(turns % self.fans, self.start_s + turns / self.per_second)
 
-    def _step(self, fan: NDArray[np.int64]) -> None:
-        noise = self._random.normal(0, 1, (len(fan), 5))
-        self._load[fan] = self._load_kept * self._load[fan] + np.sqrt(1 - self._load_kept**2) * noise[:, 0]
-        drift = np.sqrt(1 - self._drift_kept**2) * noise[:, 1:]
-        self._drift[fan] = self._drift_kept * self._drift[fan] + drift
 
-    def _readings(self, fan: NDArray[np.int64], seconds: Floats) -> Floats:
-        wave = np.sin(2 * np.pi * seconds / _LOAD_PERIOD_S + self._phase[fan])
-        load = 0.6 * wave + 0.5 * self._load[fan]
-        white = self._random.normal(0, 0.15, (len(fan), 4))
-        latent = load[:, None] * _LOADING + 0.35 * self._drift[fan] + self._offset[fan] + white
-        # The logistic curve, stretched, lies within 0.01 of the normal distribution.
-        quantiles = 1 / (1 + np.exp(-1.702 * latent))
-        elapsed = np.clip((seconds - FAILS_AFTER_S) / FAILS_WITHIN_S, 0, 1)
-        shift = (elapsed ** self._exponent[fan])[:, None] * self._weights[fan]
-        quantiles += _TOWARDS_END * shift * (self._target[fan] - quantiles)
-        return place(quantiles, shift)
+def steps(
+    machines: Machines, first_s: float, until_s: Callable[[], float], interval_s: float
+) -> Iterator[tuple[float, Readings]]:
+    """All fans at once at `first_s` and each interval after it, as long as that is not after `until_s`."""
+    everyone = np.arange(machines.fans)
+    for step in itertools.count():
+        now_s = first_s + step * interval_s
+        if now_s > until_s():
+            return
+        yield now_s, machines.advance(everyone, np.full(machines.fans, now_s))

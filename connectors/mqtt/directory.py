@@ -99,6 +99,8 @@ class Directory:
     def _accepted(self, name: str, filters: Iterable[str]) -> frozenset[str]:
         accepted = set()
         for pattern in filter(None, filters):
+            if pattern == topics.CRON:
+                continue
             why = _why_not(pattern)
             if why is None:
                 accepted.add(pattern)

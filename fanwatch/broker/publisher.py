@@ -41,9 +41,11 @@ class Publisher(Link):
         self._current: tuple[mqtt.Client, dict[int, Any]] | None = None
         self._room = threading.Condition()
         self._flying = 0
+        self.connections = 0
+        """How many there were so far: a broker that has forgotten what it retained has been connected to anew."""
         self.start()
 
-    def publish(self, messages: Sequence[tuple[str, bytes]]) -> list[str]:
+    def publish(self, messages: Sequence[tuple[str, bytes]], *, retain: bool = False) -> list[str]:
         """Publishes (topic, payload) pairs and waits for their PUBACKs, at most the broker's timeout in all.
 
         Returns for each PUBLISHED, NO_SUBSCRIBER, or a sentence that says why it was not taken.
@@ -54,7 +56,7 @@ class Publisher(Link):
             group = messages[start : start + _IN_FLIGHT]
             self._enter(len(group))
             try:
-                outcomes += self._publish(group)
+                outcomes += self._publish(group, retain)
             finally:
                 self._leave(len(group))
         return outcomes
@@ -74,14 +76,14 @@ class Publisher(Link):
             self._flying -= count
             self._room.notify_all()
 
-    def _publish(self, messages: Sequence[tuple[str, bytes]]) -> list[str]:
+    def _publish(self, messages: Sequence[tuple[str, bytes]], retain: bool) -> list[str]:
         current = self._current
         if current is None:
             raise Unavailable(f"The broker at {self._where} is away: nothing was published.")
         client, slots = current
         group = _Group(len(messages))
         for index, (topic, payload) in enumerate(messages):
-            info = client.publish(topic, payload, qos=1)
+            info = client.publish(topic, payload, qos=1, retain=retain)
             if info.rc != mqtt.MQTT_ERR_SUCCESS:
                 group.settle(index, f"it was not sent: {mqtt.error_string(info.rc)}")
                 continue
@@ -121,6 +123,7 @@ class Publisher(Link):
 
     def opened(self, client: mqtt.Client, session_present: bool) -> None:
         self._current = (client, client.user_data_get())
+        self.connections += 1
 
     def closed(self, client: mqtt.Client) -> None:
         self._current = None

@@ -1,5 +1,6 @@
 """Every setting of every part: a class a part, FANWATCH_* in the environment; `base` says how they are read."""
 
+from fanwatch.settings.access import AccessSettings as AccessSettings
 from fanwatch.settings.base import PREFIX as PREFIX
 from fanwatch.settings.base import Settings as Settings
 from fanwatch.settings.base import duration_ms as duration_ms
@@ -10,6 +11,8 @@ from fanwatch.settings.broker import BrokerSettings as BrokerSettings
 from fanwatch.settings.broker import GatewaySettings as GatewaySettings
 from fanwatch.settings.broker import ReadingSettings as ReadingSettings
 from fanwatch.settings.connector import ConnectorSettings as ConnectorSettings
+from fanwatch.settings.console import ConsoleSettings as ConsoleSettings
+from fanwatch.settings.functions import ForecastSettings as ForecastSettings
 from fanwatch.settings.functions import InferSettings as InferSettings
 from fanwatch.settings.functions import ScoreSettings as ScoreSettings
 from fanwatch.settings.local import AlertSettings as AlertSettings

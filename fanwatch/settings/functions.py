@@ -1,6 +1,6 @@
 """Settings of the functions."""
 
-from fanwatch.settings.base import Seconds, Settings
+from fanwatch.settings.base import Seconds, Settings, length_ms
 
 
 class ScoreSettings(Settings, frozen=True):
@@ -25,3 +25,36 @@ class InferSettings(Settings, frozen=True):
     """Seconds within which a bundle must have come from its URL; a store that is away is asked again until then."""
     engine: str | None = None
     """`litert` or `tensorflow`; by default the one that is installed, LiteRT first."""
+
+
+class ForecastSettings(Settings, frozen=True):
+    """forecast-fan."""
+
+    forecast_bundle: str | None = None
+    """Directory of the forecast's bundle; by default the newest that was built into the image."""
+    forecast_bundle_sha256: str | None = None
+    """SHA-256 of that bundle's model.json; another one is refused."""
+    forecast_engine: str | None = None
+    """`litert` or `tensorflow`; by default the one that is installed, LiteRT first."""
+    forecast_warmup: str = "7d"
+    """How much of a fan's past is read when nothing is known of it yet, or its state was lost."""
+    forecast_stale: str = "30m"
+    """Fans are `unknown` once nothing new was scored for so long."""
+    forecast_budget: Seconds = 6.0
+    """Seconds after which a run begins nothing further, and the next one goes on; see exec_timeout in stack.yml."""
+    webhook_url: str | None = None
+    """Address that gets each alarm episode once, as JSON, by POST."""
+    webhook_url_file: str | None = None
+    """File that holds that address instead, where it is a secret."""
+    webhook_timeout: Seconds = 10.0
+    """Seconds until a POST there that was not answered has failed."""
+
+    @property
+    def warmup_ms(self) -> int:
+        """`forecast_warmup` in ms. SettingsError where it is no duration."""
+        return length_ms("forecast_warmup", self.forecast_warmup)
+
+    @property
+    def stale_ms(self) -> int:
+        """`forecast_stale` in ms. SettingsError where it is no duration."""
+        return length_ms("forecast_stale", self.forecast_stale)

@@ -30,10 +30,14 @@ class LocalSettings(Settings, frozen=True):
     """Where InfluxDB and Telegraf are kept once they were built."""
     no_fleet: bool = False
     """Start without the simulated fans."""
+    history_days: Annotated[float, msgspec.Meta(ge=0, le=28)] = 7.0
+    """Days that the simulated fans have behind them: what InfluxDB lacks of them is published once it is ready."""
     grafana_port: Port = 3000
     """Where Grafana listens, where it is installed."""
     no_grafana: bool = False
     """Start without Grafana, though it is installed."""
+    no_console: bool = False
+    """Start without the technician's page."""
     no_store: bool = False
     """Start without InfluxDB and Telegraf: nothing is stored. What they miss after a run with them still queues."""
     start_timeout: Seconds = 90.0

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from fanwatch.errors import Unavailable
+from fanwatch.lease import Held, Lease, Lost
 from fanwatch.store import MEANS, point
-from history.lease import Held, Lease, Lost
 from tests.support.history import DAY_MS, Record
 from tests.support.influx import ROOT, Influx
 from tests.support.process import Process
@@ -58,7 +58,7 @@ def test_only_one_works_at_a_time(influx: Influx) -> None:
 
     def work(seed: int) -> None:
         for _ in range(5):
-            with Lease(influx.store, 20).acquire(30, lambda _s: time.sleep(random.random() / 20)):
+            with Lease(influx.store, 20, "rollup").acquire(30, lambda _s: time.sleep(random.random() / 20)):
                 inside.append(seed)
                 most.append(len(inside))
                 time.sleep(0.002)
@@ -74,18 +74,18 @@ def test_only_one_works_at_a_time(influx: Influx) -> None:
 
 
 def test_a_claim_ends_with_its_holder_or_its_time(influx: Influx) -> None:
-    first = Lease(influx.store, 1.0).acquire(0)
-    with pytest.raises(Held, match=r"^The rollup \S+:\w+ is at work"):
-        Lease(influx.store, 1.0).acquire(0)
+    first = Lease(influx.store, 1.0, "rollup").acquire(0)
+    with pytest.raises(Held, match=r"^Another rollup \(\S+:\w+\) is at work"):
+        Lease(influx.store, 1.0, "rollup").acquire(0)
     first.keep()
     began = time.monotonic()
-    second = Lease(influx.store, 1.0).acquire(5)
+    second = Lease(influx.store, 1.0, "rollup").acquire(5)
     assert time.monotonic() - began > 0.5
     with pytest.raises(Lost):
         first.keep()
     with second:
         second.require()
-    Lease(influx.store, 1.0).acquire(0)
+    Lease(influx.store, 1.0, "rollup").acquire(0)
 
 
 def test_two_at_once_while_late_points_come(tmp_path: Path, influx: Influx, record: Record) -> None:
@@ -230,7 +230,7 @@ def test_it_goes_on_while_the_store_comes_and_goes(tmp_path: Path, influx: Influ
         done = [event for event in worker.events() if event["event"] == "rolled up"]
         assert done[-1].keys() >= {"time", "part", "windows", "points", "late_days", "late_fans", "seconds"}
         # It has given its lease back.
-        Lease(influx.store, 60).acquire(0)
+        Lease(influx.store, 60, "rollup").acquire(0)
     finally:
         worker.kill()
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
+from fanwatch import letters
 from fanwatch.errors import FanwatchError
-from local import letters
 from tests.support.secure import DEVICES, GATEWAY, SERVICES, Deployment, Visitor
 from tests.support.wait import until
 

@@ -17,6 +17,7 @@ from fanwatch.settings import StoreSettings
 from fanwatch.store import Store
 from local import tools
 from tests.support.influx import tool
+from tests.support.ports import listens
 from tests.support.up import ROOT, Machine
 from tests.support.wait import patience, until
 
@@ -41,16 +42,19 @@ def store_of(machine: Machine) -> Store:
 
 def test_it_scores_stores_and_stops_and_starts_again_with_its_data(machine: Machine) -> None:
     tool(tools.INFLUXD), tool(tools.TELEGRAF)
+    machine.environment["FANWATCH_NO_CONSOLE"] = ""
     up = machine.up()
     try:
         up.until_said("First result")
+        up.until_said(rf"Page: +http://localhost:{machine.console}")
+        until(lambda: listens(machine.console), 60, "the page")
         up.until_said("store: storing")
         until(lambda: store_of(machine).count("anomaly", "quality") > 10, 20, "stored results")
         found = machine.status()
         assert found["healthy"], found
         assert {part["name"] for part in found["parts"]} == {
-            "mosquitto", "gateway", "score-fan", "infer-fan-lite", "connector", "deploy", "simulator",
-            "influxd", "telegraf", "rollup",
+            "mosquitto", "gateway", "score-fan", "infer-fan-lite", "connector", "deploy", "cron", "simulator",
+            "influxd", "telegraf", "rollup", "console",
         }  # fmt: skip
         assert found["ledger"]["connector"]["received"] > 10
         elsewhere = machine.elsewhere("dead-letters", "list"), machine.elsewhere("connector", "prune")

@@ -50,9 +50,11 @@ class Mosquitto(Process):
         until(lambda: self.alive() and listens(self.port), 10, f"mosquitto on {self.port}")
         return self
 
-    def publish(self, topic: str, payload: bytes | str | dict[str, object]) -> None:
+    def publish(self, topic: str, payload: bytes | str | dict[str, object], *, retain: bool = False) -> None:
         """One message at QoS 1, through mosquitto_pub."""
         content = json.dumps(payload) if isinstance(payload, dict) else payload
         data = content.encode() if isinstance(content, str) else content
         command = ["mosquitto_pub", "-p", str(self.port), "-q", "1", "-t", topic, "-s" if data else "-n"]
+        if retain:
+            command.append("-r")
         subprocess.run(command, input=data, check=True, timeout=20)

@@ -22,8 +22,8 @@ class Machine:
 
     def __init__(self, state: Path, **changes: str) -> None:
         self.state = state
-        self.gateway, self.broker, self.influx, self.connector, self.telegraf = (
-            free_port() for _ in range(5)
+        self.gateway, self.broker, self.influx, self.connector, self.telegraf, self.console = (
+            free_port() for _ in range(6)
         )
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FANWATCH_")}
         self.environment = kept | {
@@ -35,6 +35,9 @@ class Machine:
             "FANWATCH_CONNECTOR_PORT": str(self.connector),
             "FANWATCH_TELEGRAF_PORT": str(self.telegraf),
             "FANWATCH_NO_GRAFANA": "true",
+            "FANWATCH_CONSOLE_PORT": str(self.console),
+            "FANWATCH_NO_CONSOLE": "true",
+            "FANWATCH_HISTORY_DAYS": "0",
             "FANS": "3",
             "RATE": "5",
             **changes,

@@ -1,4 +1,4 @@
-"""Readings for `fanwatch score`, from options, JSON text, a file or standard input, as NDJSON lines."""
+"""Readings to score, from options, JSON text, a file or standard input, as NDJSON lines."""
 
 import csv
 import io

@@ -2,7 +2,7 @@
 
 import base64
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -13,8 +13,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 from fanwatch.broker.tools import identify, unreachable
 from fanwatch.broker.trouble import refusal
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.settings import BrokerSettings, StoreSettings, load
-from fanwatch.store import Store
+from fanwatch.reading import MAX_READING_BYTES
+from fanwatch.settings import BrokerSettings
+from fanwatch.store import Store, quoted
 from fanwatch.timestamps import format_ns
 
 _NO_SUBSCRIBER = 0x10
@@ -30,7 +31,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     topic: str
     payload: str
-    """Base64, cut at 32 kB of payload."""
+    """Base64, cut at MAX_READING_BYTES of payload."""
     length: int
     """Bytes of the whole payload."""
     sha256: str = ""
@@ -49,10 +50,49 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.original) == self.length
 
 
-def stored(environment: Mapping[str, str]) -> list[Letter]:
+class Summary(msgspec.Struct, kw_only=True):
+    """One distinct message among dead letters, without its payload."""
+
+    id: str
+    reason: str
+    topic: str
+    length: int
+    error: str | None = None
+    time: int
+    """First seen among those asked for, ns since the epoch."""
+    count: int = 1
+
+    @property
+    def whole(self) -> bool:
+        """Whether it was kept whole, and can be sent again."""
+        return self.length <= MAX_READING_BYTES
+
+
+def recent(store: Store, most: int) -> list[Summary]:
+    """What the newest `most` dead letters are, the newest first. Unavailable where InfluxDB does not answer."""
+    rows = store.query(
+        f'SELECT "id", "reason", "topic", "length", "error" FROM "dead_letter" ORDER BY time DESC LIMIT {most}'
+    )
+    found: dict[str, Summary] = {}
+    for each in msgspec.convert(rows, list[Summary]):
+        known = found.setdefault(each.id, each)
+        if known is not each:
+            known.count += 1
+            known.time = each.time
+    return list(found.values())
+
+
+def stored(store: Store) -> list[Letter]:
     """All dead letters, the oldest first. Unavailable where InfluxDB does not answer."""
-    rows = Store(load(StoreSettings, environment)).query('SELECT * FROM "dead_letter"')
-    return msgspec.convert(rows, list[Letter])
+    return msgspec.convert(store.query('SELECT * FROM "dead_letter"'), list[Letter])
+
+
+def with_id(store: Store, identity: str) -> Letter:
+    """The first one that has this whole id. FanwatchError where there is none, Unavailable as above."""
+    rows = store.query(f'SELECT * FROM "dead_letter" WHERE "id" = {quoted(identity)} LIMIT 1')
+    if not rows:
+        raise FanwatchError(f"There is no dead letter {identity[:12]} any more.")
+    return msgspec.convert(rows[0], Letter)
 
 
 def summaries(letters: Iterable[Letter]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Only one rollup works at a time, on whatever machine: a lease, kept in the store itself and timed by its clock.
+"""Only one of a kind works at a time, on whatever machine: a lease, kept in the store itself and timed by its clock.
 
 InfluxDB cannot compare and set. So each claims first and looks then: of two at once at least the later one sees both,
 and who sees another gives way, tries again after a random while. Nobody relies on another one's clock: the store stamps
@@ -15,7 +15,6 @@ from collections.abc import Callable
 from fanwatch.errors import FanwatchError
 from fanwatch.store import Store, point
 
-_MEASUREMENT = "rollup_lease"
 _RETRY_S = (0.2, 1.5)
 _LONGEST = "3h"
 """No claim counts for longer."""
@@ -26,14 +25,19 @@ class Lost(FanwatchError):
 
 
 class Held(FanwatchError):
-    """Another rollup works."""
+    """Another one of the kind works."""
 
 
 class Lease:
     """Use as a context manager after `acquire`; `keep` before each step of the work."""
 
-    def __init__(self, store: Store, seconds: float) -> None:
-        """`seconds` is how long a claim counts that is not renewed, as that of a killed process."""
+    def __init__(self, store: Store, seconds: float, work: str) -> None:
+        """`seconds` is how long a claim counts that is not renewed, as that of a killed process.
+
+        `work` names the kind, such as `rollup`; its claims are in measurement `rollup_lease`.
+        """
+        self._work = work
+        self._measurement = f"{work}_lease"
         self._store = store
         self._seconds = seconds
         self._owner = f"{socket.gethostname()}:{secrets.token_hex(4)}"
@@ -50,7 +54,7 @@ class Lease:
             self._claim(held=False)
             if time.monotonic() > deadline:
                 raise Held(
-                    f"The rollup {other} is at work on this store; one that was killed is waited for "
+                    f"Another {self._work} ({other}) is at work on this store; one that was killed is waited for "
                     f"{self._seconds:g} s. Try again then."
                 )
             wait(random.uniform(*_RETRY_S))
@@ -64,7 +68,9 @@ class Lease:
     def require(self) -> None:
         """Lost where it has run out."""
         if time.monotonic() - self._renewed > self._seconds:
-            raise Lost("The rollup was held up for longer than its lease; the next run does this again.")
+            raise Lost(
+                f"The {self._work} was held up for longer than its lease; the next run does this again."
+            )
 
     def __enter__(self) -> "Lease":
         return self
@@ -77,13 +83,13 @@ class Lease:
     def _claim(self, *, held: bool) -> None:
         before = time.monotonic()
         fields = {"owner": self._owner, "held": int(held), "seconds": float(self._seconds)}
-        self._store.write([point(_MEASUREMENT, {}, fields, None)])
+        self._store.write([point(self._measurement, {}, fields, None)])
         self._renewed = before
 
     def _other(self) -> str | None:
         """Another owner whose last claim stands; it says itself for how long, whatever this one is set to."""
         rows = self._store.query(
-            f'SELECT "owner", "held", "seconds" FROM "{_MEASUREMENT}" WHERE time > now() - {_LONGEST}'
+            f'SELECT "owner", "held", "seconds" FROM "{self._measurement}" WHERE time > now() - {_LONGEST}'
         )
         last = {row["owner"]: row for row in sorted(rows, key=lambda row: int(row["time"]))}
         # This one's own claim has just been made, so its time is the store's.

@@ -1,32 +1,34 @@
 """Markers of late readings: measurement `late` has one a fan and UTC day, whose field `seen` changes with each.
 
-The one that was worked up last is kept in `late_done`, and compared for equality. A cursor over times would miss the
+The one that was worked up last is kept in a measurement of whoever works them up, such as `late_done`, and compared
+for equality. A cursor over times would miss the
 markers that come late themselves, as after an outage of the store.
 """
 
 from fanwatch.store import Store, point
-from history.queries import DAY_NS
+
+DAY_NS = 86_400 * 10**9
 
 Marked = dict[str, int]
 """`seen` by fan."""
 
 
-def pending(store: Store, since: int) -> dict[int, Marked]:
+def pending(store: Store, since: int, done_in: str) -> dict[int, Marked]:
     """By UTC day, in ns, from the one of `since` on: markers that were not worked up, or have changed since."""
-    late, done = (_digests(store, name, since) for name in ("late", "late_done"))
+    late, done = (_digests(store, name, since) for name in ("late", done_in))
     found = {}
     for day in sorted(late):
         if done.get(day) != late[day]:
-            before = _marked(store, "late_done", day)
+            before = _marked(store, done_in, day)
             now = {fan: seen for fan, seen in _marked(store, "late", day).items() if before.get(fan) != seen}
             if now:
                 found[day] = now
     return found
 
 
-def settle(store: Store, day: int, marked: Marked) -> None:
-    """After their means were written: these markers, as they were read before that, are worked up."""
-    store.write(point("late_done", {"deviceID": fan}, {"seen": seen}, day) for fan, seen in marked.items())
+def settle(store: Store, day: int, marked: Marked, done_in: str) -> None:
+    """After what they have changed was written: these markers, as they were read before that, are worked up."""
+    store.write(point(done_in, {"deviceID": fan}, {"seen": seen}, day) for fan, seen in marked.items())
 
 
 def _digests(store: Store, measurement: str, since: int) -> dict[int, tuple[int, int]]:

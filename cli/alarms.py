@@ -1,0 +1,125 @@
+"""`fanwatch alarms`: what forecast-fan says needs somebody, and what people say to that."""
+
+import getpass
+import json
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+if TYPE_CHECKING:
+    from fanwatch.alarm import Alarm
+
+app = typer.Typer(
+    name="alarms", help="Alarm episodes: list, acknowledge, snooze, close.", no_args_is_help=True
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
+Episode = Annotated[
+    str, typer.Argument(metavar="FAN|EPISODE", help="The fan, or an episode as `list` names it.")
+]
+By = Annotated[str, typer.Option(metavar="NAME", help="Who says so.", default_factory=getpass.getuser)]
+Note = Annotated[str | None, typer.Option(metavar="TEXT", help="Kept with it.")]
+
+
+@app.command("list")
+def list_(
+    everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List open episodes, the worst first: since when, why, and when failure is expected."""
+    from local import watching
+    from local.report import reachable
+
+    environment = reachable(os.environ)
+    found = watching.alarms(watching.fleet(environment))
+    over = watching.past(environment, found) if everything else []
+    if as_json:
+        print(json.dumps(msgspec.to_builtins({"open": found, "over": over}), indent=2, ensure_ascii=False))
+        return
+    if not found:
+        print("No fan has an open episode.")
+    for alarm in found:
+        print(_line(alarm))
+    for each in over:
+        print(f"{each.episode}  over, was {each.state}: {each.why}")
+
+
+@app.command()
+def acknowledge(episode: Episode, by: By, note: Note = None, as_json: AsJson = False) -> None:
+    """Say that somebody takes care of it."""
+    _send(episode, as_json, action="acknowledge", by=by, note=note)
+
+
+@app.command()
+def snooze(
+    episode: Episode,
+    by: By,
+    until: Annotated[str, typer.Option(metavar="8h|TIME", help="For how long, or up to when.")],
+    note: Note = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that nobody wants to hear of it for a while; at most 30 days."""
+    from fanwatch.timestamps import format_ms
+    from local import watching
+
+    _send(episode, as_json, action="snooze", by=by, until=format_ms(watching.until_ms(until)), note=note)
+
+
+@app.command()
+def close(
+    episode: Episode,
+    by: By,
+    found: Annotated[str, typer.Option(metavar="fault|false-alarm|instrument", help="What it was.")],
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODE",
+            help="Of a fault: bearing, imbalance, motor or obstruction; of an instrument such as vibration:stuck.",
+        ),
+    ] = None,
+    note: Note = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what was found, which ends it, and is a label for training. Also for an episode that is over."""
+    _send(episode, as_json, action="close", by=by, found=found.replace("-", " "), mode=mode, note=note)
+
+
+def _send(named: str, as_json: bool, **content: Any) -> None:
+    from fanwatch.alarm import Command, InvalidAlarm
+    from local import watching
+    from local.report import reachable
+
+    environment = reachable(os.environ)
+    content["episode"] = watching.episode_of(environment, named)
+    try:
+        command = msgspec.convert(content, Command)
+    except msgspec.ValidationError as error:
+        raise InvalidAlarm(f"This is no command: {error}.") from error
+    alarm = watching.send(environment, command)
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(alarm), indent=2).decode())
+    else:
+        print(f"{command.action.capitalize()} of {command.episode}: done. Now: {_line(alarm)}")
+
+
+def _line(alarm: "Alarm") -> str:
+    parts = [f"{alarm.episode}  {alarm.state}: {alarm.why}"]
+    if alarm.failureExpected is not None:
+        told = alarm.failureExpected
+        parts.append(f"Failure expected between {_short(told.earliest)} and {_short(told.latest)} UTC.")
+    if isinstance(alarm.acknowledgedBy, str):
+        parts.append(f"Acknowledged by {alarm.acknowledgedBy}.")
+    if isinstance(alarm.snoozedUntil, str):
+        parts.append(f"Snoozed until {_short(alarm.snoozedUntil)} UTC.")
+    return " ".join(parts)
+
+
+def _short(time: str) -> str:
+    return time[:16].replace("T", " ")
+
+
+def register(parent: typer.Typer) -> None:
+    """Adds the group."""
+    parent.add_typer(app)

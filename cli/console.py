@@ -1,0 +1,84 @@
+"""`fanwatch console users`: who may log in to the console's page."""
+
+import json
+import sys
+from getpass import getpass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fanwatch.errors import FanwatchError
+
+app = typer.Typer(name="console", help="The technician's page.", no_args_is_help=True)
+users = typer.Typer(name="users", help="Who may log in to it.", no_args_is_help=True)
+
+LOGINS = Path("secrets/services/console/logins")
+
+File = Annotated[
+    Path, typer.Option("--file", metavar="FILE", help="As FANWATCH_CONSOLE_LOGINS_FILE names it.")
+]
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+
+
+@users.command()
+def add(
+    name: Name,
+    role: Annotated[str, typer.Option(help="viewer, who looks; or technician, who also acts.")] = "viewer",
+    replace: Annotated[bool, typer.Option("--replace", help="Give somebody a new password or role.")] = False,
+    file: File = LOGINS,
+) -> None:
+    """Let somebody log in. Asks for the password; from a script it is the first line of standard input."""
+    from console import logins
+
+    found = logins.read(file) if file.exists() else {}
+    if name in found and not replace:
+        raise FanwatchError(
+            f"There is a user {name} already. --replace gives them another password and role."
+        )
+    login = logins.made(name, role, _password(name))
+    logins.write(file, found | {name: login})
+    print(f"{name} ({login.role}) may log in. A console that runs with {file} knows at once.")
+
+
+@users.command()
+def remove(names: Annotated[list[str], typer.Argument(metavar="NAME...")], file: File = LOGINS) -> None:
+    """Lock somebody out, at once."""
+    from console import logins
+
+    found = logins.read(file)
+    for name in names:
+        if found.pop(name, None) is None:
+            raise FanwatchError(f"There is no user {name}; `fanwatch console users list` shows them.")
+    logins.write(file, found)
+    print(f"Removed {', '.join(names)}.")
+
+
+@users.command("list")
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False, file: File = LOGINS
+) -> None:
+    """List users and their roles."""
+    from console import logins
+
+    found = [logins.read(file)[name] for name in sorted(logins.read(file))]
+    if as_json:
+        print(json.dumps([{"name": login.name, "role": login.role} for login in found], indent=2))
+        return
+    for login in found:
+        print(f"{login.name:<32} {login.role}")
+
+
+def _password(name: str) -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass(f"Password of {name}: ")
+    if getpass("Once more: ") != password:
+        raise FanwatchError("These are two different passwords. Nothing was changed.")
+    return password
+
+
+def register(parent: typer.Typer) -> None:
+    """Adds the group."""
+    app.add_typer(users)
+    parent.add_typer(app)

@@ -1,0 +1,49 @@
+"""`fanwatch labels`: what people found, for training."""
+
+import csv
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+app = typer.Typer(name="labels", help="What people found when they closed episodes.", no_args_is_help=True)
+
+COLUMNS = ("DeviceID", "Start", "Failure", "Repaired", "Kind", "Mode")
+
+
+@app.callback()
+def group() -> None:
+    """What people found when they closed episodes."""
+
+
+@app.command()
+def export(
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="By default standard output.")] = None,
+) -> None:
+    """Write them as the events file that `fanwatch train forecast` reads, the oldest first.
+
+    Start is when the episode began, which is later than the fault did. False alarms are no events.
+    """
+    from local import watching
+    from local.report import reachable
+
+    found, false_alarms = watching.events(reachable(os.environ))
+    if out is None:
+        _write(sys.stdout, found)
+    else:
+        with out.open("w", encoding="utf-8", newline="") as file:
+            _write(file, found)
+    print(f"{len(found):,} events; {false_alarms:,} false alarms left out.", file=sys.stderr)
+
+
+def _write(file: TextIO, found: list[dict[str, str]]) -> None:
+    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(found)
+
+
+def register(parent: typer.Typer) -> None:
+    """Adds the group."""
+    parent.add_typer(app)

@@ -1,0 +1,189 @@
+// Open episodes, or past ones, and what a technician decides about them. Whatever was written by others is put in as
+// text by Vue, never as HTML. Nothing counts as done before the server has said so.
+const HOUR = 3600e3;
+
+function tomorrow() {
+  const at = new Date(window.fanwatch.now());
+  at.setDate(at.getDate() + 1);
+  at.setHours(7, 0, 0, 0);
+  return at.getTime();
+}
+
+export default {
+  template: `
+    <div class="ep">
+      <p v-if="line" class="ep-line fw-soft">{{ line }}</p>
+      <p class="ep-said" role="status" aria-live="polite">{{ said }}</p>
+      <slot v-if="!shown.length" name="empty"><p class="fw-empty">{{ empty }}</p></slot>
+      <ul v-else-if="!past" class="ep-list">
+        <li v-for="each in shown" :key="each.episode" class="ep-card fw-card" :class="'s-' + each.state" :data-episode="each.episode">
+          <div class="ep-text">
+          <div class="ep-head">
+            <span class="fw-state ep-state"><svg viewBox="0 0 20 20" aria-hidden="true" focusable="false" v-html="signs[each.state]"></svg>{{ each.word }}</span>
+            <a class="ep-fan" :href="'/fan/' + each.device">{{ each.device }}</a>
+            <span class="ep-cause">{{ each.cause }}</span>
+            <span v-if="each.left" class="ep-left"><b>{{ span(each.left) }}</b> {{ overdue(each.left) ? "" : "left" }}</span>
+          </div>
+          <p v-if="each.why" class="ep-why">{{ each.why }}</p>
+          <p class="ep-facts fw-soft">
+            <span>since <fw-time :ms="each.since" form="when"></fw-time></span>
+            <span v-if="each.risk !== null && each.risk !== undefined">risk {{ Math.round(each.risk * 100) }} %</span>
+            <span v-if="each.left">failure expected <fw-time :ms="each.left[0]" form="when"></fw-time> to <fw-time :ms="each.left[1]" form="when"></fw-time></span>
+            <span v-if="each.by" class="ep-by">taken up by {{ each.by }}</span>
+            <span v-if="each.snoozed" class="ep-snoozed">quiet until <fw-time :ms="each.snoozed" form="when"></fw-time></span>
+          </p>
+          </div>
+          <div v-if="may" class="ep-acts">
+            <template v-if="!(each.episode in busy)">
+              <button v-if="!each.by" type="button" class="fw-button fw-primary" @click="act(each, { action: 'acknowledge' })">Acknowledge<span class="ep-hidden"> {{ each.device }}</span></button>
+              <button type="button" class="fw-button" @click="ask('snooze', each)">Snooze<span class="ep-hidden"> {{ each.device }}</span></button>
+              <button type="button" class="fw-button" @click="ask('close', each)">Close …<span class="ep-hidden"> {{ each.device }}</span></button>
+            </template>
+            <span v-else class="ep-busy">{{ busy[each.episode] }}</span>
+          </div>
+          <p v-if="errors[each.episode]" class="ep-error" role="alert">{{ errors[each.episode] }}</p>
+        </li>
+      </ul>
+      <table v-else class="fw-table ep-past">
+        <thead><tr><th scope="col">Fan</th><th scope="col">What</th><th scope="col">Began</th><th scope="col">What it was</th></tr></thead>
+        <tbody>
+          <tr v-for="each in shown" :key="each.episode" :class="'s-' + each.state" :data-episode="each.episode">
+            <td><a class="ep-fan" :href="'/fan/' + each.device">{{ each.device }}</a></td>
+            <td><span v-if="each.word" class="fw-state ep-state"><svg viewBox="0 0 20 20" aria-hidden="true" focusable="false" v-html="signs[each.state]"></svg>{{ each.word }}</span> {{ each.cause }}
+              <span class="ep-why">{{ each.why }}</span></td>
+            <td class="ep-time"><fw-time :ms="each.since" form="when"></fw-time></td>
+            <td>
+              <template v-if="each.found"><b>{{ each.found }}</b><span v-if="each.note" class="ep-note">{{ each.note }}</span>
+                <span class="fw-soft ep-why">{{ each.foundBy }}<template v-if="each.closed">, <fw-time :ms="each.closed" form="when"></fw-time></template></span></template>
+              <span v-else-if="each.episode in busy" class="ep-busy">{{ busy[each.episode] }}</span>
+              <button v-else-if="may" type="button" class="fw-button ep-small" @click="ask('close', each)">Say what it was<span class="ep-hidden"> with {{ each.device }}</span></button>
+              <span v-else class="fw-soft">Nobody has said</span>
+              <p v-if="errors[each.episode]" class="ep-error" role="alert">{{ errors[each.episode] }}</p>
+            </td>
+          </tr>
+        </tbody>
+      </table>
+      <dialog ref="snooze" class="ep-dialog" :aria-labelledby="id + '-snooze'" @cancel="asked = null">
+        <h2 :id="id + '-snooze'">Be quiet about {{ asked && asked.device }} for how long?</h2>
+        <p class="fw-soft">It stays in this list, at its end. If it gets worse, it is heard of again.</p>
+        <div class="ep-choices">
+          <button v-for="[words, until] in lengths()" :key="words" type="button" class="fw-button" @click="decide({ action: 'snooze', until: new Date(until()).toISOString() })">{{ words }}</button>
+        </div>
+        <div class="ep-foot"><button type="button" class="fw-button" @click="cancel('snooze')">Cancel</button></div>
+      </dialog>
+      <dialog ref="close" class="ep-dialog" :aria-labelledby="id + '-close'" @cancel="asked = null">
+        <form method="dialog" @submit.prevent="decide({ action: 'close', found, mode: modes().length && mode ? mode : null, note: note.trim() || null })">
+          <h2 :id="id + '-close'">What was wrong with {{ asked && asked.device }}?</h2>
+          <p class="fw-soft">Your answer closes the episode. The next model is trained with it.</p>
+          <fieldset class="ep-found">
+            <legend class="ep-hidden">What was found</legend>
+            <label v-for="(words, value) in foundWords" :key="value"><input type="radio" :name="id + '-found'" :value="value" v-model="found" required>{{ words }}</label>
+          </fieldset>
+          <label v-if="modes().length" class="ep-field">Which one?
+            <select v-model="mode" class="ep-input"><option value="">Not known</option><option v-for="[value, words] in modes()" :key="value" :value="value">{{ words }}</option></select>
+          </label>
+          <label class="ep-field">Note <span class="fw-soft">(optional)</span>
+            <input class="ep-input" v-model="note" maxlength="1000" autocomplete="off" placeholder="such as: bearing replaced">
+          </label>
+          <div class="ep-foot">
+            <button type="button" class="fw-button" @click="cancel('close')">Cancel</button>
+            <button type="submit" class="fw-button fw-primary">Close the episode</button>
+          </div>
+        </form>
+      </dialog>
+    </div>`,
+  props: {
+    id: { type: String, default: "ep" },
+    episodes: { type: Array, default: () => [] },
+    may: Boolean,
+    live: Boolean,
+    past: Boolean,
+    head: { type: String, default: "" },
+    empty: { type: String, default: "" },
+    signs: { type: Object, default: () => ({}) }, // our own drawings
+    foundWords: { type: Object, default: () => ({}) },
+    modeWords: { type: Object, default: () => ({}) },
+  },
+  emits: ["act"],
+  data() {
+    return { told: null, busy: {}, errors: {}, said: "", asked: null, found: "fault", mode: "", note: "", tick: 0 };
+  },
+  computed: {
+    shown() {
+      return this.told ? this.told.episodes : this.episodes;
+    },
+    line() {
+      return this.told ? this.told.head : this.head;
+    },
+  },
+  watch: {
+    episodes() {
+      this.told = null;
+    },
+    found() {
+      this.mode = "";
+    },
+    shown(list) {
+      // What the server's message shows need not be said any longer.
+      const here = new Set(list.map((each) => each.episode));
+      for (const name of Object.keys(this.errors)) if (!here.has(name)) delete this.errors[name];
+    },
+  },
+  mounted() {
+    if (this.live)
+      this.stop = window.fanwatch.listen((message) => {
+        if (message.page && message.page.episodes) this.told = message.page;
+      });
+    this.clock = setInterval(() => this.tick++, 20000);
+  },
+  unmounted() {
+    if (this.stop) this.stop();
+    clearInterval(this.clock);
+  },
+  methods: {
+    span(left) {
+      void this.tick;
+      return window.fanwatch.span(left[0], left[1]);
+    },
+    overdue(left) {
+      return left[1] < window.fanwatch.now();
+    },
+    lengths() {
+      const after = (hours) => () => window.fanwatch.now() + hours * HOUR;
+      return [["1 hour", after(1)], ["4 hours", after(4)], ["Until tomorrow, 07:00", tomorrow], ["3 days", after(72)], ["1 week", after(168)]];
+    },
+    modes() {
+      return this.modeWords[this.found] || [];
+    },
+    ask(which, each) {
+      this.asked = each;
+      this.found = each.state === "instrument" ? "instrument" : "fault";
+      this.mode = "";
+      this.note = "";
+      this.$refs[which].showModal();
+    },
+    cancel(which) {
+      this.$refs[which].close();
+      this.asked = null;
+    },
+    decide(command) {
+      const each = this.asked;
+      this.$refs.snooze.close();
+      this.$refs.close.close();
+      this.asked = null;
+      if (each) this.act(each, command);
+    },
+    act(each, command) {
+      delete this.errors[each.episode];
+      this.said = "";
+      this.busy[each.episode] = { acknowledge: "Noting that you take care of it …", snooze: "Noting …", close: "Closing …" }[command.action];
+      this.$emit("act", { episode: each.episode, ...command });
+    },
+    /** The server's answer. */
+    answered(episode, words, error) {
+      delete this.busy[episode];
+      if (error) this.errors[episode] = error;
+      else this.said = words;
+    },
+  },
+};

@@ -1,0 +1,313 @@
+// The list of all fans. It keeps the lines on the screen only, asks the server for those, and is told about them once a
+// second. Numbers that change are text nodes of Vue; trends are one SVG path a signal, made when their minute ends: a
+// chart library's instance for each of a hundred small lines costs more than all of the rest.
+const LOWEST = 35;
+const LEVELS = 56;
+const MINUTES = 60;
+const OVERSCAN = 6;
+const WAIT_MS = 60;
+const COLUMNS = [
+  ["need", "State"],
+  ["name", "Fan"],
+  [null, "What is wrong"],
+  ["left", "Time left"],
+  ["risk", "Risk"],
+];
+const NEED = ["stopped", "alarm", "suspect", "warning", "instrument", "silent"];
+
+function path(line) {
+  let d = "";
+  let pen = false;
+  for (let i = 0; i < line.length; i++) {
+    const code = line.charCodeAt(i);
+    if (code < LOWEST) {
+      pen = false;
+      continue;
+    }
+    const y = 22 - ((code - LOWEST) / LEVELS) * 20;
+    d += `${pen ? "L" : "M"}${((i / (MINUTES - 1)) * 100).toFixed(1)} ${y.toFixed(1)}`;
+    // A lone minute is a short stroke, for a point of no length is not drawn.
+    if (!pen && (i + 1 >= line.length || line.charCodeAt(i + 1) < LOWEST)) d += "h1.2";
+    pen = true;
+  }
+  return d;
+}
+
+export default {
+  template: `
+<div class="fl" :class="[narrow ? 'fl-narrow' : 'fl-broad', { 'fl-calm': ready && !needs }]">
+  <header class="fl-head"><div class="fl-says">
+    <h1 class="fl-title"><template v-if="!ready">Fleet</template><template v-else>{{ headline }}</template></h1>
+    <p class="fl-lead" v-if="ready && lead">
+      <a :href="'/fan/' + lead.id">{{ lead.id }}</a> {{ lead.text }}<template v-if="lead.span"> <strong>{{ lead.span }}</strong></template>
+    </p>
+    <p class="fl-lead" v-else>{{ ready && total ? subline : "" }}</p>
+    </div>
+    <div class="fl-find">
+    <label class="fl-search">
+      <svg viewBox="0 0 20 20" aria-hidden="true"><circle cx="8.5" cy="8.5" r="5.5" fill="none" stroke="currentColor" stroke-width="1.8"/><path d="m13 13 5 5" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"/></svg>
+      <input ref="search" type="search" v-model="text" maxlength="100" placeholder="Search fan or cause" aria-label="Search fan or cause" autocomplete="off" spellcheck="false" @keydown.esc="text = ''">
+    </label>
+    <label class="fl-sort"><span>Sort</span>
+      <select v-model="sorted" aria-label="Sort by">
+        <option v-for="each in sorts" :key="each[0]" :value="each[0]">{{ each[1] }}</option>
+      </select>
+    </label>
+    </div>
+  </header>
+  <div class="fl-tools">
+    <div class="fl-chips" role="group" aria-label="Show only">
+      <button v-for="chip in chips" :key="chip.key" type="button" class="fl-chip" :class="'s-' + chip.key"
+        :aria-pressed="wish.only === chip.only" :title="chip.title" @click="filter(chip.only)">
+        <svg v-if="chip.sign" viewBox="0 0 20 20" aria-hidden="true" v-html="chip.sign"></svg>
+        <span>{{ chip.word }}</span><b>{{ chip.count.toLocaleString() }}</b>
+      </button>
+    </div>
+  </div>
+  <div class="fl-scroll" ref="scroll" tabindex="-1" @scroll.passive="look" role="table" aria-label="Fans" :aria-rowcount="n + 1" @keydown="keys">
+    <div class="fl-cols" role="row" aria-rowindex="1">
+      <div v-for="column in columns" :key="column[1]" role="columnheader" :class="'fl-c-' + (column[0] || 'why')"
+        :aria-sort="column[0] && wish.sort === column[0] ? (wish.descending ? 'descending' : 'ascending') : null">
+        <button v-if="column[0]" type="button" @click="sort(column[0])">{{ column[1] }}<i v-if="wish.sort === column[0]" aria-hidden="true">{{ wish.descending ? '↑' : '↓' }}</i></button>
+        <span v-else>{{ column[1] }}</span>
+      </div>
+    </div>
+    <div class="fl-rows" role="rowgroup" :style="{ height: n * height + 'px' }">
+      <div v-for="row in shown" :key="row.id" class="fl-row" :class="['s-' + states[row.code].name, { 'fl-hand': row.hand, 'fl-quiet': row.code > 5, 'fl-stale': row.stale }]"
+        role="row" :aria-rowindex="row.at + 2" :style="{ transform: 'translateY(' + row.at * height + 'px)', height: height + 'px' }">
+        <div class="fl-c-need" role="cell"><span class="fw-state"><svg viewBox="0 0 20 20" aria-hidden="true" v-html="states[row.code].sign"></svg>{{ states[row.code].word }}</span><small v-if="row.hand" class="fl-by">{{ row.by ? row.by + ' has it' : 'snoozed' }}</small></div>
+        <div class="fl-c-name" role="cell"><a :href="'/fan/' + row.id" :data-at="row.at">{{ row.id }}</a></div>
+        <div class="fl-c-why" role="cell"><b v-if="row.cause">{{ row.cause }}</b><span v-if="row.why">{{ row.why }}</span></div>
+        <div class="fl-c-left" role="cell"><template v-if="row.latest"><b>{{ row.left }}</b><small>{{ row.until }}</small></template><span v-else-if="row.code > 0 && row.code < 4" class="fl-none">not known</span></div>
+        <div class="fl-c-risk" role="cell"><template v-if="row.risk !== null"><span class="fl-bar" aria-hidden="true"><i :style="{ transform: 'scaleX(' + row.risk + ')' }"></i></span><span>{{ row.percent }}</span></template><span v-else class="fl-none" aria-label="no risk known">–</span></div>
+        <div v-for="(signal, k) in signals" :key="signal.name" role="cell" class="fl-signal" :class="['fl-c-' + signal.name, { 'fl-out': row.out[k] }]">
+          <span class="fl-label">{{ signal.word }}</span>
+          <span class="fl-value"><b>{{ row.values[k] }}</b> <small>{{ signal.unit }}</small></span>
+          <svg class="fl-line" viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true"><rect v-if="signal.to" x="0" width="100" :y="22 - signal.to * 20" :height="(signal.to - signal.from) * 20"/><path :d="row.paths[k]"/></svg>
+        </div>
+        <div class="fl-c-age" role="cell" :title="row.read">{{ row.age }}</div>
+      </div>
+    </div>
+    <div class="fw-empty fl-empty" v-if="!ready"><span class="fl-wait"></span><p>Asking for the fleet …</p></div>
+    <div class="fw-empty fl-empty" v-else-if="!total && away">
+      <h2>The broker does not answer</h2><p>No fan can be shown until {{ broker }} is back. This page tries again all the time; you need not do anything here.</p>
+    </div>
+    <div class="fw-empty fl-empty" v-else-if="!total">
+      <h2>No fan has sent anything yet</h2><p>This page listens at {{ broker }}; fans turn up here as soon as a reading of theirs does.</p>
+    </div>
+    <div class="fw-empty fl-empty" v-else-if="!n">
+      <h2>No fan matches</h2><p><button type="button" class="fw-button" @click="clear">Show all {{ total.toLocaleString() }}</button></p>
+    </div>
+  </div>
+</div>`,
+  props: { states: Array, signals: Array, broker: String },
+  data() {
+    return {
+      ready: false,
+      away: false,
+      total: 0,
+      n: 0,
+      needs: 0,
+      hand: 0,
+      counts: [],
+      leading: null,
+      shown: [],
+      text: "",
+      narrow: false,
+      height: 58,
+      wish: { search: "", only: "", sort: "need", descending: false, first: 0, count: 40 },
+    };
+  },
+  computed: {
+    columns() {
+      return [...COLUMNS, ...this.signals.map((each) => [each.name, each.word]), ["age", "Last"]];
+    },
+    sorts() {
+      return [["need", "Needs you first"], ["name", "Name"], ["left", "Time left"], ["risk", "Risk"], ...this.signals.map((each) => [each.name, each.word]), ["age", "Oldest reading"]];
+    },
+    sorted: {
+      get() {
+        return this.wish.sort;
+      },
+      set(value) {
+        this.sort(value);
+      },
+    },
+    headline() {
+      const { total, needs } = this;
+      if (!total) return this.away ? "Waiting for the broker" : "Waiting for the first fan";
+      if (!needs) return total === 1 ? "The fan is well" : `All ${total.toLocaleString()} fans are looked after`;
+      return needs === 1 ? "One fan needs you" : `${needs.toLocaleString()} fans need you`;
+    },
+    subline() {
+      if (this.hand) return `${this.hand === 1 ? "One is" : `${this.hand} are`} in somebody’s hands; nothing else stands out.`;
+      return "Nothing stands out.";
+    },
+    lead() {
+      const lead = this.leading;
+      if (!lead) return null;
+      const [id, code, cause, earliest, latest] = lead;
+      const name = this.states[code].name;
+      const about = cause ? ` (${cause.toLowerCase()})` : "";
+      const words = {
+        stopped: `has stopped${about}.`,
+        alarm: `${latest ? "is likely to fail" : "raises an alarm"}${about}${latest ? "," : "."}`,
+        warning: `${latest ? "may fail" : "gives a warning"}${about}${latest ? "," : "."}`,
+        suspect: `is suspect${about}.`,
+        instrument: `cannot be judged: ${cause.toLowerCase()}.`,
+        silent: "has gone silent.",
+      }[name];
+      const span = latest && (name === "alarm" || name === "warning") ? `${this.within(earliest, latest)}.` : "";
+      return { id, text: words, span };
+    },
+    chips() {
+      const chip = (only, key, word, count, title, sign) => ({ only, key, word, count, title, sign });
+      const shown = [
+        chip("", "all", "All", this.total, "Every fan"),
+        chip("need", "need", "Needs you", this.needs, "Somebody has to do something"),
+      ];
+      if (this.hand || this.wish.only === "hand") shown.push(chip("hand", "hand", "In hand", this.hand, "Acknowledged or snoozed"));
+      this.states.forEach((state, code) => {
+        const count = this.counts[code] || 0;
+        if (count || this.wish.only === state.name) shown.push(chip(state.name, state.name, state.word, count, state.meaning, state.sign));
+      });
+      return shown;
+    },
+  },
+  watch: {
+    text() {
+      this.wish.search = this.text;
+      this.top();
+    },
+  },
+  mounted() {
+    this.known = new Map(); // by fan: words and trends, which come only when they change
+    this.stop = window.fanwatch.listen((message) => this.told(message));
+    this.observer = new ResizeObserver(() => this.fit());
+    this.observer.observe(this.$refs.scroll);
+    this.shortcut = (event) => {
+      if (event.key === "/" && !/INPUT|SELECT|TEXTAREA/.test(event.target.tagName)) {
+        event.preventDefault();
+        this.$refs.search.focus();
+      }
+    };
+    document.addEventListener("keydown", this.shortcut);
+    this.reconnected = () => this.ask(true);
+    window.addEventListener("fanwatch:connect", this.reconnected);
+    this.fit();
+    this.ask(true);
+  },
+  beforeUnmount() {
+    this.stop();
+    this.observer.disconnect();
+    document.removeEventListener("keydown", this.shortcut);
+    window.removeEventListener("fanwatch:connect", this.reconnected);
+  },
+  methods: {
+    fit() {
+      const place = this.$refs.scroll;
+      if (!place) return;
+      this.narrow = place.clientWidth < 720;
+      this.height = this.narrow ? 138 : 58;
+      this.look();
+    },
+    look() {
+      const place = this.$refs.scroll;
+      const first = Math.max(0, Math.floor(place.scrollTop / this.height) - OVERSCAN);
+      const count = Math.min(120, Math.ceil(place.clientHeight / this.height) + 2 * OVERSCAN);
+      if (first === this.wish.first && count === this.wish.count) return;
+      this.wish.first = first;
+      this.wish.count = count;
+      this.ask();
+    },
+    ask(anew = false) {
+      this.anew = this.anew || anew;
+      if (this.timer) return;
+      this.timer = setTimeout(() => {
+        this.timer = null;
+        this.$emit("view", { ...this.wish, anew: this.anew });
+        this.anew = false;
+      }, anew ? 0 : WAIT_MS);
+    },
+    top() {
+      this.$refs.scroll.scrollTop = 0;
+      this.wish.first = 0;
+      this.ask();
+    },
+    filter(only) {
+      this.wish.only = this.wish.only === only ? "" : only;
+      this.top();
+    },
+    sort(key) {
+      this.wish.descending = this.wish.sort === key && key !== "need" ? !this.wish.descending : false;
+      this.wish.sort = key;
+      this.top();
+    },
+    clear() {
+      this.text = "";
+      this.wish.only = "";
+      this.top();
+    },
+    keys(event) {
+      const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 }[event.key];
+      if (!step || event.altKey || event.ctrlKey || event.metaKey) return;
+      const at = Number(event.target.dataset.at ?? -1) + step;
+      if (at < 0 || at >= this.n) return;
+      event.preventDefault();
+      const place = this.$refs.scroll;
+      const head = 34;
+      if (at * this.height < place.scrollTop) place.scrollTop = at * this.height;
+      else if ((at + 1) * this.height + head > place.scrollTop + place.clientHeight) place.scrollTop = (at + 1) * this.height + head - place.clientHeight;
+      const focus = (tries) => {
+        const link = place.querySelector(`a[data-at="${at}"]`);
+        if (link) link.focus({ preventScroll: true });
+        else if (tries) setTimeout(() => focus(tries - 1), 40);
+      };
+      focus(10);
+    },
+    within(earliest, latest) {
+      const text = window.fanwatch.span(earliest, latest);
+      return text.startsWith("overdue") ? text : `in ${text}`;
+    },
+    told(message) {
+      this.away = Boolean(message.broker);
+      const page = message.page;
+      if (!page) return;
+      this.ready = true;
+      Object.assign(this, { total: page.total, n: page.n, needs: page.needs, hand: page.hand, counts: page.counts, leading: page.lead });
+      const known = new Map();
+      const now = message.broker || message.at;
+      this.shown = page.rows.map((row, k) => this.line(row, page.first + k, page, known, now));
+      this.known = known;
+    },
+    line([id, code, read, r, t, v, s, score, risk, earliest, latest, hand], at, page, known, now) {
+      const before = this.known.get(id) || { words: ["", "", ""], paths: ["", "", "", ""] };
+      const fresh = page.lines[id];
+      const mine = { words: page.words[id] || before.words, paths: fresh ? fresh.map(path) : before.paths };
+      mine.about = mine.words === before.words && before.about ? before.about : window.fanwatch.split(mine.words[0], mine.words[1]);
+      known.set(id, mine);
+      const numbers = [r, t, v, s];
+      const age = Math.max(0, now - read);
+      return {
+        id,
+        at,
+        code,
+        hand,
+        latest,
+        risk,
+        cause: mine.about[0],
+        why: mine.about[1],
+        by: mine.words[2],
+        paths: mine.paths,
+        percent: risk === null ? "" : `${Math.round(risk * 100)} %`,
+        left: latest ? window.fanwatch.span(earliest, latest) : "",
+        until: latest ? `${window.fanwatch.when(earliest)} – ${window.fanwatch.when(latest)}` : "",
+        values: numbers.map((value, k) => (value === null ? "–" : k === 0 ? value.toFixed(0) : value.toFixed(1))),
+        out: numbers.map((value, k) => value !== null && this.signals[k].to !== undefined && (value < this.signals[k].low || value > this.signals[k].high)),
+        age: read ? (age < 2000 ? "now" : window.fanwatch.length(age)) : "never",
+        read: read ? new Date(read).toLocaleString() : "",
+        stale: age > 10000,
+      };
+    },
+  },
+};

@@ -1,0 +1,182 @@
+"use strict";
+// What all pages share in the browser: theme, times in the viewer's zone, the live message, banners.
+(() => {
+  const root = document.documentElement;
+  const SILENT_MS = 8000;
+  const THEMES = ["auto", "light", "dark"];
+  const stored = () => {
+    try {
+      return localStorage.getItem("fanwatch-theme") || "auto";
+    } catch {
+      return "auto";
+    }
+  };
+  const system = window.matchMedia("(prefers-color-scheme: dark)");
+  function applyTheme() {
+    const wanted = stored();
+    const dark = wanted === "dark" || (wanted === "auto" && system.matches);
+    root.dataset.theme = dark ? "dark" : "light";
+    root.dataset.themeChoice = wanted;
+    if (window.Quasar) window.Quasar.Dark.set(dark);
+    window.dispatchEvent(new CustomEvent("fanwatch:theme", { detail: { dark } }));
+  }
+  applyTheme();
+  system.addEventListener("change", applyTheme);
+
+  // Times in the viewer's zone.
+  const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const second = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  const day = new Intl.DateTimeFormat([], { weekday: "short", day: "numeric", month: "short" });
+  const weekday = new Intl.DateTimeFormat([], { weekday: "short" });
+  let offset = 0; // the server's clock minus this one, ms
+  const now = () => Date.now() + offset;
+  const sameDay = (a, b) => new Date(a).toDateString() === new Date(b).toDateString();
+  function length(ms) {
+    const s = Math.max(0, Math.round(ms / 1000));
+    if (s < 60) return `${s} s`;
+    if (s < 3600) return `${Math.round(s / 60)} min`;
+    if (s < 86400) return `${Math.round(s / 3600)} h`;
+    return `${Math.round(s / 86400)} d`;
+  }
+  function when(ms) {
+    const current = now();
+    if (sameDay(ms, current)) return clock.format(ms);
+    if (Math.abs(ms - current) < 6 * 86400e3) return `${weekday.format(ms)} ${clock.format(ms)}`;
+    return `${day.format(ms)} ${clock.format(ms)}`;
+  }
+  const ago = (ms) => (ms > now() ? `in ${length(ms - now())}` : `${length(now() - ms)} ago`);
+  function span(earliest, latest) {
+    const current = now();
+    if (latest < current) return `overdue since ${when(latest)}`;
+    const unit = latest - current < 2 * 3600e3 ? [60e3, "min"] : latest - current < 48 * 3600e3 ? [3600e3, "h"] : [86400e3, "d"];
+    const from = Math.max(0, Math.floor((earliest - current) / unit[0]));
+    const to = Math.max(from, Math.ceil((latest - current) / unit[0]));
+    return from === to ? `${to} ${unit[1]}` : `${from}–${to} ${unit[1]}`;
+  }
+  // What is wrong, and why: a sentence that begins with the cause does not say it twice.
+  function split(cause, why) {
+    if (!cause) return ["", why];
+    if (why.toLowerCase().startsWith(cause.toLowerCase())) return [why.slice(0, cause.length), why.slice(cause.length)];
+    return [why ? `${cause}. ` : cause, why];
+  }
+  const FORMS = { when, ago, clock: (ms) => clock.format(ms), day: (ms) => day.format(ms) };
+  class Time extends HTMLElement {
+    static observedAttributes = ["ms", "form"];
+    connectedCallback() {
+      this.show();
+    }
+    attributeChangedCallback() {
+      this.show();
+    }
+    show() {
+      const ms = Number(this.getAttribute("ms"));
+      if (!ms) return;
+      const text = (FORMS[this.getAttribute("form")] || when)(ms);
+      if (this.textContent !== text) this.textContent = text;
+      this.title = new Date(ms).toLocaleString();
+    }
+  }
+  customElements.define("fw-time", Time);
+  setInterval(() => document.querySelectorAll('fw-time[form="ago"]').forEach((each) => each.show()), 5000);
+
+  // The live message, once a second at most; what listens gets each one, and a newcomer the last one.
+  const listeners = new Set();
+  const state = { last: null, lost: null };
+  let heard = Date.now();
+  function attach() {
+    if (!window.socket) return setTimeout(attach, 10);
+    document.getElementById("fw-first")?.remove();
+    window.socket.on("fanwatch", (message) => {
+      heard = Date.now();
+      if (state.lost && window.socket.connected) state.lost = null;
+      offset = message.at - Date.now();
+      state.last = message;
+      banners();
+      listeners.forEach((each) => each(message));
+    });
+    window.socket.on("disconnect", () => {
+      state.lost = Date.now();
+      banners();
+    });
+    // A session that is over does not come back by trying again; one that goes on may have been cut by the server.
+    window.socket.on("connect_error", () => session());
+    window.socket.on("disconnect", (reason) => session(reason));
+    window.socket.on("connect", () => {
+      state.lost = null;
+      banners();
+      window.dispatchEvent(new CustomEvent("fanwatch:connect"));
+    });
+  }
+  attach();
+
+  // A connection that is gone without a word, as a phone's out of reach, is noticed by the silence.
+  setInterval(() => {
+    if (!state.lost && state.last && Date.now() - heard > SILENT_MS) {
+      state.lost = heard;
+      banners();
+    }
+  }, 1000);
+
+  async function session(reason) {
+    try {
+      const answer = await fetch("/session", { cache: "no-store" });
+      if (answer.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+      else if (answer.ok && reason === "io server disconnect") location.reload();
+    } catch {
+      // The server is away, and the banner says so.
+    }
+  }
+
+  function banners() {
+    const place = document.getElementById("fw-banners");
+    if (!place) return;
+    const shown = [];
+    const { last, lost } = state;
+    if (lost) shown.push(["lost", `This page has lost its server at ${when(lost)}. What you see is from then; it tries again by itself.`]);
+    else if (last) {
+      if (last.broker) shown.push(["broker", `The broker is away since ${when(last.broker)}: nothing new comes in. The values shown are the last ones; it is tried again all the time.`]);
+      if (last.store) shown.push(["store", `InfluxDB is away since ${when(last.store)}: history cannot be shown until it is back. Live values are not affected.`]);
+    }
+    root.dataset.live = lost ? "lost" : !last ? "wait" : last.broker ? "away" : "live";
+    const text = shown.map((each) => each[1]).join("\n");
+    if (place.dataset.shown === text) return;
+    place.dataset.shown = text;
+    place.replaceChildren(
+      ...shown.map(([kind, words]) => {
+        const each = document.createElement("p");
+        each.className = `fw-banner fw-banner-${kind}`;
+        each.textContent = words;
+        return each;
+      }),
+    );
+  }
+
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest('[data-fw="theme"]')) return;
+    const next = THEMES[(THEMES.indexOf(stored()) + 1) % THEMES.length];
+    try {
+      localStorage.setItem("fanwatch-theme", next);
+    } catch {
+      // A browser that keeps nothing: the choice is the system's.
+    }
+    applyTheme();
+  });
+  document.addEventListener("DOMContentLoaded", () => setTimeout(applyTheme, 0));
+
+  window.fanwatch = {
+    now,
+    when,
+    ago,
+    span,
+    length,
+    split,
+    second: (ms) => second.format(ms),
+    clock: FORMS.clock,
+    /** Calls `listener` with each live message; returns what ends that. */
+    listen(listener) {
+      listeners.add(listener);
+      if (state.last) listener(state.last);
+      return () => listeners.delete(listener);
+    },
+  };
+})();

@@ -1,0 +1,120 @@
+"""What the page Alarms lists: open episodes, the one that needs somebody first at the top, and those of the past."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from console import words
+from console.words import cause_of
+from fanwatch.alarm import EPISODES, Alarm
+
+SHOWN_OPEN: Final = 200
+"""Cards on the page at most; the counts are of all."""
+SHOWN_PAST: Final = 300
+DAYS: Final = 30
+
+_WORST_FIRST: Final = ("stopped", "alarm", "warning", "instrument")
+MODES: Final = {
+    "bearing": "Bearing",
+    "imbalance": "Imbalance",
+    "motor": "Motor",
+    "obstruction": "Obstruction",
+}
+FOUND: Final = {"fault": "A fault of the fan", "false alarm": "False alarm", "instrument": "A sensor fault"}
+
+
+def open_ones(alarms: Iterable[Alarm], now_ms: int) -> list[Alarm]:
+    """Those that need somebody: what nobody has taken up before what somebody has, what is snoozed last."""
+
+    def rank(alarm: Alarm) -> tuple[bool, bool, int, float, int]:
+        expected = alarm.failureExpected
+        earliest = words.ms(expected.earliest) if expected else None
+        return (
+            alarm.snoozed(now_ms),
+            alarm.acknowledged,
+            _WORST_FIRST.index(alarm.state),
+            math.inf if earliest is None else earliest,
+            -alarm.since_ms,
+        )
+
+    return sorted((alarm for alarm in alarms if alarm.state in EPISODES), key=rank)
+
+
+def mode_in_words(mode: str) -> str:
+    """`Bearing`; `vibration:stuck` is `Vibration sensor is stuck`."""
+    sensor, colon, cause = mode.partition(":")
+    if colon:
+        return cause_of("instrument", cause, sensor)
+    return MODES.get(mode) or cause_of("instrument", mode, None)
+
+
+class Past(msgspec.Struct, kw_only=True):
+    """An episode as the store has it, with what was found when it was looked at."""
+
+    device: str
+    episode: str
+    since_ms: int
+    state: str = ""
+    """The last one that was stored of it; none where only what was found is kept."""
+    cause: str | None = None
+    sensor: str | None = None
+    why: str = ""
+    updated_ms: int | None = None
+    acknowledged_by: str | None = None
+    found: str | None = None
+    mode: str | None = None
+    note: str | None = None
+    found_by: str | None = None
+    closed_ms: int | None = None
+
+
+EPISODE_QUERY: Final = (
+    f'SELECT * FROM "episode" WHERE time > now() - {DAYS}d ORDER BY time DESC LIMIT {SHOWN_PAST}'
+)
+LABEL_QUERY: Final = (
+    f'SELECT * FROM "label" WHERE time > now() - {DAYS}d ORDER BY time DESC LIMIT {SHOWN_PAST}'
+)
+
+Row = Mapping[str, Any]
+
+
+def past(episodes: Iterable[Row], labels: Iterable[Row], still_open: Iterable[str]) -> list[Past]:
+    """The newest first, without those that are open."""
+    found: dict[str, Past] = {}
+    for row in episodes:
+        name = str(row["episode"])
+        found[name] = Past(
+            device=str(row["deviceID"]),
+            episode=name,
+            since_ms=int(row["time"]) // 1_000_000,
+            state=str(row.get("state") or ""),
+            cause=row.get("cause"),
+            sensor=row.get("sensor"),
+            why=str(row.get("why") or ""),
+            updated_ms=_whole(row.get("updated_ms")),
+            acknowledged_by=row.get("acknowledgedBy"),
+        )
+    for row in labels:
+        name = str(row["episode"])
+        device, _, since = name.partition("/")
+        each = found.setdefault(name, Past(device=device, episode=name, since_ms=ms(since) or 0))
+        each.found, each.mode, each.note = row.get("found"), row.get("mode"), row.get("note")
+        each.found_by, each.closed_ms = row.get("by"), _whole(row.get("closed_ms"))
+    hidden = set(still_open)
+    return sorted(
+        (each for name, each in found.items() if name not in hidden), key=lambda each: -each.since_ms
+    )
+
+
+def ms(text: str) -> int | None:
+    """A time in ms since the epoch; None for what is none."""
+    try:
+        return words.ms(text)
+    except ValueError:
+        return None
+
+
+def _whole(value: object) -> int | None:
+    return int(value) if isinstance(value, int | float) else None

@@ -1,0 +1,203 @@
+"""How the pipeline is, in plain words.
+
+The page asks the store and the gateway only, which it reaches in every deployment; what it cannot know then, it says.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final, Literal
+
+import msgspec
+
+from console.measured import WINDOW_S, Ledger, Measured, ledger, measured
+from fanwatch.errors import FanwatchError
+from fanwatch.store import Store
+
+State = Literal["ok", "attention", "down", "unknown"]
+_WORST_FIRST: Final[tuple[State, ...]] = ("down", "attention", "unknown", "ok")
+
+_DISK_PERCENT: Final = 90.0
+_MEMORY_PERCENT: Final = 95.0
+_BACKLOG: Final = 5000
+"""Messages kept by the broker beyond which somebody is behind; a few hundred are its own and retained ones."""
+_FORECAST_MINUTES: Final = 20
+_CERTIFICATE_DAYS: Final = 30
+_MINUTES = WINDOW_S // 60
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One part: its name for people, what it does, how it is, and the sentence that says so."""
+
+    name: str
+    does: str
+    state: State
+    words: str
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Everything at one moment; `trouble` says so where the store is away and little is known."""
+
+    parts: list[Part]
+    ledger: Ledger | None = None
+    counters: dict[str, float] = {}
+    """The connector's own, since it started."""
+    trouble: str | None = None
+
+    @property
+    def worst(self) -> State:
+        """The state of the part that is worst off."""
+        return next(
+            (state for state in _WORST_FIRST if any(part.state == state for part in self.parts)), "ok"
+        )
+
+
+def collect(store: Store, gateway_answers: Callable[[], bool], broker_trouble: str | None) -> Health:
+    """Asks all. `broker_trouble` is why the page has no broker just now, None while it has one. Blocks for seconds."""
+    answers = gateway_answers()
+    try:
+        found, counted = measured(store), ledger(store)
+    except FanwatchError as error:
+        return Health(
+            [_broker(broker_trouble, Measured()), _gateway(answers), _store(str(error))],
+            trouble="The store does not answer, so this page knows little. Readings wait in the broker meanwhile, "
+            "and are stored once it is back.",
+        )
+    parts = [
+        _broker(broker_trouble, found),
+        _connector(found),
+        _gateway(answers),
+        _scoring(answers, found),
+        _forecast(found),
+        _collector(found),
+        _store(None),
+        *_machine(found),
+    ]
+    counters = {name: value for name, value in found.connector.items() if name not in ("connected", "paused")}
+    return Health(parts, counted, counters)
+
+
+def in_words(counted: Ledger) -> tuple[State, str]:
+    """Whether anything is missing."""
+    if not counted.stored and not counted.dead:
+        return "attention", f"No reading has come in within the last {_MINUTES} minutes."
+    if not counted.stored:
+        return (
+            "attention",
+            f"Nothing that could be used has come in within the last {_MINUTES} minutes.{_dead(counted)}",
+        )
+    head = f"{_readings(counted.stored)} came in within the last {_MINUTES} minutes"
+    missing = counted.stored - counted.scored
+    if missing > 0:
+        waiting = f"{missing:,} {'has' if missing == 1 else 'have'} no result yet; the broker keeps what is not scored."
+        return "attention", f"{head}. {waiting}{_dead(counted)}"
+    return "ok", f"{head}, and every one of them was scored.{_dead(counted)}"
+
+
+def _dead(counted: Ledger) -> str:
+    if not counted.dead:
+        return ""
+    what = "a dead letter" if counted.dead == 1 else "dead letters"
+    return f" {_readings(counted.dead)} could not be used and became {what}."
+
+
+def _readings(count: int) -> str:
+    return f"{count:,} {'reading' if count == 1 else 'readings'}"
+
+
+def _broker(trouble: str | None, found: Measured) -> Part:
+    does = "Takes the fans' readings, and keeps them until they are scored."
+    kept = found.broker.get("stored_messages", 0)
+    if trouble is not None:
+        return Part("Broker", does, "down", trouble)
+    if found.broker_dropped > 0:
+        lost = f"{found.broker_dropped:,.0f} messages were dropped within {_MINUTES} minutes, for its queue was full."
+        return Part("Broker", does, "attention", lost)
+    if kept > _BACKLOG:
+        behind = f"It keeps {kept:,.0f} messages for a part that is away or behind."
+        return Part("Broker", does, "attention", behind)
+    return Part("Broker", does, "ok", "It answers.")
+
+
+def _connector(found: Measured) -> Part:
+    does = "Hands readings to the functions, and acknowledges them once their result is out."
+    state, words = _answering(found.up.get("connector"), "Readings wait in the broker until it is back.")
+    figures = found.connector
+    if state == "ok" and figures.get("paused"):
+        return Part("Connector", does, "attention", "Functions fail, so it waits before it tries again.")
+    if state == "ok" and figures.get("without a function"):
+        waiting = f"{_readings(int(figures['without a function']))} wait for a function that is not deployed."
+        return Part("Connector", does, "attention", waiting)
+    if state == "ok" and figures.get("held"):
+        words = f"It answers, with {_readings(int(figures['held']))} in hand."
+    return Part("Connector", does, state, words)
+
+
+def _gateway(answers: bool) -> Part:
+    state, words = _answering(int(answers), "Nothing is scored until it is back.")
+    return Part("Gateway", "The door to the functions.", state, words)
+
+
+def _scoring(gateway_answers: bool, found: Measured) -> Part:
+    does = "The functions that judge readings."
+    if not gateway_answers:
+        return Part("Scoring", does, "unknown", "Not known while the gateway does not answer.")
+    state, words = _answering(found.up.get("scoring"), "Readings wait in the broker until it is back.")
+    return Part("Scoring", does, state, words)
+
+
+def _forecast(found: Measured) -> Part:
+    does = "Looks at each fan's history, and announces failures before they happen."
+    figures = found.forecast
+    if not figures:
+        return Part(
+            "Forecast", does, "unknown", "It has not run within the last two hours. Is forecast-fan deployed?"
+        )
+    minutes = max(0, (time.time() * 1000 - figures["at_ms"]) / 60_000)
+    fans = int(figures.get("fans", 0))
+    when = "less than a minute" if minutes < 1 else f"{minutes:.0f} minutes"
+    words = f"It looked at {fans:,} {'fan' if fans == 1 else 'fans'} {when} ago."
+    if minutes > _FORECAST_MINUTES:
+        return Part("Forecast", does, "attention", f"{words} It is due every few minutes.")
+    if figures.get("failed"):
+        return Part(
+            "Forecast", does, "attention", f"{words} {figures['failed']:.0f} alarms could not be published."
+        )
+    return Part("Forecast", does, "ok", words)
+
+
+def _collector(found: Measured) -> Part:
+    does = "Writes readings, results and alarms to the store."
+    figures = found.telegraf
+    if not figures:
+        silent = "It has stored nothing of itself for two minutes. Is Telegraf running?"
+        return Part("Collector", does, "down", silent)
+    if not figures.get("storing"):
+        return Part("Collector", does, "down", "It runs, and stores nothing. Its log says why.")
+    return Part("Collector", does, "ok", "It stores what comes in.")
+
+
+def _store(trouble: str | None) -> Part:
+    return Part("Store", "Keeps the history.", "down" if trouble else "ok", trouble or "It answers.")
+
+
+def _machine(found: Measured) -> list[Part]:
+    does = "What all of it runs on."
+    for name, days in found.certificates.items():
+        if days < _CERTIFICATE_DAYS:
+            ends = f"The certificate of {name} ends in {days:.0f} days: `fanwatch certs rotate`."
+            return [Part("Machine", does, "attention", ends)]
+    figures = found.machine
+    if not figures:
+        return []
+    disk, memory = figures.get("disk_used_percent", 0), figures.get("memory_used_percent", 0)
+    words = (
+        f"Processor {figures.get('cpu_percent', 0):.0f} %, memory {memory:.0f} %, disk {disk:.0f} % in use."
+    )
+    full = disk > _DISK_PERCENT or memory > _MEMORY_PERCENT
+    return [Part("Machine", does, "attention" if full else "ok", words)]
+
+
+def _answering(up: int | None, meanwhile: str) -> tuple[State, str]:
+    if up is None:
+        return "unknown", "Nothing was heard of it within the last two minutes."
+    return ("ok", "It answers.") if up else ("down", f"It does not answer. {meanwhile}")

@@ -1,0 +1,1 @@
+"""The fleet as it is now, from the broker, in bounded memory."""

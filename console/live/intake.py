@@ -1,0 +1,99 @@
+"""From the broker into the live fleet, on the link's own thread."""
+
+import math
+import time
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from console.live import wire
+from console.live.fleet import Fleet
+from fanwatch import topics
+from fanwatch.alarm import InvalidAlarm, decode_alarm
+from fanwatch.broker.link import Link
+from fanwatch.logs import Log
+from fanwatch.settings import BrokerSettings, ReadingSettings
+
+_RETAINED_S = 10.0
+"""Seconds after a connect within which all that the broker retains has come."""
+_FILTERS = (topics.READINGS, "fan/+/messages", topics.RESULTS, topics.ALARMS)
+
+
+class Intake(Link):
+    """A clean session at QoS 0: what the page misses while it is away, it does not need; alarms are retained."""
+
+    def __init__(
+        self, fleet: Fleet, settings: BrokerSettings, readings: ReadingSettings, log: Log, *, client_id: str
+    ) -> None:
+        super().__init__(settings, log, client_id=client_id)
+        self._fleet = fleet
+        self._timezone = readings.rules.timezone
+        self.away_since_ms: int | None = time.time_ns() // 1_000_000
+        """Since when the broker is away, ms since the epoch; None while it is there."""
+        self._seen: set[str] = set()
+        """Fans whose alarm came on this connection."""
+        self._sweep_at = math.inf
+        self.received = 0
+        self.wrong = 0
+        """Messages that say nothing to this page."""
+
+    @property
+    def where(self) -> str:
+        """Host and port of the broker."""
+        return self._where
+
+    def prepare(self, client: mqtt.Client) -> None:
+        client.on_message = self._received
+
+    def opened(self, client: mqtt.Client, session_present: bool) -> None:
+        options = SubscribeOptions(qos=0)
+        client.subscribe([(name, options) for name in _FILTERS])
+        self._seen.clear()
+        self._sweep_at = time.monotonic() + _RETAINED_S
+        with self._fleet.lock:
+            self._fleet.listening_ms = time.time_ns() // 1_000_000
+        self.away_since_ms = None
+
+    def before_writing(self, client: mqtt.Client) -> None:
+        # An alarm that was taken back while this page was away is not told of: it is missing from what is retained.
+        if time.monotonic() > self._sweep_at:
+            self._sweep_at = math.inf
+            with self._fleet.lock:
+                for name in set(self._fleet.names) - self._seen:
+                    self._fleet.forget_alarm(name)
+
+    def closed(self, client: mqtt.Client) -> None:
+        self.away_since_ms = time.time_ns() // 1_000_000
+
+    def _received(self, _client: object, _userdata: object, message: Any) -> None:
+        self.received += 1
+        try:
+            self.take(message.topic, message.payload)
+        except (wire.Wrong, InvalidAlarm):
+            self.wrong += 1
+
+    def take(self, topic: str, payload: bytes) -> None:
+        """Takes one message. Wrong or InvalidAlarm for one that says nothing to this page."""
+        fleet = self._fleet
+        if topic == topics.RESULTS:
+            score, ms = wire.score(payload)
+            with fleet.lock:
+                fleet.score(score.deviceID, ms, score.fault, score.probability, score.cause)
+            return
+        device = topics.alarm_device_of(topic)
+        if device is None:
+            reading, ms = wire.reading(topics.device_of(topic), payload, self._timezone)
+            values = (reading.rotation, reading.temperature, reading.vibration, reading.sound)
+            with fleet.lock:
+                fleet.reading(reading.deviceID, ms, values)
+        elif payload:
+            alarm = decode_alarm(topic, payload)
+            with fleet.lock:
+                fleet.alarm(alarm)
+                if fleet.find(alarm.deviceID) is not None:
+                    self._seen.add(alarm.deviceID)
+        else:
+            self._seen.discard(device)
+            with fleet.lock:
+                fleet.forget_alarm(device)

@@ -1,0 +1,97 @@
+"""A page that has just started knows what InfluxDB remembers: last values and the last hour's trends.
+
+Read in pieces of ten minutes, the newest first, so that a large fleet neither waits for all of it nor has to be held in
+memory as rows. What has come live meanwhile is newer, and stays.
+"""
+
+import asyncio
+import time
+from typing import Any, Final
+
+from console.live.fleet import Fleet
+from console.live.trends import MINUTES
+from console.store import StoreReader
+from fanwatch.errors import FanwatchError
+from fanwatch.logs import Log
+from fanwatch.reading import FEATURES
+from fanwatch.store import MEANS
+from fanwatch.topics import DEVICE_ID
+
+_PIECE_S: Final = 600
+_DAYS: Final = 7
+"""A fan that has been silent for longer is not shown after a start."""
+_AGAIN_S: Final = 5.0
+_MS: Final = 1_000_000
+
+_BEFORE = (
+    'SELECT last("rotation_mean") AS "rotation", "temperature_mean" AS "temperature", '
+    '"vibration_mean" AS "vibration", "sound_mean" AS "sound" FROM "telemetry" '
+    f'WHERE time >= now() - {_DAYS}d GROUP BY "deviceID"'
+)
+_LAST = (
+    'SELECT last("rotation") AS "rotation", "temperature", "vibration", "sound" FROM "telemetry" '
+    'WHERE time >= now() - 1h GROUP BY "deviceID"'
+)
+_TREND = (
+    ", ".join(f'mean("{name}") AS "{name}"' for name in FEATURES),
+    'mean("probability") AS "probability"',
+)
+
+
+async def recall(fleet: Fleet, store: StoreReader, log: Log) -> None:
+    """Returns once everything was read. InfluxDB may be away or have no database yet; live values come meanwhile."""
+    said = False
+    while True:
+        try:
+            await _all(fleet, store)
+        except FanwatchError as error:
+            if not said:
+                log.warning("nothing could be read of the time before, trying again", reason=str(error))
+            said = True
+            await asyncio.sleep(_AGAIN_S)
+        else:
+            log.info("read what InfluxDB remembers", fans=len(fleet))
+            return
+
+
+async def _all(fleet: Fleet, store: StoreReader) -> None:
+    last(fleet, await store.query(_BEFORE, MEANS))
+    last(fleet, await store.query(_LAST))
+    end_s = time.time_ns() // 1_000_000_000
+    end_s -= end_s % 60  # the minute under way is seen live
+    for piece in range(MINUTES * 60 // _PIECE_S):
+        to_s = end_s - piece * _PIECE_S
+        where = (
+            f'WHERE time >= {to_s - _PIECE_S}s AND time < {to_s}s GROUP BY time(1m), "deviceID" fill(none)'
+        )
+        for fields, measurement in zip(_TREND, ("telemetry", "anomaly"), strict=True):
+            trend(fleet, await store.query(f'SELECT {fields} FROM "{measurement}" {where}'))
+
+
+def last(fleet: Fleet, rows: list[dict[str, Any]]) -> None:
+    """Takes rows of last values."""
+    with fleet.lock:
+        for row in rows:
+            if _whole(row):
+                rotation, temperature, vibration, sound = (float(row[name]) for name in FEATURES)
+                fleet.recall(
+                    row["deviceID"], int(row["time"]) // _MS, (rotation, temperature, vibration, sound)
+                )
+
+
+def trend(fleet: Fleet, rows: list[dict[str, Any]]) -> None:
+    """Takes rows of means a minute."""
+    with fleet.lock:
+        for row in rows:
+            device = row["deviceID"]
+            place = fleet.place(device) if DEVICE_ID.fullmatch(device) else -1
+            if place < 0:
+                continue
+            minute = int(row["time"]) // (60_000 * _MS)
+            for channel, name in enumerate((*FEATURES, "probability")):
+                if row.get(name) is not None:
+                    fleet.trends.fill(place, minute, channel, float(row[name]))
+
+
+def _whole(row: dict[str, Any]) -> bool:
+    return bool(DEVICE_ID.fullmatch(row["deviceID"])) and all(row.get(name) is not None for name in FEATURES)

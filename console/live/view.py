@@ -1,0 +1,137 @@
+"""What a viewer of the fleet is told: the lines on the screen, and of each line only what may have changed."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from console import words
+from console.live.fleet import Fleet
+from console.live.ranking import Ranker, Ranking, Wish
+from console.live.states import STATES
+from fanwatch.bundle import Feature
+
+MOST_LINES: Final = 120
+"""Lines in one message, whatever a viewer asks for."""
+_LEVELS: Final = 56
+_FIRST: Final = 35
+"""A trend travels as text: '#' is the lowest level, '[' the highest, a space none. None of them needs an escape."""
+_MARGIN: Final = 0.45
+"""How far beyond the healthy range a trend is drawn, in widths of that range."""
+
+
+class FleetView:
+    """One viewer's list. `message` is called on the page's loop."""
+
+    def __init__(self, fleet: Fleet, ranker: Ranker, features: Sequence[Feature]) -> None:
+        self.wish = Wish()
+        self._fleet = fleet
+        self._ranker = ranker
+        self._low, self._high = scales(features)
+        self._told: dict[str, tuple[int, int, int]] = {}
+        """By fan on the screen: the alarm, the state and the minute that the viewer knows of."""
+
+    def forget(self) -> None:
+        """The viewer's page begins anew: it knows nothing."""
+        self._told.clear()
+
+    def message(self, now_ms: int) -> dict[str, Any]:
+        """{"total", "n", "first", "counts", "needs", "hand", "lead", "rows", "words", "lines"}: see fleet.js."""
+        with self._fleet.lock:
+            ranking = self._ranker.rank(now_ms)
+            chosen = self._ranker.chosen(self.wish, now_ms)
+            first = max(0, min(self.wish.first, len(chosen) - 1))
+            shown = chosen[first : first + max(1, min(self.wish.count, MOST_LINES))].tolist()
+            minute = now_ms // 60_000
+            names = self._fleet.names
+            fresh = {place: self._news(place, ranking, minute) for place in shown}
+            told = {names[place]: fresh[place][0] for place in shown}
+            message = {
+                "total": len(names),
+                "n": len(chosen),
+                "first": first,
+                "counts": ranking.counts,
+                "needs": int(ranking.needs.sum()),
+                "hand": int(ranking.in_hand.sum()),
+                "lead": self._lead(ranking),
+                "rows": [self._row(place, ranking, now_ms) for place in shown],
+                "words": {names[place]: self._words(place, ranking) for place in shown if fresh[place][1]},
+                "lines": {names[place]: self._lines(place, minute) for place in shown if fresh[place][2]},
+            }
+        self._told = told
+        return message
+
+    def _news(self, place: int, ranking: Ranking, minute: int) -> tuple[tuple[int, int, int], bool, bool]:
+        state = (self._fleet.alarm_seen[place], int(ranking.codes[place]), minute)
+        before = self._told.get(self._fleet.names[place])
+        if before is None:
+            return state, True, True
+        return state, before[:2] != state[:2], before[2] != minute
+
+    def _row(self, place: int, ranking: Ranking, now_ms: int) -> list[Any]:
+        fleet = self._fleet
+        return [
+            fleet.names[place],
+            int(ranking.codes[place]),
+            int(fleet.read_ms[place]),
+            *(_number(value, 1) for value in fleet.values[place].tolist()),
+            _number(float(fleet.probability[place]), 3),
+            _number(float(fleet.risk[place]), 2),
+            int(fleet.earliest_ms[place]),
+            int(fleet.latest_ms[place]),
+            int(ranking.in_hand[place]),
+        ]
+
+    def _words(self, place: int, ranking: Ranking) -> tuple[str, str, str]:
+        fleet = self._fleet
+        return words.told(STATES[ranking.codes[place]], fleet.causes[place], fleet.alarms[place])
+
+    def _lines(self, place: int, minute: int) -> list[str]:
+        lines = self._fleet.trends.lines(place, minute)[:-1]
+        return [text(line, low, high) for line, low, high in zip(lines, self._low, self._high, strict=True)]
+
+    def _lead(self, ranking: Ranking) -> list[Any] | None:
+        """The fan that needs a person first."""
+        if not len(ranking.order):
+            return None
+        place = int(ranking.order[0])
+        if not ranking.needs[place]:
+            return None
+        fleet = self._fleet
+        told = self._words(place, ranking)
+        return [
+            fleet.names[place],
+            int(ranking.codes[place]),
+            told[0],
+            int(fleet.earliest_ms[place]),
+            int(fleet.latest_ms[place]),
+        ]
+
+
+def scales(features: Sequence[Feature]) -> tuple[list[float], list[float]]:
+    """Lowest and highest drawn value of each signal: the healthy range and a margin. Without a bundle, NaN."""
+    if not features:
+        return [math.nan] * 4, [math.nan] * 4
+    ranges = [(feature.healthy.low, feature.healthy.high) for feature in features]
+    return (
+        [low - _MARGIN * (high - low) for low, high in ranges],
+        [high + _MARGIN * (high - low) for low, high in ranges],
+    )
+
+
+def text(line: np.ndarray, low: float, high: float) -> str:
+    """A trend as text; without a scale it gets its own."""
+    known = np.isfinite(line)
+    if not known.any():
+        return ""
+    if not low < high:
+        low, high = float(line[known].min()), float(line[known].max())
+        low, high = (low, high) if low < high else (low - 1, high + 1)
+    levels = np.clip((line - low) / (high - low), 0, 1) * _LEVELS
+    codes = np.where(known, np.nan_to_num(levels).round() + _FIRST, 32).astype(np.uint8)
+    return codes.tobytes().decode("ascii")
+
+
+def _number(value: float, digits: int) -> float | None:
+    return round(value, digits) if math.isfinite(value) else None

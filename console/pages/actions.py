@@ -1,0 +1,151 @@
+"""Episodes with what a technician can decide about them; the page Alarms has a list of them, a fan's page its own."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final
+
+from nicegui import events, ui
+
+from console import words
+from console.access import technician, visitor
+from console.commands import send
+from console.context import Console
+from console.episodes import (
+    FOUND,
+    MODES,
+    SHOWN_OPEN,
+    Past,
+    mode_in_words,
+    ms,
+)
+from fanwatch.alarm import INSTRUMENT_MODES, Alarm
+from fanwatch.errors import FanwatchError
+from fanwatch.logs import Log
+
+_MODE_WORDS: Final = {
+    "fault": [[mode, words] for mode, words in MODES.items()],
+    "instrument": [[mode, mode_in_words(mode)] for mode in INSTRUMENT_MODES],
+}
+_DONE: Final = {
+    "acknowledge": "{device}: you take care of it.",
+    "snooze": "{device} is quiet for now.",
+    "close": "{device}: closed, and what you found is kept.",
+}
+_LONGEST: Final = 2000
+_LOG = Log("console")
+
+
+class Episodes(ui.element, component="../assets/episodes.js"):
+    """Cards, a live list where `live` is true. Commands are checked here, whatever the browser shows."""
+
+    def __init__(
+        self,
+        console: Console,
+        cards: list[dict[str, Any]],
+        *,
+        live: bool = False,
+        past: bool = False,
+        head: str = "",
+        empty: str = "",
+        done: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`done` is called after each command that forecast-fan has followed."""
+        super().__init__()
+        self._console = console
+        self._done = done
+        self._props["episodes"] = cards
+        self._props["may"] = visitor().may_act
+        self._props["live"] = live
+        self._props["past"] = past
+        self._props["head"] = head
+        self._props["empty"] = empty
+        self._props["foundWords"] = FOUND
+        self._props["modeWords"] = _MODE_WORDS
+        self._props["signs"] = words.SIGNS
+        self._props["id"] = f"ep{self.id}"
+        self.on("act", self._act)
+
+    def show(self, cards: list[dict[str, Any]]) -> None:
+        """Other episodes than before."""
+        if cards != self._props["episodes"]:
+            self._props["episodes"] = cards
+            self.update()
+
+    async def _act(self, event: events.GenericEventArguments) -> None:
+        asked = event.args if isinstance(event.args, dict) else {}
+        episode = _text(asked.get("episode")) or ""
+        action = _text(asked.get("action"))
+        done, error = "", None
+        try:
+            by = technician().name
+            await self._console.call(send, self._console.gateway, _command(asked, by))
+            device = episode.partition("/")[0]
+            done = _DONE.get(action or "", "{device}: done.").format(device=device)
+            _LOG.info("decided about an episode", episode=episode[:120], action=action, user=by)
+        except FanwatchError as problem:
+            error = str(problem)
+        self.run_method("answered", episode, done, error)
+        if error is None and self._done is not None:
+            await self._done()
+
+
+def buttons(console: Console, alarm: Alarm) -> Episodes:
+    """The card of one fan's episode, for its own page."""
+    return Episodes(console, [card(alarm)])
+
+
+def cards(alarms: Iterable[Alarm]) -> list[dict[str, Any]]:
+    """What the browser shows of open episodes."""
+    return [card(alarm) for alarm, _ in zip(alarms, range(SHOWN_OPEN), strict=False)]
+
+
+def card(alarm: Alarm) -> dict[str, Any]:
+    """What the browser shows of one; times in ms since the epoch."""
+    expected = alarm.failureExpected
+    left = [ms(expected.earliest), ms(expected.latest)] if expected else None
+    return {
+        "episode": alarm.episode,
+        "device": alarm.deviceID,
+        "state": alarm.state,
+        "word": words.WORDS[alarm.state],
+        "cause": words.cause(alarm),
+        "why": words.sentence(alarm.why),
+        "since": alarm.since_ms,
+        "risk": alarm.risk if alarm.state in ("warning", "alarm") else None,
+        "left": left,
+        "by": alarm.acknowledgedBy if isinstance(alarm.acknowledgedBy, str) else None,
+        "snoozed": ms(alarm.snoozedUntil) if isinstance(alarm.snoozedUntil, str) else None,
+    }
+
+
+def past_card(each: Past) -> dict[str, Any]:
+    """What the browser shows of one that is over."""
+    found = None
+    if each.found is not None:
+        found = FOUND.get(each.found, each.found)
+        if each.mode:
+            found += f": {mode_in_words(each.mode)}"
+    return {
+        "episode": each.episode,
+        "device": each.device,
+        "state": each.state or "ok",
+        "word": words.WORDS.get(each.state, ""),
+        "cause": words.cause_of(each.state, each.cause, each.sensor),
+        "why": words.sentence(each.why),
+        "since": each.since_ms,
+        "updated": each.updated_ms,
+        "found": found,
+        "note": each.note,
+        "foundBy": each.found_by,
+        "closed": each.closed_ms,
+    }
+
+
+def _command(asked: Mapping[str, Any], by: str) -> dict[str, str]:
+    """What the browser asks for, in somebody's name; `send` judges what it says."""
+    names = ("episode", "action", "until", "found", "mode", "note")
+    given = {name: text for name in names if (text := _text(asked.get(name)))}
+    return {**given, "by": by}
+
+
+def _text(value: object) -> str | None:
+    return value[:_LONGEST] if isinstance(value, str) and value else None

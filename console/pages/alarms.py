@@ -1,0 +1,104 @@
+"""Alarms: what is open, what a technician decides about it, and what was found before."""
+
+import time
+from typing import Any
+
+from nicegui import ui
+
+from console import shell
+from console.context import Console
+from console.episodes import DAYS, EPISODE_QUERY, LABEL_QUERY, SHOWN_OPEN, open_ones, past
+from console.pages.actions import Episodes, cards, past_card
+from fanwatch.errors import FanwatchError
+
+_AGAIN_S = 15
+"""A page that reconnects has missed what it was told; so often it is told anew."""
+_PAST_S = 30.0
+
+
+class _Told:
+    """What one page shows of the open episodes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._seen = -1
+        self._at_ms = 0
+
+    def make(self, now_ms: int) -> dict[str, Any] | None:
+        """The live message; None while nothing has changed."""
+        seen = self._console.fleet.alarm_revision
+        if seen == self._seen and now_ms - self._at_ms < _AGAIN_S * 1000:
+            return None
+        self._seen, self._at_ms = seen, now_ms
+        return self.shown(now_ms)
+
+    def shown(self, now_ms: int) -> dict[str, Any]:
+        """The episodes, and the sentence above them."""
+        found = open_ones(self._console.fleet.all_alarms().values(), now_ms)
+        return {
+            "episodes": cards(found),
+            "head": _head(len(found), sum(not each.acknowledged for each in found)),
+        }
+
+
+def register(console: Console) -> None:
+    """Adds the page."""
+
+    @ui.page("/alarms")
+    def page() -> None:
+        told = _Told(console)
+        with shell.frame(console, "Alarms", at="alarms", make=told.make):
+            now = told.shown(time.time_ns() // 1_000_000)
+            ui.html("Alarms", sanitize=False, tag="h1")
+            ended = _Ended(console)
+            with ui.element("section").props('aria-label="Open episodes"').classes("ac-section"):
+                Episodes(
+                    console,
+                    now["episodes"],
+                    live=True,
+                    empty="Nothing is open. Every fan that is heard of is well.",
+                )
+            with ui.element("section").props('aria-labelledby="past"').classes("ac-section"):
+                ui.html(f"The last {DAYS} days", sanitize=False, tag="h2").props('id="past"')
+                ended.build()
+
+
+class _Ended:
+    """The episodes of the past, as one page shows them."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def build(self) -> None:
+        """Builds the list, and has it filled and kept up to date."""
+        self._trouble = ui.label("Asking the store …").classes("fw-soft")
+        self._listed = Episodes(
+            self._console, [], past=True, empty="No episode has ended yet.", done=self.refresh
+        )
+        self._listed.set_visibility(False)
+        ui.timer(_PAST_S, self.refresh, immediate=True)
+
+    async def refresh(self) -> None:
+        """Asks the store anew."""
+        console = self._console
+        try:
+            episodes = await console.store.query(EPISODE_QUERY)
+            labels = await console.store.query(LABEL_QUERY)
+        except FanwatchError:
+            self._trouble.set_text(
+                "The history is not there while the store is away; it comes back by itself."
+            )
+            self._trouble.set_visibility(True)
+            return
+        now_ms = time.time_ns() // 1_000_000
+        still = {each.episode for each in open_ones(console.fleet.all_alarms().values(), now_ms)}
+        self._trouble.set_visibility(False)
+        self._listed.set_visibility(True)
+        self._listed.show([past_card(each) for each in past(episodes, labels, still)])
+
+
+def _head(count: int, waiting: int) -> str:
+    if not count:
+        return "No open episodes"
+    head = f"{count} open" if count <= SHOWN_OPEN else f"{count} open, the {SHOWN_OPEN} most urgent are shown"
+    return f"{head}, {waiting} not taken up yet" if waiting else f"{head}, all taken up"

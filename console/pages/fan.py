@@ -1,0 +1,214 @@
+"""One fan: what is wrong with it, how long it has, what to look at first, and its history."""
+
+import math
+import time
+from typing import Any
+
+import msgspec
+from nicegui import ui
+from nicegui.elements.echart import EChart  # noqa: F401 - makes its copy of ECharts known to the browser
+from nicegui.events import GenericEventArguments
+
+from console import checklists, history, shell, words
+from console.context import Console
+from console.live.states import Now, now
+from console.pages import actions
+from console.pages.fleet import signals
+from fanwatch.alarm import EPISODES, Alarm
+from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.topics import DEVICE_ID
+
+_FRESH_S = {"hour": 10, "day": 120, "week": 600, "month": 1800}
+"""Seconds after which a page that stays open is given its history anew."""
+
+
+class FanDetail(ui.element, component="../assets/fan.js"):
+    """Draws one fan; it asks for another range by the event `range`."""
+
+
+def register(console: Console) -> None:
+    """Adds the page."""
+
+    @ui.page("/fan/{device}")
+    def page(device: str) -> None:
+        if DEVICE_ID.fullmatch(device) is None:
+            device = ""
+        detail = _Detail(console, device)
+        with shell.frame(console, device or "No such fan", at="fleet", make=detail.live):
+            detail.build()
+
+
+class _Detail:
+    """One viewer's page of one fan."""
+
+    def __init__(self, console: Console, device: str) -> None:
+        self._console = console
+        self._device = device
+        self._range = history.RANGES[_begin(console, device)]
+        self._asked = 0.0
+        self._busy = False
+        self._shown: Alarm | None = None
+        self._card: actions.Episodes | None = None
+
+    def build(self) -> None:
+        self._client = ui.context.client
+        self._view = FanDetail().classes("fp-root")
+        props = self._view.props
+        props["device"] = self._device
+        props["states"] = words.states_prop()
+        props["signals"] = signals(self._console)
+        props["ranges"] = [[each.name, each.word] for each in history.RANGES.values()]
+        props["safety"] = checklists.SAFETY
+        props["begin"] = self._range.name
+        props["history"] = None
+        self._view.on("range", self._choose)
+        with self._view:
+            self._place = ui.element("div")
+        if self._device:
+            self._act()
+            ui.timer(1.0, self._act)
+            ui.timer(0.05, self._fill, once=True)
+            ui.timer(5.0, self._refresh)
+
+    def live(self, now_ms: int) -> dict[str, Any]:
+        """What the page is told each second."""
+        away_ms = self._console.intake.away_since_ms
+        found = now(self._console.fleet, self._device, away_ms or now_ms)
+        return {"known": False} if found is None else {"known": True, **described(found)}
+
+    def _act(self) -> None:
+        """What can be decided about the episode, drawn anew when that changes."""
+        fleet = self._console.fleet
+        place = fleet.find(self._device)
+        alarm = None if place is None else fleet.alarms[place]
+        if alarm is not None and alarm.state not in EPISODES:
+            alarm = None
+        if alarm == self._shown:
+            return
+        before, self._shown = self._shown, alarm
+        if alarm is None:
+            self._place.clear()
+        elif before is not None and before.episode == alarm.episode and self._card is not None:
+            self._card.show([actions.card(alarm)])
+        else:
+            self._place.clear()
+            with self._place:
+                self._card = actions.buttons(self._console, alarm)
+
+    async def _choose(self, event: GenericEventArguments) -> None:
+        chosen = history.RANGES.get(str(event.args))
+        if chosen is not None:
+            self._range = chosen
+            await self._fill()
+
+    async def _refresh(self) -> None:
+        if time.monotonic() - self._asked >= _FRESH_S[self._range.name]:
+            await self._fill()
+
+    async def _fill(self) -> None:
+        if self._busy:
+            return
+        self._busy = True
+        self._asked = time.monotonic()
+        chosen = self._range
+        try:
+            told = await fetch(self._console, self._device, chosen)
+        except FanwatchError as error:
+            why = "InfluxDB does not answer." if isinstance(error, Unavailable) else str(error)
+            told = remembered(self._console, self._device, why)
+            self._asked -= _FRESH_S[chosen.name] - 5
+        finally:
+            self._busy = False
+        if self._client.has_socket_connection:
+            self._view.props["history"] = told
+            self._view.update()
+        if self._range is not chosen:
+            await self._fill()
+
+
+async def fetch(console: Console, device: str, chosen: history.Range) -> dict[str, Any]:
+    """The fan's history from the store. FanwatchError where that does not answer."""
+    now_ms = time.time_ns() // 1_000_000
+    signals_rows = await _rows(console, history.signal_queries(device, chosen, now_ms), chosen)
+    score_rows = await _rows(console, history.score_queries(device, chosen, now_ms), chosen)
+    risk = history.risk_query(device, chosen, now_ms)
+    risk_rows = await console.store.query(risk.text, risk.policy)
+    asked = history.episode_queries(device)
+    episodes, labels = [await console.store.query(each.text, each.policy) for each in asked]
+    series = history.series(chosen, now_ms, signals_rows, score_rows, risk_rows)
+    told = history.episodes(episodes, labels)
+    return {
+        **msgspec.to_builtins(series),
+        "episodes": [
+            {**msgspec.to_builtins(each), "cause_words": _cause(each), "why": words.sentence(each.why)}
+            for each in told
+        ],
+        "problem": "",
+    }
+
+
+async def _rows(
+    console: Console, queries: list[history.Query], chosen: history.Range
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for query in queries:
+        wanted = history.tail(query, rows, chosen)
+        rows += await console.store.query(wanted.text, wanted.policy)
+    return rows
+
+
+def remembered(console: Console, device: str, problem: str) -> dict[str, Any]:
+    """Without the store: the last hour, a mean a minute, as this process has seen it."""
+    now_ms = time.time_ns() // 1_000_000
+    fleet = console.fleet
+    with fleet.lock:
+        place = fleet.find(device)
+        lines = [] if place is None else fleet.trends.lines(place, now_ms // 60_000).tolist()
+    count = len(lines[0]) if lines else 0
+    minute = now_ms // 60_000 - count + 1
+    clean = [[round(value, 2) if math.isfinite(value) else None for value in line] for line in lines]
+    return {
+        "range": "hour",
+        "start_ms": now_ms - 3_600_000,
+        "end_ms": now_ms,
+        "times": [(minute + step) * 60_000 for step in range(count)],
+        "values": clean[:-1],
+        "score": clean[-1] if clean else [],
+        "risk": [],
+        "episodes": [],
+        "problem": problem,
+    }
+
+
+def described(found: Now) -> dict[str, Any]:
+    """One fan as the page is told of it."""
+    alarm = found.alarm
+    expected = alarm.failureExpected if alarm else None
+    about, why, by = words.told(found.state, found.cause, alarm)
+    return {
+        "state": found.state,
+        "cause": about,
+        "sensor": alarm.cause if alarm and alarm.state != "instrument" else found.cause,
+        "why": why,
+        "by": by,
+        "snoozed": words.ms(alarm.snoozedUntil) if alarm and isinstance(alarm.snoozedUntil, str) else 0,
+        "since": alarm.since_ms if alarm else 0,
+        "risk": alarm.risk if alarm else None,
+        "earliest": words.ms(expected.earliest) if expected else 0,
+        "latest": words.ms(expected.latest) if expected else 0,
+        "read": found.read_ms,
+        "values": [round(value, 2) if math.isfinite(value) else None for value in found.values],
+        "score": round(found.probability, 3) if math.isfinite(found.probability) else None,
+        "looks": checklists.looks(found),
+    }
+
+
+def _begin(console: Console, device: str) -> str:
+    """The range that is shown first: what an episode rests on is seldom seen in an hour."""
+    found = now(console.fleet, device, time.time_ns() // 1_000_000)
+    troubled = found is not None and found.alarm is not None and found.alarm.state in EPISODES
+    return "day" if troubled else "hour"
+
+
+def _cause(episode: history.Episode) -> str:
+    return words.cause_of(episode.state, episode.cause, episode.sensor)

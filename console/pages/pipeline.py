@@ -1,0 +1,174 @@
+"""Pipeline: how each part is, whether every reading was scored, and those that could not be."""
+
+import asyncio
+import time
+from typing import Any, Final
+
+from nicegui import events, ui
+
+from console import health, shell
+from console.access import technician, visitor
+from console.context import Console
+from console.health import Health
+from console.measured import WINDOW_S
+from console.words import SIGNS
+from fanwatch import letters
+from fanwatch.errors import FanwatchError
+from fanwatch.logs import Log
+
+_EVERY_S: Final = 10.0
+_FRESH_S: Final = 5.0
+"""So long viewers share one look at the parts."""
+_SHOWN: Final = 200
+_MOST_TEXT: Final = 4000
+_WORDS: Final = {"ok": "Works", "attention": "Look here", "down": "Does not work", "unknown": "Not known"}
+_REASONS: Final = {
+    "json": "no JSON",
+    "field": "a field is missing or wrong",
+    "deviceID": "no such device name can be",
+    "topic": "wrong topic",
+    "time": "no time that can be read",
+    "clock": "a time that is not believed",
+    "oversized": "too large",
+    "unscorable": "scoring failed again and again",
+}
+_LOG = Log("console")
+
+
+class _Looks:
+    """What was seen of the parts last, for all viewers together."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._lock = asyncio.Lock()
+        self._at = -_FRESH_S
+        self._seen: Health | None = None
+
+    async def look(self) -> Health:
+        """At most every few seconds anew."""
+        async with self._lock:
+            if self._seen is None or time.monotonic() - self._at >= _FRESH_S:
+                console = self._console
+                trouble = (
+                    f"It does not answer at {console.intake.where}." if console.intake.away_since_ms else None
+                )
+                self._seen = await console.call(
+                    health.collect, console.store.store, console.gateway.answers, trouble
+                )
+                self._at = time.monotonic()
+            return self._seen
+
+
+class Pipeline(ui.element, component="../assets/pipeline.js"):
+    """The page's content; sending again is checked here, whatever the browser shows."""
+
+    def __init__(self, console: Console, looks: _Looks) -> None:
+        super().__init__()
+        self._console = console
+        self._looks = looks
+        self._sending = False
+        self._props["may"] = visitor().may_act
+        self._props["operator"] = console.operator is not None
+        self._props["signs"] = SIGNS
+        self._props["health"] = None
+        self._props["letters"] = None
+        self.on("show", self._show)
+        self.on("resend", self._resend)
+
+    async def refresh(self) -> None:
+        """Looks at everything and shows it."""
+        seen = await self._looks.look()
+        shown = {"health": _health(seen), "letters": await self._letters()}
+        if any(self._props[name] != value for name, value in shown.items()):
+            self._props.update(shown)
+            self.update()
+
+    async def _letters(self) -> list[dict[str, Any]] | None:
+        try:
+            found = await self._console.call(letters.recent, self._console.store.store, _SHOWN)
+        except FanwatchError:
+            return None
+        return [_letter(each) for each in found]
+
+    async def _show(self, event: events.GenericEventArguments) -> None:
+        identity = str(event.args)[:64]
+        try:
+            visitor()
+            letter = await self._console.call(letters.with_id, self._console.store.store, identity)
+            self.run_method("shown", identity, letters.described(letter)["payload"][:_MOST_TEXT], None)
+        except FanwatchError as problem:
+            self.run_method("shown", identity, "", str(problem))
+
+    async def _resend(self, event: events.GenericEventArguments) -> None:
+        identity = str(event.args)[:64]
+        try:
+            by = technician().name
+            letter = await self._sent(identity)
+            _LOG.info("sent a dead letter again", letter=identity[:12], topic=letter.topic[:120], user=by)
+            self.run_method(
+                "sent", identity, f"Sent to {letter.topic}. If it is refused again, it comes back here.", None
+            )
+        except FanwatchError as problem:
+            self.run_method("sent", identity, "", str(problem))
+
+    async def _sent(self, identity: str) -> letters.Letter:
+        console = self._console
+        if console.operator is None:
+            raise FanwatchError(
+                "This page may not write to the broker: set FANWATCH_OPERATOR_USER and _PASSWORD_FILE."
+            )
+        if self._sending:
+            raise FanwatchError("One is being sent just now. Try again in a moment.")
+        self._sending = True
+        try:
+            letter: letters.Letter = await console.call(letters.with_id, console.store.store, identity)
+            letters.require_whole([letter])
+            await console.call(letters.publish, console.operator, letter)
+            return letter
+        finally:
+            self._sending = False
+
+
+def register(console: Console) -> None:
+    """Adds the page."""
+    looks = _Looks(console)
+
+    @ui.page("/pipeline")
+    def page() -> None:
+        with shell.frame(console, "Pipeline", at="pipeline"):
+            ui.html("Pipeline", sanitize=False, tag="h1")
+            shown = Pipeline(console, looks)
+            ui.timer(_EVERY_S, shown.refresh, immediate=True)
+
+
+def _health(seen: Health) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "worst": seen.worst,
+        "trouble": seen.trouble,
+        "parts": [
+            {"name": p.name, "does": p.does, "state": p.state, "word": _WORDS[p.state], "words": p.words}
+            for p in seen.parts
+        ],
+        "counters": [[name, int(value)] for name, value in seen.counters.items()],
+        "minutes": WINDOW_S // 60,
+    }
+    if seen.ledger is not None:
+        state, words = health.in_words(seen.ledger)
+        found["ledger"] = {
+            "state": state, "words": words, "stored": seen.ledger.stored, "scored": seen.ledger.scored,
+            "dead": seen.ledger.dead,
+        }  # fmt: skip
+    return found
+
+
+def _letter(each: letters.Summary) -> dict[str, Any]:
+    return {
+        "id": each.id,
+        "reason": _REASONS.get(each.reason, each.reason),
+        "error": each.error or "",
+        "topic": each.topic,
+        "length": each.length,
+        "count": each.count,
+        "seen": each.time // 1_000_000,
+        "whole": each.whole,
+    }

@@ -1,0 +1,127 @@
+"""What all pages share: the frame with its navigation and banners, the theme, times in the viewer's zone."""
+
+import contextlib
+import hashlib
+import html
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from nicegui import Client, ui
+
+from console.access import visitor
+from console.context import Console
+from console.icons import icon
+from console.push import Make
+
+ASSETS: Final = Path(__file__).parent / "assets"
+FAVICON: Final = ASSETS / "favicon.svg"
+STYLES: Final = ("console.css", "fleet.css", "fan.css", "actions.css")
+PAGES: Final = (
+    ("fleet", "/", "Fleet"),
+    ("alarms", "/alarms", "Alarms"),
+    ("pipeline", "/pipeline", "Pipeline"),
+    ("try-it", "/try", "Try it"),
+)
+"""Icon, path and name of what the navigation leads to."""
+
+
+def assets(app: FastAPI) -> None:
+    """Serves the style sheet and scripts; all of them are local."""
+    app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
+
+
+@contextlib.contextmanager
+def frame(
+    console: Console, title: str, *, at: str, make: Make | None = None, wide: bool = False
+) -> Iterator[None]:
+    """The frame of a page; its content is built within. Call it from an @ui.page function.
+
+    `title` is the page's name, read first by a screen reader and shown by the browser; `at` the icon of PAGES that is
+    lit; `make` makes the message that this page is told each second (console/push.py); `wide` pages use the whole
+    width and do their own scrolling.
+    """
+    ui.page_title(f"{title} · Fanwatch")
+    ui.add_head_html(
+        "".join(f'<link rel="stylesheet" href="{_versioned(name)}">' for name in STYLES)
+        + f'<script src="{_versioned("shell.js")}"></script>'
+    )
+    ui.add_body_html(_first(title, at))
+    console.push.add(ui.context.client, make)
+    _without_second_main(ui.context.client)
+    _html("a", "fw-skip", "Skip to content", 'href="#main"')
+    with ui.element("div").classes("fw-app"):
+        with ui.element("nav").classes("fw-rail").props('aria-label="Pages"'):
+            for classes, inner, props in _links(at):
+                _html("a", classes, inner, props)
+            _html(
+                "button",
+                "fw-link fw-theme",
+                f"{icon('theme')}<span>Theme</span>",
+                'type="button" data-fw="theme" aria-label="Change between light, dark and the system\'s theme"',
+            )
+            _person(console)
+        with ui.element("div").classes("fw-body"):
+            _html("div", "fw-banners", "", 'id="fw-banners" role="status" aria-live="polite"')
+            with (
+                ui.element("main")
+                .classes("fw-main fw-wide" if wide else "fw-main")
+                .props('id="main" tabindex="-1"')
+            ):
+                yield
+
+
+def _links(at: str) -> Iterator[tuple[str, str, str]]:
+    """Classes, content and attributes of each link of the navigation."""
+    brand = f"{icon('fan')}<span>Fanwatch</span>"
+    yield "fw-brand", brand, 'href="/" aria-label="Fanwatch: fleet"'
+    for name, path, label in PAGES:
+        here = ' aria-current="page"' if name == at else ""
+        yield "fw-link", f"{icon(name)}<span>{label}</span>", f'href="{path}"{here}'
+
+
+def _first(title: str, at: str) -> str:
+    """HTML of the frame as it stands until the page's scripts have drawn it: something to see at once."""
+    links = "".join(f'<a class="{classes}" {props}>{inner}</a>' for classes, inner, props in _links(at))
+    return (
+        f'<div class="fw-app" id="fw-first" aria-hidden="true" inert><nav class="fw-rail">{links}</nav>'
+        f'<div class="fw-body"><div class="fw-main"><div class="fw-h1">{html.escape(title)}</div></div></div></div>'
+    )
+
+
+def _person(console: Console) -> None:
+    """Who is logged in, and the way out; nothing where there is no log-in."""
+    if console.access.console_logins_file is None:
+        return
+    name = html.escape(visitor().name)
+    inner = f"{icon('person')}<span>Log out</span>"
+    button = (
+        f'<button class="fw-link" type="submit" title="{name}" aria-label="Log out {name}">{inner}</button>'
+    )
+    _html("form", "fw-out", button, 'method="post" action="/logout"')
+
+
+def _without_second_main(client: Client) -> None:
+    """Quasar's page is a main landmark itself, around the navigation as well: a plain element in its place."""
+    around = client.content.parent_slot
+    if around is not None:
+        around.parent.tag = "div"
+
+
+def moment(ms: int | None, form: str = "when") -> str:
+    """HTML of a time in the viewer's zone, for `ui.html(…, sanitize=False)`; `form` is when, ago or clock."""
+    if ms is None:
+        return "–"
+    return f'<fw-time ms="{int(ms)}" form="{html.escape(form)}"></fw-time>'
+
+
+def _html(tag: str, classes: str, content: str, props: str) -> None:
+    """An element whose content is this module's own HTML, and nobody's words."""
+    ui.html(content, sanitize=False, tag=tag).classes(classes).props(props)
+
+
+def _versioned(name: str) -> str:
+    digest = hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:10]
+    return f"/assets/{name}?v={digest}"

@@ -1,0 +1,131 @@
+"""What the page calls things: states with their signs, causes, what somebody can look at first."""
+
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from console.live.states import STATES
+from fanwatch.alarm import Alarm
+from fanwatch.timestamps import parse_ms
+
+_UTC = ZoneInfo("UTC")
+WORDS: Final = {
+    "stopped": "Stopped",
+    "alarm": "Alarm",
+    "suspect": "Suspect",
+    "warning": "Warning",
+    "instrument": "Sensor fault",
+    "silent": "Silent",
+    "unknown": "Not known",
+    "ok": "Healthy",
+}
+MEANINGS: Final = {
+    "stopped": "The fan has failed and does not turn.",
+    "alarm": "Failure is close, or the risk of it is high.",
+    "suspect": "Most of the last readings were scored as faulty; the forecast has not spoken of it yet.",
+    "warning": "Something has begun to change; there is time to look.",
+    "instrument": "A sensor cannot be believed. It says nothing about the fan itself.",
+    "silent": "No readings come from this fan.",
+    "unknown": "There is not enough history yet to say anything.",
+    "ok": "Nothing unusual.",
+}
+# Shapes differ, so that states can be told apart without their colours. In the text's colour, 20 by 20.
+SIGNS: Final = {
+    "stopped": '<rect x="3" y="3" width="14" height="14" rx="2.5" fill="currentColor"/>',
+    "alarm": '<path d="M10 1.8 19 17.500H1z" fill="currentColor" stroke="currentColor" stroke-width="1.5" '
+    'stroke-linejoin="round"/><path d="M10 7v5" stroke="var(--surface)" stroke-width="2" stroke-linecap="round"/>'
+    '<circle cx="10" cy="14.8" r="1.2" fill="var(--surface)"/>',
+    "suspect": '<path d="M10 1.5 18.5 10 10 18.5 1.5 10z" fill="currentColor"/>'
+    '<path d="M10 6v4.5" stroke="var(--surface)" stroke-width="2" stroke-linecap="round"/>'
+    '<circle cx="10" cy="13.5" r="1.2" fill="var(--surface)"/>',
+    "warning": '<path d="M10 2.5 18.3 17H1.700z" fill="none" stroke="currentColor" stroke-width="2" '
+    'stroke-linejoin="round"/><path d="M10 8v4" stroke="currentColor" stroke-width="2" stroke-linecap="round"/>'
+    '<circle cx="10" cy="14.4" r="1.1" fill="currentColor"/>',
+    "instrument": '<path d="M3 15a8 8 0 1 1 14 0" fill="none" stroke="currentColor" stroke-width="2" '
+    'stroke-linecap="round"/><path d="M6 15 14.5 6" stroke="currentColor" stroke-width="2" stroke-linecap="round"/>',
+    "silent": '<circle cx="10" cy="10" r="7.5" fill="none" stroke="currentColor" stroke-width="2" '
+    'stroke-dasharray="3 2.9"/>',
+    "unknown": '<circle cx="10" cy="10" r="8" fill="none" stroke="currentColor" stroke-width="2"/>'
+    '<path d="M7.5 8a2.5 2.5 0 1 1 3.6 2.200c-.8.4-1.1.9-1.1 1.6" fill="none" stroke="currentColor" '
+    'stroke-width="1.8" stroke-linecap="round"/><circle cx="10" cy="14.5" r="1.1" fill="currentColor"/>',
+    "ok": '<circle cx="10" cy="10" r="8" fill="none" stroke="currentColor" stroke-width="2"/>'
+    '<path d="m6.4 10.3 2.5 2.5 4.8-5.3" fill="none" stroke="currentColor" stroke-width="2" '
+    'stroke-linecap="round" stroke-linejoin="round"/>',
+}
+SENSORS: Final = {
+    "rotation": "Rotation",
+    "temperature": "Temperature",
+    "vibration": "Vibration",
+    "sound": "Sound",
+}
+UNITS: Final = {"rotation": "rpm", "temperature": "°C", "vibration": "", "sound": "dB"}
+"""Vibration has the unit of the history that the model was trained on, which is not known here."""
+_INSTRUMENT: Final = {
+    "stuck": "sensor is stuck",
+    "zero": "sensor reads zero",
+    "drift": "sensor drifts",
+    "spikes": "sensor throws spikes",
+    "silent": "sends nothing",
+}
+
+
+def sign(state: str) -> str:
+    """SVG of a state's sign; decoration only, so its word stands beside it."""
+    return f'<svg viewBox="0 0 20 20" aria-hidden="true" focusable="false">{SIGNS[state]}</svg>'
+
+
+def badge(state: str) -> str:
+    """HTML of a state: sign, word and colour."""
+    return f'<span class="fw-state s-{state}">{sign(state)}{WORDS[state]}</span>'
+
+
+def cause_of(state: str, cause: str | None, sensor: str | None) -> str:
+    """What is wrong, in a few words; empty where nothing is, or nobody knows."""
+    if cause is None or state in ("ok", "unknown"):
+        return ""
+    if state != "instrument":
+        return SENSORS.get(cause, "")
+    words = _INSTRUMENT.get(cause, "sensor cannot be believed")
+    if cause == "silent":
+        return f"The fan {words}"
+    return f"{SENSORS.get(sensor or '', 'A')} {words}"
+
+
+def cause(alarm: Alarm | None) -> str:
+    """The same of an alarm."""
+    if alarm is None:
+        return ""
+    return cause_of(alarm.state, alarm.cause, alarm.sensor if alarm.sensor else None)
+
+
+def told(state: str, sensor: str | None, alarm: Alarm | None) -> tuple[str, str, str]:
+    """What is wrong in a few words, why in a sentence, and who has acknowledged it; `sensor` is that of the scores."""
+    by = str(alarm.acknowledgedBy) if alarm is not None and alarm.acknowledged else ""
+    if state == "suspect":
+        return SENSORS.get(sensor or "", ""), "Most of the last readings were scored as faulty.", by
+    if state == "silent":
+        return (
+            "",
+            "It was well when it was last heard of." if alarm is None or alarm.state == "ok" else alarm.why,
+            by,
+        )
+    if alarm is None:
+        return "", "", ""
+    return cause(alarm), "" if state == "ok" else sentence(alarm.why), by
+
+
+def sentence(text: str) -> str:
+    """A text that begins with a capital and ends with a full stop."""
+    text = text.strip()
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}" if text else ""
+
+
+def ms(time: str) -> int:
+    """A time of an alarm in ms since the epoch."""
+    return parse_ms(time, _UTC)
+
+
+def states_prop() -> list[dict[str, str]]:
+    """What a component needs to show states, in the order of their codes."""
+    return [
+        {"name": name, "word": WORDS[name], "sign": SIGNS[name], "meaning": MEANINGS[name]} for name in STATES
+    ]

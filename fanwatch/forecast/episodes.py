@@ -1,0 +1,129 @@
+"""From risk to episodes: one for each trouble, however often the risk crosses a line meanwhile."""
+
+from typing import Final
+
+import numpy as np
+
+from fanwatch.forecast.bins import Floats, Ints
+from fanwatch.forecast.cleaning import Cleaned, Flags
+from fanwatch.forecast.memory import Memory
+from fanwatch.forecast.model import Machine, Scores
+from fanwatch.forecast.verdict import ALARM, INSTRUMENT, OK, SILENT, STOPPED, UNKNOWN, WARNING
+
+MERGE_BINS: Final = 36
+"""The same sensor's same fault belongs to the episode before if that has ended less than 6 h ago."""
+STILL_BINS: Final = 2
+RUNNING_BINS: Final = 3
+"""So long a fan runs again before its stop has ended."""
+SOUND_BINS: Final = 3
+"""So long all sensors work again before an instrument's episode has ended."""
+_SMOOTHING_BINS: Final = 6.0
+_BLAME_BINS: Final = 36
+_CERTAIN: Final = 0.9999
+
+
+def smooth(memory: Memory, scores: Scores, cleaned: Cleaned, machine: Machine, number: int) -> None:
+    """The risk of the last hour, exponentially weighted; nothing changes while a fan stands or is silent."""
+    ready = cleaned.running & (memory.weight.max(axis=1) >= machine.restart_bins)
+    dt = np.maximum(number - memory.scored, 1)
+    step = np.where(memory.scored == 0, 1, 1 - np.exp(-dt / _SMOOTHING_BINS))
+    memory.risk[:] = np.where(ready, memory.risk + step * (scores.risk - memory.risk), memory.risk)
+    memory.risk[cleaned.restarted] = 0
+    memory.scored[:] = np.where(ready, number, np.where(cleaned.restarted, 0, memory.scored))
+    memory.hours[:] = np.where(ready[:, None], scores.hours, memory.hours)
+
+
+def step(memory: Memory, cleaned: Cleaned, machine: Machine, number: int) -> None:
+    """Move every fan's state on by one bin."""
+    _count(memory, machine, cleaned.heard)
+    open_ = (memory.state == WARNING) | (memory.state == ALARM)
+    known = (memory.first > 0) & (number - memory.first >= machine.warmup_bins)
+    stopped, was_stopped = memory.still >= STILL_BINS, memory.state == STOPPED
+    begins = (
+        known
+        & ~open_
+        & ~was_stopped
+        & ~stopped
+        & (memory.above >= machine.warning_bins)
+        & (memory.muted == 0)
+    )
+    _enter(memory, begins, WARNING, number - memory.above + 1)
+    memory.state[(open_ | begins) & (memory.urgent >= machine.warning_bins)] = ALARM
+    _enter(memory, stopped & ~open_ & ~was_stopped, STOPPED, number - memory.still + 1)
+    memory.state[stopped] = STOPPED
+    over = open_ & ~stopped & (memory.quiet >= machine.quiet_bins)
+    over |= was_stopped & cleaned.running & (number - memory.restarted >= RUNNING_BINS)
+    _leave(memory, over, number)
+    _instrument(memory, known, number)
+    settled = (memory.state == UNKNOWN) & known
+    memory.state[settled] = OK
+    memory.since[settled] = number
+    fresh = (memory.state == UNKNOWN) & (memory.since == 0)
+    memory.since[fresh] = number
+
+
+def blame(memory: Memory, rows: Ints, without: Floats) -> None:
+    """Name the sensor that speaks most for the trouble of the fans `rows`, over the last hours of their episodes.
+
+    `without` is the risk there would be without each, shape (len(rows), 4).
+    """
+    drop = (
+        np.log1p(-np.minimum(without, _CERTAIN))
+        - np.log1p(-np.minimum(without.max(axis=1), _CERTAIN))[:, None]
+    )
+    memory.blame[rows] += (drop - memory.blame[rows]) / _BLAME_BINS
+    memory.cause[rows] = memory.blame[rows].argmax(axis=1) + 1
+
+
+def close(memory: Memory, number: int) -> None:
+    """End the episodes; they do not begin anew before the risk has once been low, or the fan has restarted."""
+    _leave(memory, np.isin(memory.state, (WARNING, ALARM, STOPPED, INSTRUMENT)), number)
+    memory.muted[:] = 1
+
+
+def _count(memory: Memory, machine: Machine, heard: Flags) -> None:
+    for counter, holds in (
+        (memory.above, memory.risk >= machine.warning),
+        (memory.urgent, memory.risk >= machine.alarm),
+        (memory.quiet, memory.risk < machine.exit),
+    ):
+        counter[:] = np.where(holds, counter + heard, 0)
+    memory.muted[(memory.quiet >= machine.warning_bins) | (memory.still > 0)] = 0
+
+
+def _enter(memory: Memory, which: Flags, state: int, since: Floats | int) -> None:
+    memory.since[:] = np.where(which, since, memory.since)
+    memory.state[which] = state
+    memory.cause[which] = 0
+    memory.sensor[which] = 0
+    memory.blame[which] = 0
+
+
+def _leave(memory: Memory, which: Flags, number: int) -> None:
+    memory.ended[which] = number
+    memory.ended_since[which] = memory.since[which]
+    memory.ended_cause[which] = memory.cause[which] * 8 + memory.sensor[which]
+    memory.state[which] = OK
+    memory.since[which] = number
+    memory.cause[which] = 0
+    memory.sensor[which] = 0
+
+
+def _instrument(memory: Memory, known: Flags, number: int) -> None:
+    """Faults of sensors, where the fan itself has no episode: the worst of its sensors is told."""
+    fault = memory.fault
+    broken = fault.max(axis=1) > 0
+    is_instrument = memory.state == INSTRUMENT
+    free = is_instrument | (memory.state == OK) | (memory.state == UNKNOWN)
+    sensor = fault.argmax(axis=1)
+    rows = np.arange(len(fault))
+    cause = fault[rows, sensor]
+    enters = free & broken & ~is_instrument & (known | (cause == SILENT + 1)) & (memory.muted == 0)
+    again = enters & (memory.ended > 0) & (number - memory.ended < MERGE_BINS)
+    again &= memory.ended_cause == cause * 8 + sensor + 1
+    _enter(memory, enters, INSTRUMENT, np.where(again, memory.ended_since, memory.fault_since[rows, sensor]))
+    told = (memory.state == INSTRUMENT) & broken
+    memory.cause[:] = np.where(told, cause, memory.cause)
+    memory.sensor[:] = np.where(told, sensor + 1, memory.sensor)
+    memory.sound[:] = np.where(broken, 0, memory.sound + 1)
+    _leave(memory, is_instrument & (memory.sound >= SOUND_BINS), number)

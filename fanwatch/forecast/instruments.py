@@ -1,0 +1,57 @@
+"""Broken sensors, each kind told from the others and from a fan that stands still."""
+
+from typing import Final
+
+import numpy as np
+
+from fanwatch.forecast.bins import Bins, Floats
+from fanwatch.forecast.cleaning import Cleaned, Flags
+from fanwatch.forecast.memory import Memory
+from fanwatch.forecast.verdict import DRIFT, SILENT, SPIKES, STUCK, ZERO
+
+STUCK_BINS: Final = 3
+"""So many values in a row that equal the one before, to the last digit, make a sensor stuck."""
+SUSPECT_BINS: Final = 2
+"""From so many on its value is not believed any more."""
+ZERO_BINS: Final = 2
+SILENT_BINS: Final = 3
+SILENT_INTERVALS: Final = 3
+"""Nothing for half an hour, or for three of the fan's usual intervals where those are longer, is silence."""
+SPIKES_IN_6_H: Final = 2.3
+SPIKES_LEFT: Final = 0.8
+"""So many spikes, those of hours ago counting less, make a sensor one that spikes; below the second it is sound."""
+DRIFT_BINS: Final = 36
+_SPIKES_KEPT: Final = np.float32(np.exp(-1 / 36))
+
+
+def watch(memory: Memory, bins: Bins, cleaned: Cleaned, number: int) -> Flags:
+    """Update which sensors are broken; returns which of the values to believe, shape (n, 4)."""
+    running = cleaned.running[:, None]
+    there = ~np.isnan(cleaned.value)
+    # `earlier` holds the newest value already, and the one before it.
+    same = (
+        there & (bins.low == bins.high) & (bins.last == memory.earlier[:, :, 1]) & ~cleaned.restarted[:, None]
+    )
+    memory.same[:] = np.where(there, np.where(same, memory.same + 1, 0), memory.same)
+    zero = running & (bins.zeros > 0) & (bins.values == 0)
+    memory.zero_run[:] = np.where(zero, memory.zero_run + 1, np.where(there | ~running, 0, memory.zero_run))
+    memory.outliers[:] = memory.outliers * _SPIKES_KEPT + cleaned.spike
+    spiked = memory.fault == SPIKES + 1
+    spikes = np.where(spiked, memory.outliers >= SPIKES_LEFT, memory.outliers >= SPIKES_IN_6_H)
+    found = np.where(memory.drifts > 0, np.float32(DRIFT), np.float32(-1))
+    found[spikes] = SPIKES
+    found[memory.same >= STUCK_BINS] = STUCK
+    found[memory.zero_run >= ZERO_BINS] = ZERO
+    silence = np.maximum(SILENT_BINS, SILENT_INTERVALS * memory.interval)
+    found[(memory.first > 0) & (number - memory.heard >= silence)] = SILENT
+    changed = (found + 1) != memory.fault
+    memory.fault[:] = found + 1
+    memory.fault_since[:] = np.where(changed, number, memory.fault_since)
+    return there & (memory.same < SUSPECT_BINS)
+
+
+def drift(memory: Memory, probability: Floats, ready: Flags, limit: float) -> None:
+    """Call a sensor drifting where the network has said so for hours, on average, and no longer once it has not."""
+    step = np.where(ready[:, None], np.float32(1 / DRIFT_BINS), 0)
+    memory.drifting += step * (probability - memory.drifting)
+    memory.drifts[:] = np.where(memory.drifts > 0, memory.drifting >= limit / 2, memory.drifting >= limit)

@@ -1,0 +1,95 @@
+"""What people decide about an episode: acknowledged, to be quiet, closed; and fans that have been taken away."""
+
+import msgspec
+
+from fanwatch.alarm import EPISODES, Alarm, Command
+from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.forecasting import episodes, rows, wording
+from fanwatch.forecasting.announcer import Announcer
+from fanwatch.forecasting.requests import Retirement
+from fanwatch.forecasting.rows import Row
+from fanwatch.store import Store
+from fanwatch.timestamps import format_ms, parse_ms, zone
+
+_UTC = zone("UTC")
+
+
+class Unknown(FanwatchError):
+    """A command about something that is not known."""
+
+    status = 404
+
+
+class Over(FanwatchError):
+    """A command that comes too late."""
+
+    status = 409
+
+
+class Commands:
+    """Follows commands. Whoever calls it holds the lease, so that no run says the opposite meanwhile."""
+
+    def __init__(self, store: Store, announcer: Announcer) -> None:
+        self._store, self._announcer = store, announcer
+
+    def follow(self, command: Command, now_ms: int, since_ms: int) -> Alarm:
+        """The fan's alarm as it is then. The same command again changes nothing more.
+
+        Raises Unknown, Over, or Unavailable where the broker or the store is away.
+        """
+        row = rows.of(self._store, command.device, since_ms)
+        if row is None or row.alarm is None or row.note.retired_ms:
+            raise Unknown(f"No fan {command.device} is watched; `fanwatch fans list` shows those that are.")
+        began_ms = parse_ms(command.episode.partition("/")[2], _UTC)
+        if row.alarm.episode == command.episode and row.alarm.state in EPISODES:
+            return self._open(row, row.alarm, command, now_ms)
+        if row.note.closed != command.episode and not episodes.known(self._store, command.device, began_ms):
+            raise Unknown(
+                f"{command.device} has no episode {command.episode}; `fanwatch alarms list --all` shows those it has."
+            )
+        if command.action != "close":
+            raise Over(f"The episode {command.episode} is over; only what was found can still be said of it.")
+        episodes.write_label(self._store, command, began_ms, now_ms)
+        return row.alarm
+
+    def retire(self, retirement: Retirement, now_ms: int, since_ms: int) -> Alarm:
+        """Takes a fan's alarm away; what Telegraf stores of it last is that it is well."""
+        row = rows.of(self._store, retirement.deviceID, since_ms)
+        if row is None:
+            raise Unknown(
+                f"No fan {retirement.deviceID} is watched; `fanwatch fans list` shows those that are."
+            )
+        alarm = wording.retired(row.fan, row.told_ms or now_ms, retirement.by)
+        if row.alarm is not None and row.alarm.state in EPISODES:
+            episodes.ended(self._store, row.alarm, row.told_ms)
+        self._say(alarm)
+        failed = self._announcer.clear([row.fan])
+        if failed:
+            raise Unavailable(f"The alarm was not taken away: {failed[row.fan]}")
+        note = rows.Note(retired_ms=now_ms)
+        rows.save(self._store, [msgspec.structs.replace(row, alarm=alarm, note=note)])
+        return alarm
+
+    def _open(self, row: Row, before: Alarm, command: Command, now_ms: int) -> Alarm:
+        note = row.note
+        if command.action == "acknowledge":
+            alarm = msgspec.structs.replace(before, acknowledgedBy=command.by)
+        elif command.action == "snooze":
+            alarm = msgspec.structs.replace(before, snoozedUntil=format_ms(command.until_ms or 0))
+        else:
+            alarm = wording.closed(before, row.told_ms, command.by, command.found or "")
+            note = msgspec.structs.replace(
+                note, closed=command.episode, closed_ms=row.told_ms, said_ms=row.told_ms, opened_ms=0
+            )
+        if alarm != before:
+            self._say(alarm)
+        if command.action == "close":
+            episodes.write_label(self._store, command, before.since_ms, now_ms)
+            episodes.ended(self._store, before, row.told_ms)
+        rows.save(self._store, [msgspec.structs.replace(row, alarm=alarm, note=note)])
+        return alarm
+
+    def _say(self, alarm: Alarm) -> None:
+        failed = self._announcer.say([alarm])
+        if failed:
+            raise Unavailable(f"The alarm was not published: {failed[alarm.deviceID]}")

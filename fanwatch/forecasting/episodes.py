@@ -1,0 +1,114 @@
+"""What is remembered of episodes beyond the alarm: when the fan stopped, when it was over, what people found.
+
+Measurements `forecast_episode` and `label` have one point an episode, at the time at which it began, and are kept as
+long as means are; a label stands in policy raw as well, for as long as that keeps points of its time.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from fanwatch.alarm import Alarm, Command
+from fanwatch.store import MEANS, RAW, Refused, Store, point, quoted
+
+EPISODES = "forecast_episode"
+LABELS = "label"
+_MS = 1_000_000
+
+
+class Turn(NamedTuple):
+    """An episode has come to a turn."""
+
+    alarm: Alarm
+    """One of that episode."""
+    what: str
+    """`stopped_ms` or `ended_ms`."""
+    at_ms: int
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody found; times in ms since the epoch."""
+
+    deviceID: str  # noqa: N815 - the tag's name
+    since_ms: int
+    found: str
+    mode: str | None = None
+    note: str | None = None
+    by: str = ""
+    stopped_ms: int | None = None
+    """When the fan stopped; None where it did not, or nobody saw it."""
+    ended_ms: int | None = None
+    """When the episode was over."""
+
+
+def record(store: Store, turns: Iterable[Turn]) -> None:
+    """Writes down when fans stopped and episodes ended; fields of a point that is there already stay."""
+    lines = [
+        point(
+            EPISODES,
+            {"deviceID": turn.alarm.deviceID},
+            {"episode": turn.alarm.episode, "state": turn.alarm.state, turn.what: turn.at_ms},
+            turn.alarm.since_ms * _MS,
+        )
+        for turn in turns
+    ]
+    if lines:
+        store.write(lines, MEANS)
+
+
+def known(store: Store, device: str, since_ms: int) -> bool:
+    """Whether that fan had an episode that began then."""
+    at, fan = since_ms * _MS, quoted(device)
+    return any(
+        store.query(f'SELECT "episode" FROM "{measurement}" WHERE time = {at} AND "deviceID" = {fan}', policy)
+        for measurement, policy in ((EPISODES, MEANS), (LABELS, MEANS), ("episode", RAW))
+    )
+
+
+def write_label(store: Store, command: Command, since_ms: int, now_ms: int) -> None:
+    """What was found; said again, it replaces what was said before. All fields, for none of it shall stay."""
+    fields: dict[str, object] = {
+        "episode": command.episode,
+        "found": command.found or "",
+        "mode": command.mode or "",
+        "note": command.note or "",
+        "by": command.by,
+        "since_ms": since_ms,
+        "closed_ms": now_ms,
+    }
+    line = point(LABELS, {"deviceID": command.device}, fields, since_ms * _MS)
+    store.write([line], MEANS)
+    try:
+        store.write([line])
+    except Refused:
+        # Raw points of that time are no longer kept.
+        return
+
+
+def labels(store: Store) -> list[Label]:
+    """All labels, the oldest first."""
+    what = '"since_ms", "found", "mode", "note", "by"'
+    found = store.query(f'SELECT {what} FROM "{LABELS}" GROUP BY "deviceID"', MEANS)
+    turns = {
+        (row["deviceID"], row["time"]): row
+        for row in store.query(
+            f'SELECT "episode", "stopped_ms", "ended_ms" FROM "{EPISODES}" GROUP BY "deviceID"', MEANS
+        )
+    }
+    made = [_label(row, turns.get((row["deviceID"], row["time"]), {})) for row in found]
+    return sorted(made, key=lambda label: (label.since_ms, label.deviceID))
+
+
+def _label(row: dict[str, object], turn: dict[str, object]) -> Label:
+    return msgspec.convert(
+        {name: value or None for name, value in row.items() if name != "time"}
+        | {"by": row.get("by") or ""}
+        | {name: turn.get(name) for name in ("stopped_ms", "ended_ms")},
+        Label,
+    )
+
+
+def ended(store: Store, alarm: Alarm, at_ms: int) -> None:
+    """Somebody has closed it."""
+    record(store, [Turn(alarm, "ended_ms", at_ms)])

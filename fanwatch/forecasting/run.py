@@ -1,0 +1,184 @@
+"""One run: from what InfluxDB holds to the alarms of the whole fleet.
+
+State is saved only after the alarms that follow from it were acknowledged by the broker. So a run that is cut off
+anywhere is made up for by the next one, which finds the same states and the same readings and says the same again.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from fanwatch.alarm import EPISODES, Alarm
+from fanwatch.errors import Unavailable
+from fanwatch.forecast import BIN_MS, ForecastModel
+from fanwatch.forecasting import aggregates, episodes, gathering, plan, rows, wording
+from fanwatch.forecasting.aggregates import Span
+from fanwatch.forecasting.announcer import Announcer
+from fanwatch.forecasting.clock import Clock
+from fanwatch.forecasting.gathering import Goal
+from fanwatch.forecasting.passage import Passed, passed
+from fanwatch.forecasting.rows import Row
+from fanwatch.logs import Log
+from fanwatch.settings import ForecastSettings
+from fanwatch.store import Store
+from fanwatch.timestamps import format_ms
+
+GRACE_MS = 30_000
+"""A bin is complete once so much later readings were scored."""
+
+
+class Summary(msgspec.Struct):
+    """What a run answers."""
+
+    clock: str = ""
+    """Up to when readings were scored."""
+    fans: int = 0
+    episodes: int = 0
+    """Fans that need somebody."""
+    published: int = 0
+    """Alarms."""
+    rebuilt: int = 0
+    """Fans that were built anew, for readings of theirs came late or their state could not be read."""
+    behind: int = 0
+    """Fans that the next run goes on with."""
+    failed: dict[str, str] = {}
+    """Why not, by fan, where something went wrong with that one."""
+    stale: str | None = None
+    """Why nothing newer is known."""
+    skipped: str | None = None
+    """Why this run did nothing."""
+    seconds: float = 0.0
+
+
+class Run:
+    """Use once, while the lease is held: `keep` renews it, `require` raises where it has run out."""
+
+    def __init__(
+        self,
+        store: Store,
+        announcer: Announcer,
+        model: ForecastModel,
+        settings: ForecastSettings,
+        kept_ms: int,
+        log: Log,
+    ) -> None:
+        self._store, self._announcer, self._model, self._log = store, announcer, model, log
+        self._settings = settings
+        self._now_ms = time.time_ns() // 1_000_000
+        self._since_ms = self._now_ms - kept_ms
+        self._deadline = time.monotonic() + settings.forecast_budget
+        self.summary = Summary()
+        self.fleet: dict[str, Row] = {}
+        """What is known of each fan afterwards."""
+
+    def work(self, keep: Callable[[], None], require: Callable[[], None]) -> None:
+        """Unavailable where the store or the broker is away; what was saved until then stays right."""
+        summary, store = self.summary, self._store
+        scored = aggregates.newest(store, self._since_ms)
+        clock_ms = max(scored.values(), default=None)
+        if clock_ms is None:
+            raise Unavailable(
+                "InfluxDB holds no result: does score-fan get readings, and does Telegraf store what comes of them? "
+                "`fanwatch status` shows it."
+            )
+        summary.clock = format_ms(clock_ms)
+        clock = Clock(store, clock_ms, self._now_ms)
+        summary.stale = wording.blind_since(clock_ms) if clock.stands(self._settings.stale_ms) else None
+        goal = Goal((clock_ms - GRACE_MS) // BIN_MS * BIN_MS, scored, summary.stale, self._now_ms)
+        members = self._members(goal)
+        self._announcer.expect(self.fleet)
+        for group in plan.groups(members):
+            if not self._in_time():
+                summary.behind += len(group)
+                continue
+            keep()
+            span = gathering.gathered(store, group, goal, self._in_time)
+            summary.behind += len(group) if span.end_ms < goal.head_ms else 0
+            found = self._isolated(group, span, goal)
+            require()
+            self._publish(found)
+        summary.fans = len(self.fleet)
+        summary.episodes = sum(
+            row.alarm is not None and row.alarm.state in EPISODES for row in self.fleet.values()
+        )
+        summary.seconds = round(self._settings.forecast_budget - (self._deadline - time.monotonic()), 3)
+        clock.record(msgspec.structs.asdict(summary) | {"failed": len(summary.failed)})
+
+    def _in_time(self) -> bool:
+        return time.monotonic() < self._deadline
+
+    def _members(self, goal: Goal) -> list[Row]:
+        """All fans, each from where it is to be worked up."""
+        # A day longer: the point of a checkpoint stands at the beginning of its day.
+        known = rows.latest(self._store, self._since_ms - rows.DAY_MS)
+        late = plan.void_late(self._store, known, self._since_ms)
+        unread = [row for row in known.values() if not row.void and not plan.readable(row)]
+        plan.take_back(self._store, {row.fan: (row, 0) for row in unread}, self._since_ms)
+        if late or unread:
+            known = rows.latest(self._store, self._since_ms - rows.DAY_MS)
+        self.summary.rebuilt = len(late) + len(unread)
+        away = {fan for fan, row in known.items() if 0 < goal.scored.get(fan, 0) <= row.note.retired_ms}
+        known = self._without_gone(known, goal.scored)
+        lost = [row for row in known.values() if row.void]
+        known |= plan.restored(self._store, lost, self._since_ms)
+        missing: dict[str, Row | None] = {
+            fan: known.get(fan) for fan in goal.scored.keys() - away if fan not in known or known[fan].void
+        }
+        start_ms = max(self._since_ms, goal.head_ms - self._settings.warmup_ms)
+        known |= {row.fan: row for row in plan.cold(self._store, missing, start_ms)}
+        self.fleet = known
+        return list(known.values())
+
+    def _without_gone(self, known: Mapping[str, Row], scored: Mapping[str, int]) -> dict[str, Row]:
+        """Without fans that were retired, or have not been heard of for as long as anything is kept."""
+        gone = [row for fan, row in known.items() if fan not in scored and not row.note.retired_ms]
+        if gone:
+            failed = self._announcer.clear([row.fan for row in gone])
+            note = rows.Note(retired_ms=self._now_ms)
+            rows.save(
+                self._store,
+                (msgspec.structs.replace(row, note=note) for row in gone if row.fan not in failed),
+            )
+        return {
+            fan: Row(fan=fan, told_ms=row.told_ms) if row.note.retired_ms else row
+            for fan, row in known.items()
+            if scored.get(fan, 0) > row.note.retired_ms
+        }
+
+    def _isolated(self, group: Sequence[Row], span: Span, goal: Goal) -> list[Passed]:
+        """The whole group; where that fails, by halves, until it is known with which fan."""
+        try:
+            return passed(self._model, group, span, goal)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one fan, the others are worked up
+            if len(group) == 1:
+                return [self._failed(group[0], error, goal)]
+        half = len(group) // 2
+        parts = slice(0, half), slice(half, None)
+        return [each for part in parts for each in self._isolated(group[part], span.part(part), goal)]
+
+    def _failed(self, row: Row, error: Exception, goal: Goal) -> Passed:
+        said = f"{type(error).__name__}: {error}"
+        self._log.error("fan failed", error, deviceID=row.fan)
+        self.summary.failed[row.fan] = said
+        alarm = wording.unreadable(row.fan, goal.head_ms, row.alarm, said)
+        news = [alarm] if wording.is_news(alarm, row.alarm, 0) else []
+        return Passed(msgspec.structs.replace(row, alarm=alarm), news, [])
+
+    def _publish(self, found: Sequence[Passed]) -> None:
+        """Alarms first; then, of the fans whose alarms the broker has, what is to be remembered."""
+        alarms: list[Alarm] = []
+        for each in found:
+            again = each.row.alarm if self._announcer.wants(each.row.fan) else None
+            alarms += each.alarms or ([again] if again is not None else [])
+        failed = self._announcer.say(alarms) if alarms else {}
+        kept = [each for each in found if each.row.fan not in failed]
+        episodes.record(self._store, (turn for each in kept for turn in each.turns))
+        rows.save(self._store, (each.row for each in kept))
+        self.fleet |= {each.row.fan: each.row for each in kept}
+        self.summary.published += sum(alarm.deviceID not in failed for alarm in alarms)
+        if failed:
+            fan, why = next(iter(failed.items()))
+            raise Unavailable(
+                f"The broker did not take the alarms of {len(failed)} fans ({fan}: {why}); the next run says them."
+            )

@@ -1,0 +1,119 @@
+"""forecast-fan as it is called: a run for an empty body, a command for JSON."""
+
+import time
+
+import msgspec
+from prometheus_client import Counter, Gauge
+
+from fanwatch.alarm import encode_alarm
+from fanwatch.broker import Publisher
+from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.forecast import ForecastModel
+from fanwatch.forecasting.announcer import Announcer
+from fanwatch.forecasting.commands import Commands
+from fanwatch.forecasting.requests import Retirement, decode_request
+from fanwatch.forecasting.run import Run, Summary
+from fanwatch.forecasting.webhook import Webhook
+from fanwatch.lease import Held, Lease, Lost
+from fanwatch.logs import Log
+from fanwatch.settings import (
+    BrokerSettings,
+    ForecastSettings,
+    ReadingSettings,
+    StoreSettings,
+    duration_ms,
+    load,
+)
+from fanwatch.store import Refused, Store
+
+LEASE_S = 30.0
+"""Longer than any run may take."""
+_WORK = "forecast"
+_RUN_PATIENCE_S = 1.0
+_COMMAND_PATIENCE_S = 6.0
+_CONNECT_S = 2.0
+
+_RUNS = Counter("fanwatch_forecast_runs_total", "Runs of the forecast", ["outcome"])
+_PUBLISHED = Counter("fanwatch_forecast_alarms_total", "Alarms published")
+_FANS = Gauge("fanwatch_forecast_fans", "Fans watched at the last run")
+_FAILED = Gauge("fanwatch_forecast_failed_fans", "Fans that the last run could not work up")
+_BEHIND = Gauge("fanwatch_forecast_behind_fans", "Fans that the last run has left for the next one")
+_SECONDS = Gauge("fanwatch_forecast_seconds", "How long the last run took")
+
+
+class Service:
+    """One process of the function. Its parts are safe to share between threads."""
+
+    def __init__(self, model: ForecastModel) -> None:
+        """SettingsError for what cannot be used."""
+        self._model, self._log = model, Log("forecast-fan")
+        self._settings = load(ForecastSettings)
+        self._kept_ms = duration_ms(load(ReadingSettings).raw_retention)
+        self._store = Store(load(StoreSettings))
+        self._publisher = Publisher(load(BrokerSettings), self._log, name="forecast-fan")
+        self._announcer = Announcer(self._publisher)
+        self._webhook = Webhook(self._settings, self._store, self._log)
+
+    def warm(self) -> None:
+        """Connects to the broker; one that is away is no reason not to start."""
+        self._publisher.wait_connected(_CONNECT_S)
+
+    def close(self) -> None:
+        """Leaves the broker."""
+        self._publisher.stop()
+
+    def answer(self, body: bytes) -> tuple[int, bytes]:
+        """Status and JSON; errors have a status of their own, and a sentence."""
+        try:
+            now_ms = time.time_ns() // 1_000_000
+            request = decode_request(body, now_ms)
+            if request is None:
+                return 200, msgspec.json.encode(self._run())
+            with Lease(self._store, LEASE_S, _WORK).acquire(_COMMAND_PATIENCE_S):
+                commands, since_ms = Commands(self._store, self._announcer), now_ms - self._kept_ms
+                if isinstance(request, Retirement):
+                    alarm = commands.retire(request, now_ms, since_ms)
+                else:
+                    alarm = commands.follow(request, now_ms, since_ms)
+            self._log.info("command followed", action=request.action, episode=alarm.episode, by=request.by)
+            return 200, encode_alarm(alarm)
+        except Held as error:
+            return 503, _said(f"A run is at work; try again in a few seconds. ({error})")
+        except (Refused, Lost) as error:
+            # Whatever it is that InfluxDB refuses or takes too long for, later may be better.
+            return Unavailable.status, _said(str(error))
+        except FanwatchError as error:
+            return error.status, _said(str(error))
+
+    def _run(self) -> Summary:
+        lease = Lease(self._store, LEASE_S, _WORK)
+        run = Run(self._store, self._announcer, self._model, self._settings, self._kept_ms, self._log)
+        try:
+            with lease.acquire(_RUN_PATIENCE_S):
+                run.work(lease.keep, lease.require)
+                self._webhook.tell(run.fleet.values(), time.time_ns() // 1_000_000)
+        except Held as error:
+            _RUNS.labels("skipped").inc()
+            return Summary(skipped=str(error))
+        except FanwatchError as error:
+            _RUNS.labels("failed").inc()
+            self._log.warning("run failed", error=str(error))
+            raise
+        self._count(run.summary)
+        return run.summary
+
+    def _count(self, summary: Summary) -> None:
+        _RUNS.labels("done").inc()
+        _PUBLISHED.inc(summary.published)
+        for gauge, value in (
+            (_FANS, summary.fans),
+            (_FAILED, len(summary.failed)),
+            (_BEHIND, summary.behind),
+            (_SECONDS, summary.seconds),
+        ):
+            gauge.set(value)
+        self._log.info("run done", **msgspec.structs.asdict(summary))
+
+
+def _said(error: str) -> bytes:
+    return msgspec.json.encode({"error": error})

@@ -1,0 +1,126 @@
+"""Tells people of an episode, once: FANWATCH_WEBHOOK_URL gets a POST for each.
+
+It happens on a thread of its own, so that no run waits for it. What was told is remembered in measurement
+`forecast_told`, once the other side has said so; what was not is tried again by the runs of a day. Between the other
+side's answer and the store's lies a moment in which this process may die: then it is told a second time, under the same
+Idempotency-Key.
+"""
+
+import queue
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+
+import msgspec
+
+from fanwatch.alarm import EPISODES, Alarm
+from fanwatch.errors import FanwatchError, SettingsError
+from fanwatch.forecasting.rows import Row
+from fanwatch.logs import Log
+from fanwatch.settings import ForecastSettings, secret
+from fanwatch.store import Store, point
+
+TOLD = "forecast_told"
+_TRIED_FOR_MS = 24 * 3_600_000
+_WAITS_S = (1.0, 5.0, 15.0)
+"""Between the attempts of one run; the next run begins anew."""
+_QUEUED = 1000
+
+
+class Webhook:
+    """Give it the fleet after each run: `tell`."""
+
+    def __init__(self, settings: ForecastSettings, store: Store, log: Log) -> None:
+        """SettingsError for an address that is none."""
+        self._url = secret(settings.webhook_url_file, "FANWATCH_WEBHOOK_URL_FILE") or settings.webhook_url
+        if self._url and not self._url.startswith(("http://", "https://")):
+            raise SettingsError("FANWATCH_WEBHOOK_URL is no address such as https://example.com/alarms.")
+        self._timeout_s = settings.webhook_timeout
+        self._store, self._log = store, log
+        self._queue: queue.Queue[Alarm] = queue.Queue(_QUEUED)
+        self._waiting: set[str] = set()
+        self._thread: threading.Thread | None = None
+
+    def tell(self, fleet: Iterable[Row], now_ms: int) -> None:
+        """Has those episodes told that are open, began to be known within a day, and were not told yet."""
+        if not self._url:
+            return
+        fresh = [
+            row.alarm
+            for row in fleet
+            if row.alarm is not None
+            and row.alarm.state in EPISODES
+            and now_ms - row.note.opened_ms < _TRIED_FOR_MS
+        ]
+        if not fresh:
+            return
+        rows = self._store.query(
+            f'SELECT "episode" FROM "{TOLD}" WHERE time > {(now_ms - 2 * _TRIED_FOR_MS) * 1_000_000}'
+        )
+        told = {row["episode"] for row in rows}
+        for alarm in fresh:
+            if alarm.episode not in told and alarm.episode not in self._waiting:
+                self._enqueue(alarm)
+
+    def _enqueue(self, alarm: Alarm) -> None:
+        try:
+            self._queue.put_nowait(alarm)
+        except queue.Full:
+            return  # the next run tries again
+        self._waiting.add(alarm.episode)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="webhook", daemon=True)
+            self._thread.start()
+
+    def _work(self) -> None:
+        while True:
+            alarm = self._queue.get()
+            try:
+                self._try(alarm)
+            except FanwatchError as error:
+                self._log.warning("webhook told, but not noted", episode=alarm.episode, error=str(error))
+            finally:
+                self._waiting.discard(alarm.episode)
+
+    def _try(self, alarm: Alarm) -> None:
+        for wait_s in (*_WAITS_S, None):
+            error = self._post(alarm)
+            if error is None:
+                self._note(alarm)
+                self._log.info("webhook told", episode=alarm.episode)
+                return
+            if wait_s is not None:
+                time.sleep(wait_s)
+        self._log.warning("webhook failed, the next run tries again", episode=alarm.episode, error=error)
+
+    def _post(self, alarm: Alarm) -> str | None:
+        """What went wrong; never the address, which may be a secret."""
+        text = f"{alarm.deviceID}: {alarm.state}. {alarm.why}"
+        content = {"text": text} | msgspec.to_builtins(alarm)
+        request = urllib.request.Request(
+            str(self._url),
+            data=msgspec.json.encode(content),
+            headers={"Content-Type": "application/json", "Idempotency-Key": alarm.episode},
+            method="POST",
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=self._timeout_s) as response:
+                response.read(1)
+        except urllib.error.HTTPError as error:
+            return f"it answered {error.code}"
+        except (OSError, ValueError) as error:
+            return f"it gave no answer ({type(error).__name__})"
+        return None
+
+    def _note(self, alarm: Alarm) -> None:
+        line = point(TOLD, {"deviceID": alarm.deviceID}, {"episode": alarm.episode}, None)
+        for wait_s in (*_WAITS_S, None):
+            try:
+                self._store.write([line])
+                return
+            except FanwatchError:
+                if wait_s is None:
+                    raise
+                time.sleep(wait_s)

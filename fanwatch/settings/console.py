@@ -1,0 +1,22 @@
+"""Settings of the technician's page."""
+
+from typing import Annotated
+
+import msgspec
+
+from fanwatch.settings.base import Port, Seconds, Settings
+
+
+class ConsoleSettings(Settings, frozen=True):
+    """The technician's page."""
+
+    console_host: str = "127.0.0.1"
+    """Address on which the page is served."""
+    console_port: Port = 8093
+    """Its port."""
+    console_fans: Annotated[int, msgspec.Meta(ge=1, le=20_000)] = 5000
+    """Fans held in memory at most; further ones are counted and not shown. A fan takes about 2 kB."""
+    console_silent: Seconds = 60.0
+    """Seconds without a reading after which a fan is called silent."""
+    console_bundle: str | None = None
+    """Directory of the model bundle whose healthy ranges are drawn; by default the newest fan-anomaly."""

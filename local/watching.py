@@ -1,0 +1,148 @@
+"""What forecast-fan knows of the fleet, read from the store, and commands to it, sent through the gateway."""
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from fanwatch.alarm import EPISODES, Alarm, Command, check_command, encode_command
+from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.forecasting import episodes, rows
+from fanwatch.forecasting.requests import Retirement
+from fanwatch.forecasting.rows import Row
+from fanwatch.gateway_client import Gateway
+from fanwatch.settings import (
+    GatewaySettings,
+    LocalSettings,
+    ReadingSettings,
+    StoreSettings,
+    duration_ms,
+    load,
+)
+from fanwatch.store import Store
+from fanwatch.timestamps import format_ms, parse_ms, zone
+
+FUNCTION = "forecast-fan"
+_MARGIN_S = 5.0
+_MS = 1_000_000
+_UTC = zone("UTC")
+
+
+class Past(msgspec.Struct, frozen=True):
+    """An episode as Telegraf has stored it."""
+
+    deviceID: str  # noqa: N815 - the tag's name
+    episode: str
+    state: str
+    """The worst, or the last."""
+    since: str
+    why: str = ""
+
+
+def fleet(environment: Mapping[str, str]) -> list[Row]:
+    """All fans that are watched, by name. Unavailable where InfluxDB does not answer."""
+    store, since_ms = _store(environment)
+    found = rows.latest(store, since_ms - rows.DAY_MS)
+    return [row for _, row in sorted(found.items()) if not row.note.retired_ms]
+
+
+def alarms(fans: Iterable[Row]) -> list[Alarm]:
+    """Open episodes, the worst first."""
+    found = [row.alarm for row in fans if row.alarm is not None and row.alarm.state in EPISODES]
+    return sorted(found, key=lambda alarm: (-EPISODES.index(alarm.state), alarm.since))
+
+
+def past(environment: Mapping[str, str], open_: Iterable[Alarm]) -> list[Past]:
+    """Episodes that are over, as far as raw points are kept, the newest first."""
+    store, since_ms = _store(environment)
+    text = (
+        f'SELECT "episode", "state", "why" FROM "episode" WHERE time >= {since_ms * _MS} GROUP BY "deviceID"'
+    )
+    known = {alarm.episode for alarm in open_}
+    found = [
+        Past(row["deviceID"], row["episode"], row["state"], format_ms(row["time"] // _MS), row["why"] or "")
+        for row in store.query(text)
+    ]
+    return sorted((each for each in found if each.episode not in known), key=lambda each: each.since)[::-1]
+
+
+def episode_of(environment: Mapping[str, str], named: str) -> str:
+    """The episode that is meant: its own name, or that of a fan which has one now."""
+    if "/" in named:
+        return named
+    found = [alarm.episode for alarm in alarms(fleet(environment)) if alarm.deviceID == named]
+    if not found:
+        raise FanwatchError(
+            f"{named!r} has no open episode; `fanwatch alarms list` shows those there are, "
+            "`fanwatch alarms list --all` also those that are over."
+        )
+    return found[0]
+
+
+def send(environment: Mapping[str, str], command: Command | Retirement) -> Alarm:
+    """Has a command followed; the alarm as it is then. FanwatchError where it was refused, with the reason."""
+    if isinstance(command, Command):
+        check_command(command, time.time_ns() // _MS)
+        body = encode_command(command)
+    else:
+        body = msgspec.json.encode(command)
+    timeout_s = load(LocalSettings, environment).gateway_timeout + _MARGIN_S
+    # Only /system/ asks who is there.
+    gateway = GatewaySettings(gateway_url=load(GatewaySettings, environment).gateway_url)
+    answer = Gateway(gateway, timeout_s).call(FUNCTION, body, {"Content-Type": "application/json"})
+    if answer.status == 200:
+        return msgspec.json.decode(answer.body, type=Alarm)
+    kind = Unavailable if answer.status in (502, 503, 504) else FanwatchError
+    raise kind(_reason(answer.body) or f"{FUNCTION} answered {answer.status}: {answer.text()}")
+
+
+def until_ms(text: str) -> int:
+    """A time, or a duration from now on such as 8h."""
+    now_ms = time.time_ns() // _MS
+    try:
+        return now_ms + duration_ms(text)
+    except ValueError:
+        pass
+    try:
+        return parse_ms(text, _UTC)
+    except ValueError as error:
+        raise FanwatchError(
+            f"{text!r} is neither a duration such as 8h nor a time such as 2026-11-25T18:00:00Z."
+        ) from error
+
+
+def events(environment: Mapping[str, str]) -> tuple[list[dict[str, str]], int]:
+    """Labels as rows of an events file, and how many false alarms, which are none, there are beside them."""
+    store, _ = _store(environment)
+    found = episodes.labels(store)
+    rows_ = [
+        {
+            "DeviceID": label.deviceID,
+            "Start": format_ms(label.since_ms),
+            "Failure": _time(label.stopped_ms if label.found == "fault" else None),
+            "Repaired": _time(label.ended_ms),
+            "Kind": label.found,
+            "Mode": label.mode or "",
+        }
+        for label in found
+        if label.found != "false alarm"
+    ]
+    return rows_, len(found) - len(rows_)
+
+
+def _time(at_ms: int | None) -> str:
+    return "" if at_ms is None else format_ms(at_ms)
+
+
+def _store(environment: Mapping[str, str]) -> tuple[Store, int]:
+    kept_ms = duration_ms(load(ReadingSettings, environment).raw_retention)
+    return Store(load(StoreSettings, environment)), time.time_ns() // _MS - kept_ms
+
+
+def _reason(body: bytes) -> str | None:
+    try:
+        content: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return str(content["error"]) if isinstance(content, dict) and "error" in content else None

@@ -1,0 +1,200 @@
+"""The live fleet: what stands after messages in any order, and that it never takes more room than it was made for."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from console.live import wire
+from console.live.fleet import Fleet
+from console.live.intake import Intake
+from console.live.ranking import Ranker, Wish
+from console.live.states import STATES, now, states
+from console.live.trends import MINUTES
+from console.live.view import FleetView, text
+from fanwatch import topics
+from fanwatch.alarm import InvalidAlarm, encode_alarm
+from fanwatch.bundle import load, locate
+from fanwatch.logs import Log
+from fanwatch.settings import BrokerSettings, ReadingSettings
+from tests.support.console import alarm, now_ms, reading, result
+
+NOW = 1_800_000_000_000
+VALUES = (592.0, 41.2, 160.4, 47.9)
+
+
+def fleet_of(*names: str, most: int = 100) -> Fleet:
+    made = Fleet(most, silent_s=60)
+    for name in names:
+        made.reading(name, NOW - 1000, VALUES)
+        made.score(name, NOW - 1000, 0, 0.02, None)
+    return made
+
+
+def intake_of(fleet: Fleet) -> Intake:
+    return Intake(fleet, BrokerSettings(), ReadingSettings(), Log("test"), client_id="test")
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 40), st.integers(-90 * 60, 60), st.floats(0, 1000, width=32)), max_size=60
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_the_newest_reading_stands_and_no_more_fans_than_it_was_made_for(
+    came: list[tuple[int, int, float]],
+) -> None:
+    fleet = Fleet(16, silent_s=60)
+    room = fleet.values.nbytes, fleet.trends._means.nbytes
+    newest: dict[str, tuple[int, float]] = {}
+    for number, second, value in came:
+        device, ms = f"fan-{number}", NOW + second * 1000
+        fleet.reading(device, ms, (value, value, value, value))
+        if fleet.find(device) is not None and ms >= newest.get(device, (0, 0.0))[0]:
+            newest[device] = ms, value
+    assert len(fleet) == len(newest) <= 16
+    assert (fleet.values.nbytes, fleet.trends._means.nbytes) == room
+    for device, (ms, value) in newest.items():
+        found = now(fleet, device, NOW)
+        assert found is not None
+        assert (found.read_ms, found.values[0]) == (ms, value)
+    if len({number for number, _, _ in came}) > 16:
+        assert fleet.turned_away > 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 150), st.floats(0, 100, width=32)), min_size=1, max_size=80))
+@settings(max_examples=60, deadline=None)
+def test_a_trend_is_the_mean_of_each_minute_of_the_last_hour(came: list[tuple[int, float]]) -> None:
+    fleet = Fleet(4, silent_s=60)
+    first = NOW // 60_000
+    wanted: dict[int, list[float]] = {}
+    newest = 0
+    for minute, value in came:
+        fleet.reading("fan-1", (first + minute) * 60_000 + 500, (value,) * 4)
+        if minute > newest - MINUTES:  # later ones are no part of the hour before the newest
+            wanted.setdefault(minute, []).append(value)
+        newest = max(newest, minute)
+    line = fleet.trends.lines(0, first + newest)[2]
+    for back in range(MINUTES):
+        values = wanted.get(newest - back)
+        at = float(line[MINUTES - 1 - back])
+        assert at == pytest.approx(np.mean(values), rel=1e-4, abs=1e-3) if values else math.isnan(at)
+
+
+def test_a_share_of_faulty_results_makes_a_suspect_and_a_repeated_result_does_not() -> None:
+    fleet = fleet_of("fan-1", "fan-2")
+    for step in range(12):
+        fleet.score("fan-1", NOW + step * 1000, 1, 0.9, "sound")
+        fleet.score("fan-2", NOW, 1, 0.9, "sound")  # one result that comes again and again
+    found = now(fleet, "fan-1", NOW + 12_000)
+    assert found is not None
+    assert (found.state, found.cause) == ("suspect", "sound")
+    other = now(fleet, "fan-2", NOW + 12_000)
+    assert other is not None
+    assert other.state == "ok"
+
+
+def test_states_come_from_alarms_scores_and_silence() -> None:
+    fleet = fleet_of("told", "scored", "quiet", "stopped", "new")
+    fleet.reading("read", NOW, VALUES)
+    fleet.alarm(alarm("told", "warning", "it changes", cause="sound"))
+    fleet.alarm(alarm("stopped", "stopped", "it stands", cause="sound"))
+    fleet.alarm(alarm("new", "unknown", "too little history", risk=None))
+    fleet.read_ms[fleet.place("quiet")] = NOW - 61_000
+    fleet.read_ms[fleet.place("stopped")] = NOW - 61_000  # that it is silent too is no news
+    codes = states(fleet, NOW)
+    found = {name: STATES[codes[place]] for place, name in enumerate(fleet.names)}
+    assert found == {
+        "told": "warning", "scored": "ok", "quiet": "silent", "stopped": "stopped", "new": "unknown", "read": "unknown",
+    }  # fmt: skip
+    fleet.listening_ms = NOW - 30_000  # who was not listened to is not called silent
+    assert STATES[states(fleet, NOW)[2]] == "ok"
+    fleet.forget_alarm("told")
+    assert STATES[states(fleet, NOW)[0]] == "ok"
+
+
+def test_who_needs_a_person_first_comes_first_and_who_is_taken_care_of_after_that() -> None:
+    fleet = fleet_of("fan-10", "fan-2", "a", "b", "c", "d", "e")
+    fleet.alarm(alarm("a", "alarm", "soon", hours=(20, 40), risk=0.9))
+    fleet.alarm(alarm("b", "alarm", "sooner", hours=(2, 4), risk=0.7))
+    fleet.alarm(alarm("c", "stopped", "it stands", acknowledgedBy="kim"))
+    fleet.alarm(alarm("d", "instrument", "stuck", cause="stuck", sensor="sound"))
+    fleet.alarm(alarm("e", "warning", "it changes", cause="rotation"))
+    ranker = Ranker(fleet)
+
+    def names(**wish: object) -> list[str]:
+        chosen = ranker.chosen(Wish(**wish), NOW)  # type: ignore[arg-type]
+        return [fleet.names[place] for place in chosen]
+
+    assert names() == ["b", "a", "e", "d", "c", "fan-2", "fan-10"]
+    assert names(only="need") == ["b", "a", "e", "d"]
+    assert names(only="hand") == ["c"]
+    assert names(only="alarm") == ["b", "a"]
+    assert names(search="ROTATION chang") == ["e"]
+    assert names(sort="name") == ["a", "b", "c", "d", "e", "fan-2", "fan-10"]
+    assert names(sort="risk")[0] == "a"
+    assert names(sort="left", descending=True)[:2] == ["a", "b"]
+
+
+def test_a_viewer_is_told_words_and_trends_only_when_they_change() -> None:
+    fleet = fleet_of(*(f"fan-{number}" for number in range(50)))
+    view = FleetView(fleet, Ranker(fleet), load(locate(None)).metadata.features)
+    view.wish = Wish(first=0, count=10)
+    first = view.message(NOW)
+    assert (len(first["rows"]), len(first["lines"]), first["n"]) == (10, 10, 50)
+    second = view.message(NOW + 1000)
+    assert (len(second["rows"]), second["words"], second["lines"]) == (10, {}, {})
+    fleet.alarm(alarm("fan-3", "alarm", "sound has risen", cause="sound", hours=(1, 2)))
+    third = view.message(NOW + 2000)
+    assert third["rows"][0][0] == "fan-3"
+    assert third["words"] == {"fan-3": ("Sound", "Sound has risen.", "")}
+    assert third["lead"][:3] == ["fan-3", STATES.index("alarm"), "Sound"]
+    view.wish = Wish(first=45, count=400)
+    assert len(view.message(NOW + 3000)["rows"]) == 5
+    assert len(json.dumps(second)) < 2000
+
+
+def test_a_trend_as_text_has_the_levels_of_its_scale_and_blanks_for_gaps() -> None:
+    line = np.array([np.nan, 0.0, 50.0, 100.0, 400.0, -9.0], np.float32)
+    assert text(line, 0.0, 100.0) == " #?[[#"
+    assert text(np.full(3, np.nan, np.float32), 0.0, 1.0) == ""
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        (topics.READINGS, b"{"),
+        (topics.READINGS, json.dumps(reading("not a name!")).encode()),
+        (topics.READINGS, json.dumps(reading("fan-1") | {"sound": "loud"}).encode()),
+        (topics.READINGS, json.dumps(reading("fan-1")).replace("47.9", "1e999").encode()),
+        (topics.READINGS, json.dumps(reading("fan-1")).replace("47.9", "NaN").encode()),
+        (topics.READINGS, json.dumps(reading("fan-1") | {"timeStamp": "yesterday"}).encode()),
+        (topics.READINGS, json.dumps(reading("fan-1") | {"pad": "x" * 40_000}).encode()),
+        ("fan/fan-2/messages", json.dumps(reading("fan-1")).encode()),
+        (topics.RESULTS, json.dumps(result("../etc", 0.5)).encode()),
+        (topics.RESULTS, b"\xff\xfe"),
+        ("fan/fan-2/alarm", encode_alarm(alarm("fan-1", "ok", "fine"))),
+    ],
+)
+def test_what_the_rest_would_refuse_changes_nothing(topic: str, payload: bytes) -> None:
+    fleet = Fleet(10, silent_s=60)
+    with pytest.raises((wire.Wrong, InvalidAlarm)):
+        intake_of(fleet).take(topic, payload)
+    assert len(fleet) == 0
+
+
+def test_the_intake_takes_readings_results_and_alarms() -> None:
+    fleet = Fleet(10, silent_s=60)
+    intake = intake_of(fleet)
+    ms = now_ms()
+    intake.take("fan/fan-1/messages", json.dumps(reading("fan-1", ms, sound=50.5)).encode())
+    intake.take(topics.RESULTS, json.dumps(result("fan-1", 0.25, ms)).encode())
+    intake.take("fan/fan-1/alarm", encode_alarm(alarm("fan-1", "warning", "it changes", cause="sound")))
+    found = now(fleet, "fan-1", ms)
+    assert found is not None
+    assert (found.values[3], found.probability, found.state) == (50.5, 0.25, "warning")
+    intake.take("fan/fan-1/alarm", b"")
+    assert not fleet.all_alarms()

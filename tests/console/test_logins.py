@@ -1,0 +1,133 @@
+"""Names, passwords, guesses and sessions, without a page."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from console import attempts, logins, sessions
+from fanwatch.errors import FanwatchError, SettingsError
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "correct horse battery"
+
+
+def _command(file: Path, *arguments: str, said: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", "console", "users", *arguments, "--file", str(file)],
+        input=said, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT,
+    )  # fmt: skip
+
+
+def test_the_command_writes_what_the_page_reads(tmp_path: Path) -> None:
+    file = tmp_path / "made" / "logins"
+    done = _command(file, "add", "ada", "--role", "technician", said=PASSWORD + "\n")
+    assert done.returncode == 0, done.stderr
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert PASSWORD not in file.read_text() + done.stdout + done.stderr
+    found = logins.Logins(str(file))
+    login = found.check("ada", PASSWORD)
+    assert login is not None
+    assert login.role == "technician"
+    assert found.check("ada", PASSWORD + " ") is None
+    assert found.check("eve", PASSWORD) is None
+
+    again = _command(file, "add", "ada", said=PASSWORD + "\n")
+    assert again.returncode == 1
+    assert "There is a user ada already" in again.stderr
+    assert "has 10 to 256 characters" in _command(file, "add", "bob", said="short\n").stderr
+    # A console that runs learns of it by itself.
+    assert _command(file, "remove", "ada").returncode == 0
+    assert found.find("ada") is None
+    assert found.check("ada", PASSWORD) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["ada", "ada:technician:plain:16384:8:5:AAAA:AAAA", "ada:owner:scrypt:16384:8:5:{0}:{1}",
+     "ada:viewer:scrypt:4294967296:8:5:{0}:{1}", "ada:viewer:scrypt:16384:8:5:{0}:AAAA"],
+)  # fmt: skip
+def test_a_file_that_is_no_list_of_logins_is_refused(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "logins"
+    file.write_text(line.format("A" * 22 + "==", "A" * 43 + "=") + "\n")
+    with pytest.raises(SettingsError, match=r"FANWATCH_CONSOLE_LOGINS_FILE: .*line 1 is no login"):
+        logins.Logins(str(file))
+
+
+def test_a_broken_file_lets_nobody_in(tmp_path: Path) -> None:
+    file = tmp_path / "logins"
+    logins.write(file, {"ada": logins.made("ada", "viewer", PASSWORD)})
+    found = logins.Logins(str(file))
+    file.write_text("nonsense\n")
+    os.utime(file, ns=(1, 1))
+    assert found.check("ada", PASSWORD) is None
+
+
+def test_guesses_are_counted_by_pair_address_and_name_and_forgotten() -> None:
+    now = [0.0]
+    tried = attempts.Attempts(lambda: now[0])
+    for _ in range(attempts.MOST_PAIR):
+        assert tried.wait_s("ada", "192.0.2.1") == 0
+        tried.began("ada", "192.0.2.1")
+    assert tried.wait_s("ada", "192.0.2.1") == attempts.WINDOW_S
+    # Whose name it is still gets in from elsewhere.
+    assert tried.wait_s("ada", "192.0.2.2") == 0
+    for index in range(attempts.MOST_ADDRESS):
+        tried.began(f"user-{index}", "192.0.2.1")
+    assert tried.wait_s("bob", "192.0.2.1") > 0
+    for index in range(attempts.MOST_NAME):
+        tried.began("ada", f"198.51.100.{index}")
+    assert tried.wait_s("ada", "203.0.113.1") > 0
+    now[0] = attempts.WINDOW_S + 1
+    assert tried.wait_s("ada", "192.0.2.1") == 0
+
+    tried.began("ada", "192.0.2.1")
+    tried.succeeded("ada", "192.0.2.1")
+    for _ in range(attempts.MOST_PAIR - 1):
+        tried.began("ada", "192.0.2.1")
+    assert tried.wait_s("ada", "192.0.2.1") == 0
+
+
+def test_guesses_from_everywhere_take_no_more_memory() -> None:
+    tried = attempts.Attempts()
+    for index in range(attempts.MOST_KEPT):
+        tried.began(f"user-{index}", f"2001:db8:{index:x}::")
+    assert len(tried) == attempts.MOST_KEPT
+
+
+def test_a_session_ends_with_its_time_its_user_or_its_password(tmp_path: Path) -> None:
+    file = tmp_path / "logins"
+    ada = logins.made("ada", "technician", PASSWORD)
+    logins.write(file, {"ada": ada})
+    found = logins.Logins(str(file))
+    now = [0.0]
+    held = sessions.Sessions(found, 60.0, lambda: now[0])
+    token = held.begin(ada)
+    assert held.visitor(token) == sessions.Visitor("ada", "technician")
+    assert held.visitor(token[:-1]) is None
+    # Fewer rights hold at once, a new password ends it, and so do logging out and time.
+    logins.write(file, {"ada": ada._replace(role="viewer")})
+    assert held.visitor(token) == sessions.Visitor("ada", "viewer")
+    logins.write(file, {"ada": logins.made("ada", "viewer", PASSWORD + "!")})
+    assert held.visitor(token) is None
+    logins.write(file, {"ada": ada})
+    token = held.begin(ada)
+    held.end(token)
+    assert held.visitor(token) is None
+    token = held.begin(ada)
+    now[0] = 60.0
+    assert held.visitor(token) is None
+    tokens = [held.begin(ada) for _ in range(sessions.MOST_OF_ONE + 1)]
+    assert [held.visitor(each) is None for each in tokens] == [True] + [False] * sessions.MOST_OF_ONE
+
+
+def test_a_name_or_role_that_will_not_do_is_said() -> None:
+    for name in ("", "a:b", "x" * 33, "-x", "<script>"):
+        with pytest.raises(FanwatchError, match="is no name"):
+            logins.made(name, "viewer", PASSWORD)
+    with pytest.raises(FanwatchError, match="no role"):
+        logins.made("ada", "owner", PASSWORD)
+    with pytest.raises(FanwatchError, match="contains the name"):
+        logins.made("ada", "viewer", "adaadaada1")

@@ -1,0 +1,159 @@
+"""The fleet and one fan in a real browser, before a real broker and a real store that come and go."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from fanwatch import topics
+from fanwatch.store import point
+from tests.support.console import Console, alarm, now_ms, raise_alarm, reading, result
+from tests.support.influx import Influx
+from tests.support.mosquitto import Mosquitto
+
+PATIENCE_MS = 40_000
+"""A loaded machine is slow; what is right comes in the end."""
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A tab of its own, in another time zone than the server's."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, timezone_id="Asia/Kolkata")
+    context.set_default_timeout(PATIENCE_MS)
+    made = context.new_page()
+    errors: list[str] = []
+    made.on("pageerror", lambda error: errors.append(str(error)))
+    yield made
+    context.close()
+    assert not errors
+
+
+def publish(broker: Mosquitto, *devices: str, probability: float = 0.02) -> None:
+    for device in devices:
+        broker.publish(topics.READINGS, reading(device))
+        broker.publish(topics.RESULTS, result(device, probability))
+
+
+def test_fans_turn_up_and_the_one_that_fails_comes_first_with_cause_and_time_left(
+    page: Page, console: Console, broker: Mosquitto
+) -> None:
+    page.goto(console.url)
+    expect(page.get_by_role("heading", name="No fan has sent anything yet")).to_be_visible()
+    publish(broker, "fan-01", "fan-02", "fan-03")
+    rows = page.locator(".fl-row")
+    expect(rows).to_have_count(3)
+    expect(page.get_by_role("heading", level=1)).to_have_text("All 3 fans are looked after")
+    why = "vibration has risen for 31 h <img src=x onerror=\"document.title='taken'\">"
+    raise_alarm(broker, alarm("fan-02", "alarm", why, cause="vibration", hours=(3.2, 7.4), risk=0.91))
+    first = page.locator(".fl-row[aria-rowindex='2']")
+    expect(first.get_by_role("link", name="fan-02")).to_be_visible()
+    expect(first).to_contain_text("Alarm")
+    expect(first).to_contain_text("3–8 h")
+    expect(first).to_contain_text("91 %")
+    expect(first).to_contain_text("Vibration has risen for 31 h <img")  # somebody's words stay words
+    expect(page.get_by_role("heading", level=1)).to_have_text("One fan needs you")
+    assert "taken" not in page.title()
+    page.get_by_role("button", name=re.compile("Healthy")).click()
+    expect(rows).to_have_count(2)
+    page.get_by_role("button", name=re.compile("Healthy")).click()
+    page.keyboard.press("/")
+    page.keyboard.type("vibration")
+    expect(rows).to_have_count(1)
+    page.get_by_role("link", name="fan-02").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("fan-02")
+
+
+def test_one_fan_shows_history_causes_checklist_and_episodes(
+    page: Page, console: Console, broker: Mosquitto, influx: Influx
+) -> None:
+    now = now_ms()
+    values = {"rotation": 590.0, "temperature": 41.0, "sound": 48.0}
+    for step in range(60):
+        at_ns = (now - (60 - step) * 30_000) * 1_000_000
+        fields: dict[str, object] = {**values, "vibration": 150.0 + step}
+        influx.store.write([point("telemetry", {"deviceID": "fan-08"}, fields, at_ns)])
+    since = now - 3 * 86_400_000
+    told = {
+        "state": "warning",
+        "cause": "sound",
+        "why": "sound has risen for 12 h",
+        "updated_ms": since + 60_000,
+    }
+    influx.store.write([point("episode", {"deviceID": "fan-08"}, told, since * 1_000_000)])
+    publish(broker, "fan-08")
+    raise_alarm(broker, alarm("fan-08", "alarm", "vibration has risen", cause="vibration", hours=(5, 9)))
+    page.goto(f"{console.url}/fan/fan-08")
+    expect(page.locator(".fp-state")).to_contain_text("Alarm")
+    expect(page.locator(".fp-left")).to_contain_text("h")
+    chart = page.get_by_role("img", name=re.compile(r"The last 1 day.*Vibration: from 15\d\.\d to 2"))
+    expect(chart).to_be_attached()
+    expect(page.get_by_role("region", name="What to look at first")).to_contain_text("bearings")
+    expect(page.get_by_role("region", name="Episodes")).to_contain_text("Sound has risen for 12 h")
+    page.get_by_role("button", name="30 days").click()
+    expect(page.get_by_role("img", name=re.compile("The last 30 days.*Vibration: from"))).to_be_attached()
+
+
+def test_a_phone_gets_cards(browser: Browser, console: Console, broker: Mosquitto) -> None:
+    publish(broker, "fan-01")
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    try:
+        page = context.new_page()
+        page.goto(console.url)
+        card = page.locator(".fl-narrow .fl-row").first
+        expect(card).to_be_visible()
+        expect(page.get_by_label("Sort by")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    finally:
+        context.close()
+
+
+def test_broker_store_and_server_go_and_come_back_and_the_page_says_so_and_mends(
+    page: Page, console: Console, broker: Mosquitto, influx: Influx
+) -> None:
+    page.goto(console.url)
+    publish(broker, "fan-21")
+    row = page.locator(".fl-row", has_text="fan-21")
+    expect(row).to_be_visible()
+    banners = page.locator("#fw-banners")
+    broker.stop()
+    expect(banners).to_contain_text("The broker is away since")
+    broker.start()
+    broker.wait()
+    expect(banners).not_to_contain_text("The broker is away")
+    influx.stop()
+    expect(banners).to_contain_text("InfluxDB is away since")
+    publish(broker, "fan-22")
+    expect(page.locator(".fl-row", has_text="fan-22")).to_be_visible()
+    influx.start()
+    influx.wait()
+    expect(banners).not_to_contain_text("InfluxDB is away")
+    console.kill()
+    expect(banners).to_contain_text("This page has lost its server")
+    expect(row).to_be_visible()
+    console.start()
+    console.wait()
+    expect(banners).not_to_contain_text("lost its server")
+    publish(broker, "fan-23")
+    expect(page.locator(".fl-row", has_text="fan-23")).to_be_visible()
+
+
+def test_a_start_knows_what_the_store_remembers(
+    page: Page, tmp_path: Path, broker: Mosquitto, influx: Influx
+) -> None:
+    now = now_ms()
+    values: dict[str, object] = {"rotation": 601.0, "temperature": 41.0, "vibration": 150.0, "sound": 48.0}
+    influx.store.write([point("telemetry", {"deviceID": "fan-31"}, values, (now - 600_000) * 1_000_000)])
+    console = Console(tmp_path, broker, influx, FANWATCH_CONSOLE_SILENT="3")
+    try:
+        page.goto(console.url)
+        row = page.locator(".fl-row", has_text="fan-31")
+        expect(row).to_contain_text("601")
+        expect(row).to_contain_text("Silent")
+        expect(row.locator(".fl-c-vibration path")).to_have_attribute("d", re.compile(r"^M"))
+    finally:
+        assert console.stop() < 10
+    assert console.process.returncode == 0

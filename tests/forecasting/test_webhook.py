@@ -1,0 +1,66 @@
+"""People are told of an episode once, whatever the other side does meanwhile."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from fanwatch.forecasting import webhook
+from tests.forecasting.conftest import Watch
+from tests.support.http_stub import HttpStub, Reply, Request
+from tests.support.wait import until
+from tests.support.watched import failing
+
+
+@pytest.fixture
+def stub() -> Iterator[HttpStub]:
+    made = HttpStub()
+    yield made
+    made.close()
+
+
+def test_once_an_episode(watch: Watch, stub: HttpStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "_WAITS_S", (0.05, 0.05))
+    seen: Counter[str] = Counter()
+
+    def answer(request: Request) -> Reply:
+        """The third attempt succeeds, for each episode."""
+        seen[request.headers["Idempotency-Key"]] += 1
+        return (Reply(500), Reply(hang_up=True), Reply(204))[seen[request.headers["Idempotency-Key"]] - 1]
+
+    stub.answer = answer
+    watched = watch(FANWATCH_WEBHOOK_URL=f"{stub.url}/hook", FANWATCH_WEBHOOK_TIMEOUT="5")
+    for hour in range(0, 34, 2):
+        watched.write("bad", hour, hour + 2, failing(10, 30, 100))
+        watched.tick(hour + 2)
+        watched.run()
+
+    until(lambda: watched.store.query('SELECT "episode" FROM "forecast_told"'), 20, "it told")
+    # Another process, which remembers nothing, and more runs: nobody is told again.
+    other = watched.another()
+    for hour in range(34, 40, 2):
+        watched.write("bad", hour, hour + 2, failing(10, 30, 100))
+        watched.tick(hour + 2)
+        watched.run(other)
+    until(
+        lambda: not other._webhook._waiting and not watched.service._webhook._waiting, 20, "no more to tell"
+    )
+    assert set(seen.values()) == {3}
+    [episode] = [name for name in seen if name.startswith(watched.fan("bad"))]
+    [*_, last] = [r for r in stub.requests if r.headers["Idempotency-Key"] == episode]
+    content = json.loads(last.body)
+    assert content["state"] in ("warning", "alarm")
+    assert content["text"] == f"{content['deviceID']}: {content['state']}. {content['why']}"
+    assert (content["episode"], last.path) == (episode, "/hook")
+
+
+def test_a_dead_other_side_never_holds_a_run_up(watch: Watch, stub: HttpStub) -> None:
+    stub.answer = lambda _request: Reply(after_s=20)
+    watched = watch(FANWATCH_WEBHOOK_URL=stub.url, FANWATCH_WEBHOOK_TIMEOUT="15")
+    watched.write("bad", 0, 30, failing(5, 25, 100))
+    watched.tick(30)
+    assert watched.run()["episodes"] >= 1
+    until(lambda: stub.requests, 10, "it was told")
+    assert watched.run()["skipped"] is None
+    assert watched.store.query('SELECT "episode" FROM "forecast_told"') == []

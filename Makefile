@@ -12,9 +12,9 @@ help:  ## Show this list
 run: $(VENV)/.run  ## The whole pipeline on this machine: FANS=10 RATE=1 FAILING=fan-03:bearing; Ctrl-C stops it
 	@$(BIN)/fanwatch up
 
-test: $(VENV)/.dev  ## All tests, on real parts (about 15 minutes)
+test: $(VENV)/.dev  ## All tests, on real parts (about 10 minutes)
 	@$(BIN)/python -m local.tools --browser
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 test-faults: $(VENV)/.dev  ## The long outages, at 1000 readings a second (about 45 minutes at most)
 	@$(BIN)/python -m local.tools
@@ -47,7 +47,7 @@ install: $(VENV)/.training  ## Add what training needs (TensorFlow)
 model: $(VENV)/.training  ## Make the committed default bundle anew
 	@mkdir -p .fanwatch
 	$(BIN)/fanwatch simulate history --rows 60480 --seed 1 --out .fanwatch/history.csv
-	$(BIN)/fanwatch train --csv .fanwatch/history.csv --out models/fan-anomaly/1
+	$(BIN)/fanwatch train --csv .fanwatch/history.csv --out models/fan-anomaly/1 --report .fanwatch/model-report.html
 
 clean:  ## Remove everything that running has made (.fanwatch), stopping it first
 	@if [ -x $(BIN)/fanwatch ]; then $(BIN)/fanwatch down; fi

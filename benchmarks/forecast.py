@@ -9,7 +9,6 @@ import os
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import msgspec
 from rich.console import Console
@@ -122,6 +121,9 @@ def _table(fans: int, rate: float) -> Table:
                 ours = {
                     "FANWATCH_INFLUX_URL": reached.store.url,
                     "FANWATCH_INFLUX_DATABASE": f"forecast{fans}",
+                    # As long as it takes: what is measured is how long that is.
+                    "FANWATCH_INFLUX_TIMEOUT": "60",
+                    "FANWATCH_FORECAST_BUDGET": "300",
                     "FANWATCH_BROKER_HOST": LOOPBACK,
                     "FANWATCH_BROKER_PORT": str(port),
                 }

@@ -87,6 +87,23 @@ def rotate(
 
 
 @app.command()
+def page(
+    host: Annotated[
+        list[str] | None, typer.Option(help="One more name or address of the page; repeat it.")
+    ] = None,
+    days: Days = 365,
+    folder: Folder = SECRETS,
+) -> None:
+    """Make a new certificate for the console's page, for the names under which fans find the broker."""
+    from credentials.certificates import Certificates
+
+    made = Certificates(folder).page(host or [], days)
+    print(
+        f"Made {made} and its key. Next: start the console anew, and have browsers trust {made.parent}/ca.crt."
+    )
+
+
+@app.command()
 def revoke(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Devices or gateways.")],
     folder: Folder = SECRETS,
@@ -134,7 +151,8 @@ def show(
     ending = [term.name for term in terms if term.needed and term.days < warn_days]
     if ending:
         raise FanwatchError(
-            f"{', '.join(ending)}: valid for less than {warn_days} days. Replace with `fanwatch certs rotate`."
+            f"{', '.join(ending)}: valid for less than {warn_days} days. Replace with `fanwatch certs rotate`"
+            " (the console's page: `fanwatch certs page`)."
         )
 
 

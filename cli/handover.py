@@ -17,12 +17,13 @@ _POLL_S: Final = 0.3
 
 def wait_for(bundle: Bundle) -> str:
     """Where Fanwatch runs here, wait until its function answers with the bundle; a sentence about what happened."""
+    from local.demonstration import running
     from local.layout import of
     from local.lock import holder
     from local.report import reachable
     from local.stack import local_environment
 
-    layout = of(load(LocalSettings, os.environ))
+    layout = running(of(load(LocalSettings, os.environ)))
     if holder(layout) is None:
         return (
             "Nothing runs here: `fanwatch up` will take it. On a cluster, `faas-cli up` builds it into the image"

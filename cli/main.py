@@ -24,6 +24,7 @@ _COMMANDS = {
     "cli.simulate": ("register",),
     "cli.score": ("score",),
     "cli.train": ("register",),
+    "cli.train_forecast": (),
     "cli.threshold": ("threshold",),
     "cli.model": ("register",),
     "cli.alarms": ("register",),

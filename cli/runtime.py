@@ -14,19 +14,20 @@ def up(
 ) -> None:
     """Start the whole pipeline on this machine; Ctrl-C stops it.
 
-    FANS, RATE (readings a second and fan) and FAILING (fan-03:bearing) set the simulated fleet.
+    FANS, RATE (readings a second and fan) and FAILING (fan-03:bearing) set the simulated fleet. DEMO (fan-03:bearing)
+    shows a failure from its first sign to its repair, days of it within five minutes.
     """
-    from local import session
+    from local import background, session
 
     _check_fleet(session.fleet_size(os.environ))
-    raise typer.Exit(session.detach() if detach else session.run(os.environ))
+    raise typer.Exit(background.detach() if detach else session.run(os.environ))
 
 
 def down() -> None:
     """Stop what `fanwatch up` started here."""
-    from local import session
+    from local import background
 
-    print(session.down())
+    print(background.down())
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False) -> None:
@@ -39,7 +40,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")]
 
 
 def _check_fleet(fans: int) -> None:
-    """Lets the simulator judge FANS, RATE and FAILING before anything is started."""
+    """Lets the simulator judge FANS, RATE, FAILING and DEMO before anything is started."""
     from simulator.__main__ import options
 
     if fans:

@@ -69,7 +69,29 @@ def live(
         float | None, typer.Option(help="Readings a second and fan. Default: RATE, or 1.")
     ] = None,
     failing: Annotated[list[str] | None, typer.Option(metavar="FAN:MODE", help="Break a fan.")] = None,
+    life: Annotated[float | None, typer.Option(help="Seconds within which it breaks. Default: 40.")] = None,
+    history: Annotated[
+        float | None, typer.Option(metavar="DAYS", help="Publish these days first, then real time.")
+    ] = None,
+    interval: Annotated[
+        float | None, typer.Option(help="Seconds between readings in them. Default: 600.")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="How many times as fast they pass. Default: 500 readings a second.")
+    ] = None,
+    when_stored: Annotated[
+        bool,
+        typer.Option("--when-stored", help="Real time at once; of the days before, what InfluxDB lacks."),
+    ] = False,
+    demo: Annotated[
+        str | None, typer.Option(metavar="FAN:MODE", help="A failure from its first sign to its repair.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
+    fleet: Annotated[
+        Path | None, typer.Option(help="File that keeps seed and birth, for the same fans next time.")
+    ] = None,
+    truth: Annotated[Path | None, typer.Option(help="File for what is true, as events.csv.")] = None,
+    scale: Annotated[list[str] | None, typer.Option(metavar="NAME=FACTOR", help="As of history.")] = None,
     record: Annotated[
         Path | None, typer.Option(help="File for deviceID,ms of each confirmed reading.")
     ] = None,
@@ -77,9 +99,14 @@ def live(
     """Publish a fleet's readings until Ctrl-C, to the broker of FANWATCH_BROKER_HOST and _PORT."""
     from simulator.__main__ import main
 
-    given = {"--fans": fans, "--rate": rate, "--seed": seed, "--record": record}
+    given = {
+        "--fans": fans, "--rate": rate, "--life": life, "--history": history, "--interval": interval,
+        "--speed": speed, "--demo": demo, "--seed": seed, "--fleet": fleet, "--truth": truth, "--record": record,
+    }  # fmt: skip
     arguments = [text for name, value in given.items() if value is not None for text in (name, str(value))]
     arguments += [text for each in failing or [] for text in ("--failing", each)]
+    arguments += [text for each in scale or [] for text in ("--scale", each)]
+    arguments += ["--when-stored"] if when_stored else []
     raise typer.Exit(main(["live", *arguments]))
 
 

@@ -108,6 +108,16 @@ class Certificates:
         )
         self.distribute()
 
+    def page(self, hosts: Sequence[str] = (), days: int = LEAF_DAYS) -> Path:
+        """A new certificate and key for the console's page, for the broker's hosts and `hosts`; its file.
+
+        Its own key, for whoever has the broker's could speak as the broker.
+        """
+        path = self.folder / "services" / "console" / "page"
+        write(_files(path, authority.server(self._pair("current"), self._hosts(hosts), days)))
+        self.distribute([path.parent])
+        return path.with_suffix(".crt")
+
     def revoke(self, name: str) -> None:
         """A device's certificate counts no more, once the broker has seen SIGHUP; its files go."""
         path = self._client(name)
@@ -125,6 +135,7 @@ class Certificates:
             for generation in self._generations()
         ]
         named.append(("broker", self.broker / "server.crt", True))
+        named += [("console's page", path, True) for path in self.folder.glob("services/console/page.crt")]
         for path in sorted(self.folder.glob("devices/*/client.crt")):
             named.append((path.parent.name, path, True))
         terms = []

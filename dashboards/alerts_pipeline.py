@@ -11,6 +11,10 @@ METRICS_EVERY_S = 10
 QUEUED_BYTES = 512 * 1024 * 1024
 """What the broker queues at most for each client that is away: FANWATCH_BROKER_QUEUED_BYTES."""
 _BACKLOG = 1000
+_PLAYED_IN = 0.1
+"""Where so much of what arrives is history, that makes the backlog."""
+_THERE = 0.6
+"""For so much of ten minutes connector and scoring must have answered: without them a backlog is their absence."""
 # Of ten minutes of Telegraf's own figures so many must be there before they are compared with others': a restart takes
 # a few seconds of its counters with it, a longer absence makes them say nothing.
 _SAMPLES = int(600 / METRICS_EVERY_S * 0.92)
@@ -184,14 +188,22 @@ def _lost() -> tuple[Rule, ...]:
 
 def _backlog(queued_bytes: int) -> tuple[Rule, ...]:
     before = select('max("stored_messages") AS "v"', raw("broker"), within("10m", "8m"))
+    working = "\"part\" = 'connector' OR \"part\" = 'scoring'"
     return (
         rule(
             "backlog-growing",
             "Backlog growing",
             # All of the last two minutes above all of two minutes before, and that for longer than they lie apart: no
             # burst, no backlog that shrinks, and none that came at once and stands.
-            {"now": latest("broker", "stored_messages", "2m", of="min"), "before": before},
-            f"$now - $before > {_BACKLOG}",
+            # History that is played in comes as fast as it can, and an outage has alerts of its own.
+            {
+                "now": latest("broker", "stored_messages", "2m", of="min"),
+                "before": before,
+                "arrived": increase("telegraf", "gathered", "10m", "\"input\" = 'telemetry'"),
+                "history": increase("delayed", "readings", "10m"),
+                "there": latest("up", "up", "10m", f"({working})", of="mean"),
+            },
+            f"$now - $before > {_BACKLOG} && $history <= $arrived * {_PLAYED_IN} && $there > {_THERE}",
             reach_s=600,
             lasting="10m",
             severity="warning",

@@ -1,4 +1,5 @@
-"""The rollup as a process: a run right away, then one after each full ten minutes, until SIGTERM."""
+"""The rollup as a process: a run right away and each minute at first, then one after each full ten minutes, until
+SIGTERM."""
 
 import time
 from collections.abc import Callable
@@ -16,11 +17,15 @@ _AFTER_S = 15.0
 _AGAIN_S = 10.0
 """Seconds until the next try where the store is away, or another rollup works."""
 _PATIENCE_S = 5.0
+_NEW_S, _NEW_EVERY_S = 600.0, 60.0
+"""For so long after its start it works this often: whoever has just started all looks at dashboards that read means,
+and history is often played in then."""
 
 
 def loop(rollup: Rollup, every_s: float, log: Log, wait: Callable[[float], object] = time.sleep) -> NoReturn:
-    """Runs every `every_s` seconds, at multiples of that in UTC; `wait` is how it waits."""
+    """Runs every `every_s` seconds, at multiples of that in UTC, more often at first; `wait` is how it waits."""
     away = False
+    new_until = time.monotonic() + _NEW_S
     while True:
         try:
             done = rollup.run(patience_s=_PATIENCE_S)
@@ -41,7 +46,8 @@ def loop(rollup: Rollup, every_s: float, log: Log, wait: Callable[[float], objec
         except FanwatchError as error:
             # As a query that took too long: what was not done is due at the next run.
             log.error("rollup failed", error)
-        wait(seconds_to_next(every_s, time.time()))
+        pause_s = seconds_to_next(every_s, time.time())
+        wait(min(pause_s, _NEW_EVERY_S) if time.monotonic() < new_until else pause_s)
 
 
 def seconds_to_next(every_s: float, now_s: float) -> float:

@@ -3,10 +3,13 @@
 A subscriber of its own, QoS 0 and without a session, so that it costs the pipeline little and can lose what it likes.
 """
 
+import contextlib
 import json
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -14,6 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from fanwatch import topics
 from fanwatch.settings import BrokerSettings
+from fanwatch.timestamps import parse_ms
 
 FANS_KEPT = 500
 _DROPPED = "$SYS/broker/publish/messages/dropped"
@@ -21,6 +25,9 @@ _DROPPED = "$SYS/broker/publish/messages/dropped"
 _SAMPLED_ABOVE = 400
 _SAMPLE_S = 1.0
 _PAUSE_S = 9.0
+_NEWS_KEPT = 100
+_UTC = ZoneInfo("UTC")
+_ALARMS = "fan/+/alarm"
 _TELEMETRY = (topics.READINGS, "fan/+/messages")
 
 
@@ -34,6 +41,15 @@ class Fan:
         self.scored_at = 0.0
 
 
+class News(NamedTuple):
+    """A fan's alarm that has changed."""
+
+    device_id: str
+    before: str | None
+    """The state that was known before."""
+    alarm: dict[str, object]
+
+
 class Feed:
     """Follows the broker from `start` to `stop`; `first_result` is set by the first result."""
 
@@ -42,6 +58,8 @@ class Feed:
         self._lock = threading.Lock()
         self._fans: OrderedDict[str, Fan] = OrderedDict()
         self._counts = {"readings": 0, "results": 0}
+        self._alarms: dict[str, dict[str, object]] = {}
+        self._changed: deque[News] = deque(maxlen=_NEWS_KEPT)
         self._since = time.monotonic()
         self._paused = False
         self.rates = {"readings": 0.0, "results": 0.0}
@@ -72,6 +90,29 @@ class Feed:
         with self._lock:
             return sorted(self._fans.items())
 
+    def alarms(self) -> dict[str, dict[str, object]]:
+        """The alarm of each fan that has one, as it came."""
+        with self._lock:
+            return dict(self._alarms)
+
+    def behind_s(self) -> float | None:
+        """How far the newest reading's time lies behind this machine's; None without readings."""
+        with self._lock:
+            times = [str(fan.reading.get("timeStamp") or "") for fan in self._fans.values()]
+        newest = max(times, default="")
+        try:
+            newest_ms = parse_ms(newest, _UTC)
+        except ValueError:
+            return None
+        return time.time() - newest_ms / 1000
+
+    def news(self) -> list[News]:
+        """Alarms that have changed since this was called last."""
+        with self._lock:
+            changed = list(self._changed)
+            self._changed.clear()
+        return changed
+
     def tick(self) -> None:
         """Call it about once a second: works out the rates, and pauses or resumes a stream that is too much to show."""
         now = time.monotonic()
@@ -101,17 +142,19 @@ class Feed:
         self, client: paho.Client, _data: object, _flags: object, reason: ReasonCode, _p: object
     ) -> None:
         if not reason.is_failure:
-            client.subscribe([(topic, 0) for topic in (*_TELEMETRY, topics.RESULTS, _DROPPED)])
+            client.subscribe([(topic, 0) for topic in (*_TELEMETRY, topics.RESULTS, _ALARMS, _DROPPED)])
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        try:
+        topic, content = "", None
+        with contextlib.suppress(ValueError, RecursionError):
             topic = message.topic
             content = json.loads(message.payload) if len(message.payload) < 10_000 else None
-        except (ValueError, RecursionError):
-            content = None
-            topic = ""
         if topic == _DROPPED:
             self.dropped = content if isinstance(content, int) else self.dropped
+            return
+        parts = topic.split("/")
+        if parts[-1] == "alarm":
+            self._note_alarm(parts[1], content)
             return
         kind = "results" if topic == topics.RESULTS else "readings"
         with self._lock:
@@ -120,6 +163,20 @@ class Feed:
                 self._note(kind, content)
         if kind == "results":
             self.first_result.set()
+
+    def _note_alarm(self, device: str, content: object) -> None:
+        with self._lock:
+            before = self._alarms.get(device)
+            if not isinstance(content, dict):
+                # Emptied: the fan was retired.
+                self._alarms.pop(device, None)
+                return
+            if before is None and len(self._alarms) >= FANS_KEPT:
+                return
+            self._alarms[device] = content
+            state = None if before is None else str(before.get("state"))
+            if content.get("state") != (state or "ok"):
+                self._changed.append(News(device, state, content))
 
     def _note(self, kind: str, content: dict[str, object]) -> None:
         device = content.get("deviceID")

@@ -59,9 +59,10 @@ def await_ready(wanted: Plan, layout: Layout, supervisor: Supervisor, stop: thre
     """Waits until it answers; a line that says so, or that it does not. Empty where the runtime stops meanwhile."""
     ended = 0
     for _ in range(int(_READY_S / _POLL_S)):
-        if grafana_ready(wanted.port):
-            return f"Grafana on http://localhost:{wanted.port}"
         states = {process.statename for process in supervisor.processes() if process.name == NAME}
+        # supervisord calls it started once it has run for a second, and so does `fanwatch status`.
+        if "RUNNING" in states and grafana_ready(wanted.port):
+            return f"Grafana on http://localhost:{wanted.port}"
         ended = ended + 1 if states & {"BACKOFF", "FATAL"} else 0
         if ended >= _ENDED:
             break

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from fanwatch.settings import HistorySettings, load
+from fanwatch.settings import HistorySettings, LocalSettings, load
 from local.config import influx_environment, telegraf_configs, telegraf_environment
 from local.layout import CHECKOUT, Layout
 from local.supervisor import Program
@@ -65,8 +65,13 @@ def cron(layout: Layout, environment: Mapping[str, str]) -> Program:
 
 
 def simulator(layout: Layout, environment: Mapping[str, str]) -> Program:
-    """The simulated fleet; FANS, RATE and FAILING are in its environment."""
-    return _module("simulator", "simulator", layout, environment, "live", priority=80)
+    """The simulated fleet; FANS, RATE, FAILING and DEMO are in its environment."""
+    arguments = ["live", "--truth", str(layout.state / "fleet-events.csv")]
+    local = load(LocalSettings, environment)
+    if local.history_days and not local.no_store:
+        days = f"{local.history_days:g}"
+        arguments += ["--history", days, "--when-stored", "--fleet", str(layout.state / "fleet.json")]
+    return _module("simulator", "simulator", layout, environment, *arguments, priority=80)
 
 
 def rollup(layout: Layout, environment: Mapping[str, str]) -> Program:

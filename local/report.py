@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from fanwatch.settings import LocalSettings, load
-from local import config, view
+from local import config, demonstration, view
 from local.deploy import read_stack
 from local.health import Ledger, Part, ledger, parts
 from local.layout import Layout, of
@@ -37,7 +37,7 @@ def reachable(environment: Mapping[str, str]) -> dict[str, str]:
 
     What is set goes first, so that the same commands reach a broker or a store somewhere else.
     """
-    place = of(load(LocalSettings, environment))
+    place = demonstration.running(of(load(LocalSettings, environment)))
     started_with = _said(place).settings if holder(place) is not None else {}
     given = {name: value for name, value in environment.items() if value}
     return {**config.local_environment({**started_with, **given}, place), **given}
@@ -51,7 +51,7 @@ def _said(place: Layout) -> UpState:
 
 def collect(environment: Mapping[str, str]) -> Report:
     """Asks every part. SettingsError for a setting that cannot be used."""
-    place = of(load(LocalSettings, environment))
+    place = demonstration.running(of(load(LocalSettings, environment)))
     said = _said(place)
     running = holder(place) is not None
     if not running:

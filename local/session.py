@@ -4,12 +4,9 @@ import contextlib
 import errno
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
 from rich.console import Console
@@ -18,20 +15,19 @@ from rich.live import Live
 from fanwatch.errors import FanwatchError, SettingsError
 from fanwatch.settings import BrokerSettings, ConnectorSettings, LocalSettings, StoreSettings, load
 from fanwatch.signals import on_stop
-from local import health, lock, runtime, view
+from local import demonstration, health, lock, runtime, view
 from local.collecting import Collecting
 from local.deploy import last_line
 from local.feed import Feed
-from local.hints import command, hints
-from local.layout import Layout, of
+from local.hints import hints
+from local.layout import of
 from local.report import UpState
 
-_DOWN_S = 15.0
 _REFRESH_S = 1.0
+_NEWS_SHOWN = 6
 _POLL_S = 5.0
 _PLAIN_LINE_S = 10.0
 _FIRST_RESULT_S = 60.0
-_LAST_WORDS_S = 2.0
 _HANGUP_S = 2.0
 """Seconds within which the hangup signal follows when the terminal is closed."""
 
@@ -42,6 +38,7 @@ def run(environment: Mapping[str, str]) -> int:
     stop = threading.Event()
     on_stop((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), stop.set)
     console = Console()
+    environment = demonstration.prepare(environment)
     place = of(load(LocalSettings, environment))
     machine = runtime.Runtime(environment, place, lambda text: console.print(text, highlight=False), stop)
     try:
@@ -77,6 +74,7 @@ class _Session:
         self._console = console
         self._began = began
         self._fleet = fleet_size(environment) > 0 and not machine.local.no_fleet
+        self._demo = environment.get("DEMO")
         settings = {name: value for name, value in environment.items() if name.startswith("FANWATCH_")}
         self._state = UpState(os.getpid(), "starting", settings=settings)
         self._feed = Feed(load(BrokerSettings, machine.environment))
@@ -107,7 +105,8 @@ class _Session:
             self._feed.stop()
 
     def _await_first_result(self) -> None:
-        if not self._fleet:
+        # A demonstration begins once there is a store, which the first time takes minutes to build.
+        if not self._fleet or self._demo:
             return
         with self._console.status("Waiting for the first result ..."):
             deadline = time.monotonic() + _FIRST_RESULT_S
@@ -136,6 +135,7 @@ class _Session:
         with Live(console=self._console, screen=False, auto_refresh=False, transient=False) as live:
             while not self._machine.stop_event.wait(_REFRESH_S):
                 self._feed.tick()
+                self._picture.news = [*self._picture.news, *self._feed.news()][-_NEWS_SHOWN:]
                 live.update(view.table(self._feed, self._picture, height), refresh=True)
                 self._require_alive()
 
@@ -143,6 +143,8 @@ class _Session:
         last = 0.0
         while not self._machine.stop_event.wait(_REFRESH_S):
             self._feed.tick()
+            for alarm in self._feed.news():
+                print(view.alarm_line(alarm), flush=True)
             if time.monotonic() - last > _PLAIN_LINE_S:
                 last = time.monotonic()
                 print(view.line(self._feed, self._picture), flush=True)
@@ -196,55 +198,3 @@ def fleet_size(environment: Mapping[str, str]) -> int:
     if not text.isdigit():
         raise SettingsError(f"FANS={text!r} is no number of fans; give 0 or more.")
     return int(text)
-
-
-def detach() -> int:
-    """Starts `fanwatch up` in the background, and returns once it scores."""
-    place = of(load(LocalSettings))
-    place.create()
-    log = place.log("up")
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "up"],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    while process.poll() is None:
-        with contextlib.suppress(OSError, msgspec.DecodeError):
-            said = msgspec.json.decode(lock.state_file(place).read_bytes(), type=UpState)
-            if said.pid == process.pid and said.state == "up":
-                name = command()
-                print(f"Running (process {process.pid}). See `{name} status`, stop it with `{name} down`.")
-                return 0
-        time.sleep(0.1)
-    print(last_line_of_failure(place), file=sys.stderr)
-    return process.returncode or 1
-
-
-def last_line_of_failure(place: Layout) -> str:
-    """What a background `up` said before it ended."""
-    lines = place.log("up").read_text(encoding="utf-8", errors="replace").splitlines()
-    return next((text for text in reversed(lines) if text.startswith("fanwatch: ")), "\n".join(lines[-3:]))
-
-
-def down() -> str:
-    """Stops the `fanwatch up` of this state directory; says what happened. FanwatchError where it does not end."""
-    place = of(load(LocalSettings))
-    pid = lock.holder(place)
-    if pid is None:
-        return "Nothing runs here."
-    began = time.monotonic()
-    os.kill(pid, signal.SIGTERM)
-    while lock.holder(place) == pid:
-        if time.monotonic() - began > _DOWN_S:
-            raise FanwatchError(
-                f"Process {pid} has not stopped within {_DOWN_S:g} s. `kill -9 {pid}` ends it, and then its parts."
-            )
-        time.sleep(0.05)
-    # It has let go of everything, and is saying so.
-    last = time.monotonic() + _LAST_WORDS_S
-    while time.monotonic() < last and Path(f"/proc/{pid}").exists():
-        time.sleep(0.02)
-    return f"Stopped in {time.monotonic() - began:.1f} s. Data is kept in {place.state}."

@@ -8,12 +8,22 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from local.feed import Fan, Feed
+from local.feed import Fan, Feed, News
 from local.health import Ledger, Part
 
 _STALE_S = 5.0
 _SENSORS = {"rotation": "rpm", "temperature": "°C", "vibration": "", "sound": "dB"}
 _TITLES = {"temperature": "temp."}
+_URGENT = ("alarm", "stopped", "warning", "instrument", "unknown")
+_STYLES = {
+    "alarm": "bold red",
+    "stopped": "bold magenta",
+    "warning": "bold yellow",
+    "instrument": "cyan",
+    "unknown": "yellow",
+    "ok": "green",
+}
+_BEHIND_S = 300.0
 
 
 class Picture(msgspec.Struct):
@@ -24,26 +34,38 @@ class Picture(msgspec.Struct):
     store: Part = Part("store", "starting")
     rates: dict[str, float] | None = None
     """Readings and results a second by the connector's counters."""
+    news: list[News] = []
+    """The last alarms that have changed, the newest last."""
 
 
 def table(feed: Feed, picture: Picture, height: int) -> RenderableType:
     """Everything at once, in `height` lines."""
-    fans = feed.fans()
-    footer = _footer(feed, picture)
+    fans, alarms = feed.fans(), feed.alarms()
+    footer = [*(_news(news) for news in picture.news), *_footer(feed, picture)]
     room = max(3, height - len(footer) - 6)
     grid = Table(expand=True, box=None, pad_edge=False, header_style="bold")
     grid.add_column("fan", no_wrap=True)
     for name, unit in _SENSORS.items():
         grid.add_column(f"{_TITLES.get(name, name)}\n{unit}", justify="right", no_wrap=True)
-    for name in ("score", "verdict", "cause", "age"):
+    for name in ("score", "verdict", "cause", "forecast", "age"):
         grid.add_column(name, justify="right" if name in ("score", "age") else "left", no_wrap=True)
-    for name, fan in _worst_first(fans)[:room]:
-        grid.add_row(*_row(name, fan))
+    for name, fan in _worst_first(fans, alarms)[:room]:
+        grid.add_row(*_row(name, fan, alarms.get(name, {})))
     if len(fans) > room:
         grid.add_row(Text(f"and {len(fans) - room} more", style="dim"))
     if not fans:
         grid.add_row(Text("waiting for readings ...", style="dim"))
     return Group(grid, Text(), *footer)
+
+
+def alarm_line(news: News) -> str:
+    """What has changed for a fan, as forecast-fan says it."""
+    alarm = news.alarm
+    since = str(alarm.get("since") or "")[:16].replace("T", " ")
+    risk, why = alarm.get("risk"), str(alarm.get("why") or "")
+    likely = f", risk {risk:.2f}" if isinstance(risk, int | float) else ""
+    changed = f"{news.before or 'new'} → {alarm.get('state')}"
+    return f"{news.device_id}: {changed} (since {since}{likely}): {why}"
 
 
 def line(feed: Feed, picture: Picture) -> str:
@@ -85,11 +107,24 @@ def totals(values: Mapping[str, float]) -> dict[str, float]:
     return totals
 
 
-def _worst_first(fans: list[tuple[str, Fan]]) -> list[tuple[str, Fan]]:
-    return sorted(fans, key=lambda item: (item[1].result.get("fault") != 1, item[0]))
+def _worst_first(
+    fans: list[tuple[str, Fan]], alarms: Mapping[str, Mapping[str, object]]
+) -> list[tuple[str, Fan]]:
+    def order(item: tuple[str, Fan]) -> tuple[int, bool, str]:
+        state = str(alarms.get(item[0], {}).get("state"))
+        urgent = _URGENT.index(state) if state in _URGENT else len(_URGENT)
+        return (urgent, item[1].result.get("fault") != 1, item[0])
+
+    return sorted(fans, key=order)
 
 
-def _row(name: str, fan: Fan) -> list[Text]:
+def _news(news: News) -> Text:
+    line = Text(alarm_line(news), no_wrap=True, overflow="ellipsis")
+    line.stylize(_STYLES.get(str(news.alarm.get("state")), "dim"))
+    return line
+
+
+def _row(name: str, fan: Fan, alarm: Mapping[str, object]) -> list[Text]:
     cells = [Text(name)]
     cells += [Text(_number(fan.reading.get(sensor))) for sensor in _SENSORS]
     fault, quality = fan.result.get("fault"), fan.result.get("quality")
@@ -106,7 +141,8 @@ def _row(name: str, fan: Fan) -> list[Text]:
     probability = fan.result.get("probability")
     age = time.monotonic() - max(fan.read_at, fan.scored_at)
     cells.append(Text(f"{probability:.4f}" if isinstance(probability, int | float) else "-"))
-    cells += [verdict, Text(str(fan.result.get("cause") or ""))]
+    state = str(alarm.get("state") or "")
+    cells += [verdict, Text(str(fan.result.get("cause") or "")), Text(state, style=_STYLES.get(state, ""))]
     cells.append(Text(f"{age:.0f} s", style="yellow" if age > _STALE_S else ""))
     return cells
 
@@ -124,6 +160,9 @@ def _footer(feed: Feed, picture: Picture) -> list[Text]:
     first = Text(f"{rates['readings']:,.0f} readings/s in, {rates['results']:,.0f} results/s out")
     if picture.first_result_s is not None:
         first.append(f"   first result after {picture.first_result_s:.1f} s", style="dim")
+    behind = feed.behind_s()
+    if behind is not None and behind > _BEHIND_S:
+        first.append(f"   the fans' clock is {behind / 3600:.1f} h behind", style="bold cyan")
     lines = [first, Text(counts(picture.ledger))]
     style = "green" if picture.store.state == "ok" else "yellow"
     lines.append(Text("store: ").append(_store(picture.store), style=style))

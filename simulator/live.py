@@ -4,38 +4,111 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
+import paho.mqtt.client as mqtt
 
 from fanwatch.broker import tools
+from fanwatch.errors import Unavailable
 from fanwatch.logs import Log
-from fanwatch.settings import BrokerSettings, load
+from fanwatch.settings import BrokerSettings, StoreSettings, load
 from fanwatch.signals import on_stop
+from fanwatch.store import Store
 from fanwatch.timestamps import format_ms
-from simulator.boxes import Floats
-from simulator.fleet import Fleet
-from simulator.modes import device_id
+from simulator import demo, past
+from simulator.fleet import FAILS_WITHIN_S, Fleet, steps
+from simulator.machines import Machines, Readings
 from simulator.outbox import Entry, Outbox
+from simulator.physics import Physics
+from simulator.results import Results
+from simulator.stored import Asking, newest_ms, scored
 
 _TICK_S: Final = 0.005
 _MOST_BEHIND_S: Final = 5.0
 _LAST_WAIT_S: Final = 2.0
+_ASKED_S: Final = 0.5
 _LONGEST_RECONNECT_S: Final = 2
+_PAST_PER_SECOND: Final = 500.0
+_LEAST_PAST_PER_SECOND: Final = 50.0
+"""How fast the past is played, less what is published now: the pipeline is for the present first."""
 
 
-class Options(NamedTuple):
+class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What to simulate."""
 
     fans: int = 10
     rate: float = 1.0
     """Readings a second and fan."""
-    failing: dict[int, str] | None = None
+    failing: dict[int, str] = {}
+    """Fans' numbers, from 1 on, to modes; from a few seconds after the start of real time on."""
+    life_s: float = FAILS_WITHIN_S
+    """Within which they fail."""
     seed: int | None = None
     outbox: int = 100_000
     """Unconfirmed readings kept at most, about 400 bytes each."""
     record: Path | None = None
     """File that gets a line `deviceID,timestamp in ms` for each reading that the broker has confirmed."""
+    truth: Path | None = None
+    """File that gets a row for each event, as events.csv."""
+    fleet: Path | None = None
+    """File that keeps the fleet's seed and birth, so that the next start finds the same fans."""
+    history_days: float = 0.0
+    """Days to play before real time begins."""
+    interval_s: float = 600.0
+    """Between two readings of a fan in them."""
+    speed: float | None = None
+    """How many times as fast as real time they pass; None: as fast as the pipeline likes."""
+    when_stored: bool = False
+    """Real time begins at once, and what InfluxDB has not of the days before is played once it answers."""
+    demo: tuple[int, str] | None = None
+    """A fan's number, and how it fails in the days that are played."""
+    physics: Physics = Physics()
+
+
+class _Running:
+    """One run of the fleet."""
+
+    def __init__(
+        self, options: Options, client: mqtt.Client, outbox: Outbox, stop: threading.Event, log: Log
+    ) -> None:
+        self.options = options
+        self.outbox = outbox
+        self.stop = stop
+        self.log = log
+        self.start_s = time.time()
+        self.results = Results(client, format_ms(int(self.start_s * 1000)))
+        self.birth = past.birth(
+            options.fleet, options.seed, self.start_s, options.history_days, options.interval_s
+        )
+
+    def machines(self) -> Machines:
+        """The fleet as it was born."""
+        options = self.options
+        return Machines(options.fans, self.birth.born_s, physics=options.physics, seed=self.birth.seed)
+
+    def days(self, machines: Machines, until_s: Callable[[], float]) -> Iterator[tuple[float, Readings]]:
+        """What `machines` go through from their birth on."""
+        return steps(machines, self.birth.born_s, until_s, self.options.interval_s)
+
+    def player(self, passed: Iterator[tuple[float, Readings]], newest: dict[str, int]) -> past.Player:
+        """Publishes of the days before what is not stored."""
+        options = self.options
+        oldest_ms = int((self.start_s - options.history_days * 86_400) * 1000)
+        most = max(_LEAST_PAST_PER_SECOND, _PAST_PER_SECOND - options.fans * options.rate)
+        if options.speed is not None:
+            most = min(most, options.fans * options.speed / options.interval_s)
+        return past.Player(past.missing(passed, newest, oldest_ms), most, self.results)
+
+    def ask(self, store: Store) -> dict[str, int]:
+        """The newest stored reading of each fan before the start. FanwatchError where nobody can say yet."""
+        start_ms = int(self.start_s * 1000)
+        # What is published now comes first, and has to get through before anything is added to it.
+        if not scored(store, start_ms, time.time_ns() // 1_000_000):
+            raise Unavailable("Nothing of this run is stored yet.")
+        return newest_ms(store, start_ms - int(self.options.history_days * 86_400_000), start_ms)
 
 
 def run(options: Options) -> int:
@@ -47,47 +120,59 @@ def run(options: Options) -> int:
     client.reconnect_delay_set(min_delay=1, max_delay=_LONGEST_RECONNECT_S)
     with contextlib.ExitStack() as stack:
         outbox = Outbox(client, options.outbox, log, _recorder(options.record, stack))
+        tell = past.truth(options.truth, stack)
         client.connect_async(settings.broker_host, settings.broker_port, keepalive=30)
         client.loop_start()
         stack.callback(client.loop_stop)
         stack.callback(client.disconnect)
-        fleet = Fleet(options.fans, options.rate, failing=options.failing, seed=options.seed)
-        _publish(fleet, outbox, stop, log)
+        running = _Running(options, client, outbox, stop, log)
+        machines, player = _before(running, tell)
+        if not stop.is_set():
+            fleet = Fleet(
+                options.fans,
+                options.rate,
+                failing=options.failing,
+                life_s=options.life_s,
+                start_s=time.time(),
+                machines=machines,
+            )
+            _publish(running, fleet, player, tell)
         _drain(outbox)
     log.info("stopped", **outbox.counts()._asdict())
     return 0
 
 
-def entries(fleet: Fleet, first: int, last: int, start_ms: int) -> list[Entry]:
-    """Readings number `first` to `last` - 1 as payloads, for a fleet that started at `start_ms`.
-
-    A fan's readings lie 1 / rate apart, so their times differ for any rate up to 1,000 a second.
-    """
-    return [
-        _entry(first + index, row, fleet, start_ms)
-        for begin in range(first, last, fleet.fans)
-        for index, row in enumerate(_rows(fleet.take(begin, min(begin + fleet.fans, last))), begin - first)
-    ]
-
-
-def _rows(readings: Floats) -> list[list[float]]:
-    rows: list[list[float]] = readings.round(2).tolist()
-    return rows
-
-
-def _entry(number: int, row: list[float], fleet: Fleet, start_ms: int) -> Entry:
-    device = device_id(number % fleet.fans + 1)
-    timestamp_ms = start_ms + int(fleet.seconds(number) * 1000)
-    rotation, temperature, vibration, sound = row
-    payload = (
-        f'{{"deviceID": "{device}", "timeStamp": "{format_ms(timestamp_ms)}", "rotation": {rotation}, '
-        f'"temperature": {temperature}, "vibration": {vibration}, "sound": {sound}}}'
-    )
-    return Entry(device, timestamp_ms, payload.encode())
+def _before(running: _Running, tell: Callable[[Machines], None]) -> tuple[Machines, Asking | None]:
+    """Goes through the days before, or leaves them for later; the fleet as it is now, and who asks for the rest."""
+    options, machines = running.options, running.machines()
+    if options.demo is not None:
+        stage = demo.Stage(running.outbox, running.stop, running.log)
+        demo.play(*options.demo, machines, running.birth.born_s, options.interval_s, stage, running.log, tell)
+        return machines, None
+    if not options.history_days:
+        return machines, None
+    if options.when_stored:
+        past.live_through(running.days(machines, lambda: running.start_s))
+        tell(machines)
+        store = Store(load(StoreSettings))
+        asking = Asking(lambda: running.ask(store), running.stop)
+        asking.start()
+        return machines, asking
+    # The clock goes on meanwhile, so this ends where real time has been reached.
+    player = running.player(running.days(machines, time.time), {})
+    while not player.done and not running.stop.wait(_TICK_S):
+        player.play(running.outbox)
+        running.outbox.pump()
+        tell(machines)
+    running.log.info("the past is published", readings=player.played)
+    return machines, None
 
 
-def _publish(fleet: Fleet, outbox: Outbox, stop: threading.Event, log: Log) -> None:
-    start_ms, start, done = time.time_ns() // 1_000_000, time.monotonic(), 0
+def _publish(
+    running: _Running, fleet: Fleet, asking: Asking | None, tell: Callable[[Machines], None]
+) -> None:
+    outbox, log = running.outbox, running.log
+    start, done, player = time.monotonic(), 0, None
     while True:
         due = int((time.monotonic() - start) * fleet.per_second) + 1
         behind = due - done - max(1, int(_MOST_BEHIND_S * fleet.per_second))
@@ -95,12 +180,23 @@ def _publish(fleet: Fleet, outbox: Outbox, stop: threading.Event, log: Log) -> N
             log.warning("the simulator was held up, readings were not taken", readings=behind)
             done += behind
         if due > done:
-            outbox.add(entries(fleet, done, due, start_ms))
+            outbox.add(fleet.entries(done, due))
+            tell(fleet.machines)
             done = due
+        if asking is not None and asking.answer is not None:
+            again = running.days(running.machines(), lambda: running.start_s)
+            player, asking = running.player(again, asking.answer), None
+        if player is not None:
+            player.play(outbox)
+            if player.done:
+                log.info("the past is published", readings=player.played)
+                player = None
         outbox.pump()
         next_s = start + fleet.seconds(done) - time.monotonic()
         # Short ticks while something waits for confirmations; otherwise sleep until the next reading is due.
-        if stop.wait(max(_TICK_S, next_s if not outbox.counts().waiting else min(next_s, 4 * _TICK_S))):
+        busy = outbox.counts().waiting or player is not None
+        longest_s = 4 * _TICK_S if busy else _ASKED_S if asking is not None else next_s
+        if running.stop.wait(max(_TICK_S, min(next_s, longest_s))):
             return
 
 

@@ -50,6 +50,7 @@ class Machines:
         self.physics = physics = physics or Physics()
         born, noise, incidents, spikes = np.random.SeedSequence(seed).spawn(4)
         self._random, self._spiking = np.random.default_rng(noise), np.random.default_rng(spikes)
+        self.fans = fans
         own = np.random.default_rng(born)
         self._offset = own.normal(0, 1, (fans, 4)) * physics.offset
         self._late_s = own.normal(0, 1, fans) * HOUR_S
@@ -103,6 +104,12 @@ class Machines:
         values = values.round(2)
         self._last[fan] = values
         return Readings(values, severity >= FAULTY_FROM, ~within[:, SILENT], severity)
+
+    def burden(self, fan: int, now_s: float, load: float) -> None:
+        """Loads a fan, so that its load is this now, in standard deviations; it loses that within hours and days."""
+        physics = self.physics
+        daily = physics.load_daily * float(_daily(np.array(now_s - self._late_s[fan]), _BUSIEST_H))
+        self._states[fan, :2] = (load - daily) / (physics.load_short + physics.load_long)
 
     def _latent(self, fan: Fans, now_s: Floats, elapsed_s: Floats, drawn: Floats) -> Floats:
         physics = self.physics

@@ -61,7 +61,7 @@ def measure(probabilities: NDArray[np.floating], faulty: NDArray[np.bool_], thre
 def measured(scores: Scores, threshold: float) -> Metrics:
     """The same from counts."""
     alarms, found = scores.called()
-    step = int(np.ceil(threshold * STEPS - 1e-6))
+    step = _step(threshold)
     healthy, faulty = int(alarms[0]), int(found[0])
     caught, false = int(found[step]), int(alarms[step])
     confusion = Confusion(caught, false, healthy - false, faulty - caught)
@@ -93,15 +93,23 @@ def intervals(scores: Scores, threshold: float, *, seed: int = 1) -> dict[str, I
     came = np.flatnonzero(scores.healthy + scores.faulty)
     counts = np.concatenate((scores.healthy[came], scores.faulty[came]))
     draws = np.random.default_rng(seed).multinomial(scores.n, counts / scores.n, size=_RESAMPLES)
-    found: dict[str, list[float]] = {"accuracy": [], "precision": [], "recall": [], "auroc": []}
-    for drawn in draws:
-        healthy, faulty = np.zeros((2, STEPS + 1), dtype=np.int64)
-        healthy[came], faulty[came] = np.split(drawn, 2)
-        metrics = measured(Scores(healthy, faulty), threshold)
-        for name, values in found.items():
-            if (value := getattr(metrics, name)) is not None:
-                values.append(value)
-    sure = {name: _middle(np.array(values)) for name, values in found.items() if values}
+    healthy, faulty = np.split(draws, 2, axis=1)
+    called = came >= _step(threshold)
+    false, caught, ill = healthy[:, called].sum(axis=1), faulty[:, called].sum(axis=1), faulty.sum(axis=1)
+    well = scores.n - ill
+    below = np.cumsum(healthy, axis=1) - healthy
+    won = (faulty * (2 * below + healthy)).sum(axis=1)
+    drawn = {
+        "accuracy": (caught + well - false, np.full(_RESAMPLES, scores.n)),
+        "precision": (caught, caught + false),
+        "recall": (caught, ill),
+        "auroc": (won, 2 * ill * well),
+    }
+    sure = {
+        name: _middle(part[whole > 0] / whole[whole > 0])
+        for name, (part, whole) in drawn.items()
+        if whole.any()
+    }
     caught, false, spared, missed = measured(scores, threshold).confusion
     pairs = {
         "accuracy": (caught + spared, false + missed),
@@ -171,6 +179,10 @@ def wilson(part: int, whole: int) -> Interval:
     )
     scale = 1 + z * z / whole
     return max(0.0, float((middle - half) / scale)), min(1.0, float((middle + half) / scale))
+
+
+def _step(threshold: float) -> int:
+    return int(np.ceil(threshold * STEPS - 1e-6))
 
 
 def _ratio(part: int, whole: int) -> float | None:

@@ -171,10 +171,8 @@ class Connector:
         lanes = [lane for entry in self._directory.entries.values() for lane in entry.lanes]
         deadline = time.monotonic() + self._settings.connector_stop
         for entry in self._directory.entries.values():
-            entry.function.stopping = True
             entry.function.breaker.stop()
-        for lane in lanes:
-            lane.stop()
+            entry.function.waiting.stop()
         ended = [lane.join(max(0.0, deadline - time.monotonic())) for lane in lanes]
         self._letters.stop(max(0.5, deadline - time.monotonic()))
         self._subscriber.stop()
@@ -183,7 +181,7 @@ class Connector:
 
     def _route(self) -> None:
         self._inbox.set_functions(
-            {entry.name: (entry.topics, entry.lanes) for entry in self._directory.entries.values()}
+            {entry.name: (entry.topics, entry.function.waiting) for entry in self._directory.entries.values()}
         )
 
     def _filter(self, topic: str) -> str:

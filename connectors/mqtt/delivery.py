@@ -13,7 +13,7 @@ _counting = threading.Lock()
 class Delivery:
     """A message until it is settled: acknowledged once all its functions have settled it."""
 
-    __slots__ = ("_left", "_message", "_release", "first_seen_ns", "size", "topic")
+    __slots__ = ("_left", "_message", "_release", "first_seen_ns", "key", "size", "topic")
 
     def __init__(self, message: Message, size: int, release: Callable[["Delivery"], None]) -> None:
         """`size` in bytes is what it counts in memory; `release(self)` is called once, when it is over."""
@@ -22,6 +22,8 @@ class Delivery:
         self._left = 0
         self.size = size
         self.topic = message.topic
+        self.key = 0
+        """Of its device: calls keep the order of messages that have the same."""
         self.first_seen_ns = time.time_ns()
 
     @property

@@ -29,8 +29,7 @@ class Entry:
     def retire(self, still_taken: Callable[[str], bool]) -> None:
         """Ends its lanes, once nothing is put into them any more; see Function.retire."""
         self.function.retire(still_taken)
-        for lane in self.lanes:
-            lane.stop()
+        self.function.waiting.end()
 
 
 class Directory:

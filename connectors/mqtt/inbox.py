@@ -1,4 +1,4 @@
-"""What is held in memory, bounded, and which function's lane each message goes to."""
+"""What is held in memory, bounded, and which functions each message goes to."""
 
 import re
 import threading
@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 
 from connectors.mqtt import metrics
 from connectors.mqtt.delivery import Delivery
-from connectors.mqtt.lane import NO_FUNCTION, Lane
+from connectors.mqtt.lane import NO_FUNCTION
 from connectors.mqtt.letters import Identity, Letters
+from connectors.mqtt.waiting import Waiting
 from fanwatch import topics
 from fanwatch.broker import Message
 from fanwatch.logs import Log
@@ -21,8 +22,6 @@ _KNOWN_TOPICS = 20_000
 _SHORT_TOPIC = 128
 # Besides its payload, what Python keeps of a message.
 _OVERHEAD_BYTES = 600
-
-Lanes = Sequence[Lane]
 
 
 class Inbox:
@@ -39,8 +38,8 @@ class Inbox:
         self._held_bytes = 0
         self._held_now: set[Delivery] = set()
         self._expected: dict[tuple[str, bytes], Delivery] = {}
-        self._routes: dict[str, list[Lanes]] = {}
-        self._functions: dict[str, tuple[frozenset[str], Lanes]] = {}
+        self._routes: dict[str, list[Waiting]] = {}
+        self._functions: dict[str, tuple[frozenset[str], Waiting]] = {}
         self._waiting: deque[Delivery] = deque()
         self._abandoned: tuple[str, ...] = ()
         self.over = 0
@@ -85,8 +84,8 @@ class Inbox:
                 if delivery.comes_again and delivery.size == _size(delivery)
             }
 
-    def set_functions(self, functions: Mapping[str, tuple[frozenset[str], Lanes]]) -> None:
-        """Which topics each function takes and its lanes; messages that waited for one of them are routed."""
+    def set_functions(self, functions: Mapping[str, tuple[frozenset[str], Waiting]]) -> None:
+        """Which topics each function takes, and where messages wait for its calls; those that had none are routed."""
         with self._lock:
             self._functions = dict(functions)
             self._routes = {}
@@ -114,22 +113,22 @@ class Inbox:
             return
         delivery.expect(len(routes))
         found = _DEVICE.search(delivery.payload)
-        key = zlib.crc32(found[1] if found else delivery.topic.encode())
-        for lanes in routes:
-            lanes[key % len(lanes)].put(delivery)
+        delivery.key = zlib.crc32(found[1] if found else delivery.topic.encode())
+        for waiting in routes:
+            waiting.put(delivery)
 
     def is_taken(self, topic: str) -> bool:
         """Whether some function takes messages of `topic`."""
         return bool(self._takers(topic))
 
-    def _takers(self, topic: str) -> list[Lanes]:
+    def _takers(self, topic: str) -> list[Waiting]:
         return [
-            lanes
-            for filters, lanes in self._functions.values()
+            waiting
+            for filters, waiting in self._functions.values()
             if any(topics.matches(f, topic) for f in filters)
         ]
 
-    def _find(self, topic: str) -> list[Lanes]:
+    def _find(self, topic: str) -> list[Waiting]:
         routes = self._takers(topic)
         if len(topic) <= _SHORT_TOPIC:
             if len(self._routes) >= _KNOWN_TOPICS:

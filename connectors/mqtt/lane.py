@@ -1,16 +1,15 @@
-"""A lane: messages of some devices, one call at a time, in order, until each is settled."""
+"""A lane: one call at a time, until each of its messages is settled."""
 
-import queue
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 
 from connectors.mqtt import metrics
 from connectors.mqtt.breaker import Breaker
 from connectors.mqtt.calls import Answer, Calls, Failed
 from connectors.mqtt.delivery import Delivery
+from connectors.mqtt.waiting import Turn, Waiting
 from fanwatch.logs import Log
 
 ATTEMPTS = 8
@@ -27,13 +26,13 @@ class Function:
 
     def __init__(self, calls: Calls, condemn: Condemn, log: Log) -> None:
         self.calls = calls
+        self.waiting = Waiting()
         self.condemn = condemn
         self.log = log
         self.successes = 0
         """Calls that settled something; grows."""
         self.good_payload: bytes | None = None
         """A message that was scored: whoever wants to know whether the function works has this one scored again."""
-        self.stopping = False
         self.still_taken: Callable[[str], bool] | None = None
         """Once the function was pruned: whether others take a topic."""
         self._gauge = metrics.BREAKER_OPEN.labels(calls.function)
@@ -51,8 +50,6 @@ class Lane:
 
     def __init__(self, function: Function, number: int) -> None:
         self._function = function
-        self._queue: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
-        self._ahead: deque[Delivery] = deque()
         self._scored = metrics.SCORED.labels(function.calls.function)
         self._settled_s = metrics.SETTLED_SECONDS.labels(function.calls.function)
         self._retried = metrics.RETRIED.labels(function.calls.function)
@@ -60,11 +57,6 @@ class Lane:
             target=self._run, name=f"{function.calls.function} {number}", daemon=True
         )
         self._thread.start()
-        self.put = self._queue.put
-
-    def stop(self) -> None:
-        """Asks it to end after the call under way; what it holds stays unacknowledged."""
-        self._queue.put(None)
 
     def join(self, timeout_s: float) -> bool:
         """Whether it ended within `timeout_s` seconds."""
@@ -72,35 +64,20 @@ class Lane:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while (deliveries := self._take()) is not None and not self._function.stopping:
+        function = self._function
+        while (turn := function.waiting.take(function.calls.size)) is not None:
             try:
-                self._deliver(deliveries)
+                self._deliver(turn, turn.deliveries)
             except Exception as error:  # noqa: BLE001
                 # A defect here must neither end the lane, nor acknowledge anything, nor fill the memory.
-                self._function.log.error(
-                    "lane failed; its messages stay in the broker until it reconnects", error
-                )
-                self._function.breaker.abstain()
-                for delivery in deliveries:
+                function.log.error("lane failed; its messages stay in the broker until it reconnects", error)
+                function.breaker.abstain()
+                for delivery in turn.deliveries:
                     delivery.drop()
+            finally:
+                turn.over()
 
-    def _take(self) -> list[Delivery] | None:
-        """Whatever is queued, up to a call's size; waits for a first one. None at the end."""
-        first = self._ahead.popleft() if self._ahead else self._queue.get()
-        taken = [] if first is None else [first]
-        size = self._function.calls.size
-        try:
-            while first is not None and len(taken) < size:
-                following = self._ahead.popleft() if self._ahead else self._queue.get_nowait()
-                if following is None:
-                    self._queue.put(None)
-                    break
-                taken.append(following)
-        except queue.Empty:
-            pass
-        return taken or None
-
-    def _deliver(self, deliveries: list[Delivery]) -> None:
+    def _deliver(self, turn: Turn, deliveries: list[Delivery]) -> None:
         """Calls until each is settled; a call that fails while the function works otherwise is split in two."""
         function = self._function
         failures = 0
@@ -111,6 +88,8 @@ class Lane:
             seen = function.successes
             answer = function.calls.invoke(deliveries)
             left = self._settle(deliveries, answer)
+            if left:
+                turn.retrying()
             if len(left) < len(deliveries):
                 function.breaker.succeeded()
                 deliveries, failures = left, 0
@@ -121,8 +100,8 @@ class Lane:
             failures += 1
             if len(deliveries) > 1 and (failures > 1 or _too_large(answer)):
                 middle = len(deliveries) // 2
-                self._deliver(deliveries[:middle])
-                self._deliver(deliveries[middle:])
+                self._deliver(turn, deliveries[:middle])
+                self._deliver(turn, deliveries[middle:])
                 return
             if len(deliveries) == 1 and (failures >= ATTEMPTS or _too_large(answer)):
                 reason = "oversized" if _too_large(answer) else "unscorable"
@@ -193,16 +172,11 @@ class Lane:
 
     def _another_payload(self, deliveries: list[Delivery]) -> bytes | None:
         # Before anything was ever scored, any other message may serve; by chance, for it might itself be the bad one.
-        try:
-            following = self._queue.get_nowait()
-            if following is None:
-                self._queue.put(None)
-            else:
-                self._ahead.append(following)
-        except queue.Empty:
-            pass
-        others = [*(deliveries if len(deliveries) > 1 else []), *self._ahead]
-        return random.choice(others).payload if others else None
+        others = [delivery.payload for delivery in deliveries] if len(deliveries) > 1 else []
+        following = self._function.waiting.another()
+        if following is not None:
+            others.append(following)
+        return random.choice(others) if others else None
 
 
 def _too_large(answer: Answer) -> bool:

@@ -5,6 +5,7 @@ const ROW = 124;
 const HEAD = 30;
 const FOOT = 26;
 const GAP = 14;
+const STRIP = 5; // an episode, along the top of each signal
 const CAUSES = ["vibration", "temperature", "rotation", "sound"];
 
 export default {
@@ -105,7 +106,7 @@ export default {
       return this.at - this.now.read < 2500 ? "now" : window.fanwatch.ago(this.now.read);
     },
     readAt() {
-      return this.now.read ? new Date(this.now.read).toLocaleTimeString() : "";
+      return this.now.read ? window.fanwatch.second(this.now.read) : "";
     },
     problem() {
       return (this.history && this.history.problem) || "";
@@ -124,7 +125,7 @@ export default {
         };
       });
       const score = live && live.score !== null ? live.score.toFixed(2) : "–";
-      return [...rows, { word: "Score", unit: "", value: score, off: false, healthy: "line: each reading · thick: risk by the forecast" }];
+      return [...rows, { word: "Score", unit: "", value: score, off: false, healthy: "thin: score · thick: risk" }];
     },
     total() {
       return this.rows.length * (ROW + GAP) + FOOT;
@@ -212,8 +213,11 @@ export default {
       const episodes = this.history.episodes
         .map((each) => [each.state, Math.max(each.since_ms, start_ms), now && now.since === each.since_ms ? end_ms : each.updated_ms])
         .filter(([, from, to]) => to > start_ms && from < end_ms && to >= from)
-        .map(([state, from, to]) => [{ xAxis: from, itemStyle: { color: color(state), opacity: 0.09 } }, { xAxis: Math.max(to, from + length / 400) }]);
-      const ahead = expected ? [[{ xAxis: expected[0], itemStyle: { color: color("alarm"), opacity: 0.13 }, label: { show: true, position: "insideTop", color: color("alarm"), fontSize: 11, formatter: narrow ? "" : "failure expected" } }, { xAxis: Math.min(expected[1], end) }]] : [];
+        .map(([state, from, to]) => (row) => [
+          { xAxis: from, y: row * (ROW + GAP) + HEAD, itemStyle: { color: color(state) } },
+          { xAxis: Math.max(to, from + length / 200), y: row * (ROW + GAP) + HEAD + STRIP },
+        ]);
+      const ahead = expected ? [[{ xAxis: expected[0], itemStyle: { color: color("alarm"), opacity: 0.13 }, label: { show: true, position: "insideTop", color: color("alarm"), fontSize: 11, formatter: expected && (Math.min(expected[1], end) - expected[0]) / (end - start_ms) > (narrow ? 0.3 : 0.13) ? "failure expected" : "" } }, { xAxis: Math.min(expected[1], end) }]] : [];
       const axes = this.rows.map((row, k) => ({ grid: { left, right: 12, top: k * (ROW + GAP) + HEAD, height: ROW - HEAD } }));
       const series = [];
       this.signals.forEach((signal, k) => {
@@ -221,7 +225,7 @@ export default {
         const low = Math.min(...known, signal.low ?? Infinity);
         const high = Math.max(...known, signal.high ?? -Infinity);
         const margin = (high - low) * 0.06 || 1;
-        Object.assign(axes[k], { low: low - margin, high: high + margin });
+        Object.assign(axes[k], { low: low - margin, high: high + 1.7 * margin });
         const areas = [];
         if (signal.to !== undefined) areas.push([{ yAxis: signal.low, itemStyle: { color: color("band") } }, { yAxis: signal.high }]);
         series.push({
@@ -235,7 +239,7 @@ export default {
           lineStyle: { width: troubled && main === signal.name ? 2.2 : 1.4, color: troubled && main === signal.name ? color(now.state) : color("ink") },
           itemStyle: { color: color("ink") },
           data: times.map((time, i) => [time, values[k][i]]),
-          markArea: { silent: true, data: [...areas, ...episodes, ...(k === 0 ? ahead : ahead.map(([a, b]) => [{ ...a, label: { show: false } }, b]))] },
+          markArea: { silent: true, data: [...areas, ...episodes.map((each) => each(k)), ...(k === 0 ? ahead : ahead.map(([a, b]) => [{ ...a, label: { show: false } }, b]))] },
         });
       });
       const last = this.rows.length - 1;
@@ -249,7 +253,7 @@ export default {
         lineStyle: { width: 1, color: color("faint") },
         itemStyle: { color: color("faint") },
         data: times.map((time, i) => [time, score[i]]),
-        markArea: { silent: true, data: [...episodes, ...ahead.map(([a, b]) => [{ ...a, label: { show: false } }, b])] },
+        markArea: { silent: true, data: [...episodes.map((each) => each(last)), ...ahead.map(([a, b]) => [{ ...a, label: { show: false } }, b])] },
       });
       series.push({ type: "line", name: "Risk", xAxisIndex: last, yAxisIndex: last, showSymbol: risk.length < 3, step: "end", lineStyle: { width: 2.4, color: color("ink") }, itemStyle: { color: color("ink") }, data: risk });
       const long = length > 2 * 86400e3;

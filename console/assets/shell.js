@@ -25,6 +25,7 @@
 
   // Times in the viewer's zone.
   const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const second = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   const day = new Intl.DateTimeFormat([], { weekday: "short", day: "numeric", month: "short" });
   const weekday = new Intl.DateTimeFormat([], { weekday: "short" });
   let offset = 0; // the server's clock minus this one, ms
@@ -169,6 +170,7 @@
     span,
     length,
     split,
+    second: (ms) => second.format(ms),
     clock: FORMS.clock,
     /** Calls `listener` with each live message; returns what ends that. */
     listen(listener) {

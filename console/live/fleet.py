@@ -33,6 +33,8 @@ class Fleet:
         self.lock = threading.Lock()
         self.most = most
         self.silent_ms = round(silent_s * 1000)
+        self.listening_ms = 0
+        """Since when this fleet can hear its fans: nobody is called silent for what was not listened to."""
         self.names: list[str] = []
         self.turned_away = 0
         """Messages of fans beyond `most`."""

@@ -51,6 +51,8 @@ class Intake(Link):
         client.subscribe([(name, options) for name in _FILTERS])
         self._seen.clear()
         self._sweep_at = time.monotonic() + _RETAINED_S
+        with self._fleet.lock:
+            self._fleet.listening_ms = time.time_ns() // 1_000_000
         self.away_since_ms = None
 
     def before_writing(self, client: mqtt.Client) -> None:

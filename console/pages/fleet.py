@@ -35,7 +35,11 @@ def register(console: Console) -> None:
                 return  # no page of ours asks for this
             await console.push.tell(client)
 
-        with shell.frame(console, "Fleet", at="fleet", make=view.message, wide=True):
+        def make(now_ms: int) -> dict[str, Any]:
+            # While the broker is away the fleet stays as it was when that began, and nobody falls silent.
+            return view.message(console.intake.away_since_ms or now_ms)
+
+        with shell.frame(console, "Fleet", at="fleet", make=make, wide=True):
             fleet = FleetList()
             fleet.props["states"] = words.states_prop()
             fleet.props["signals"] = signals(console)

@@ -1,5 +1,6 @@
 """Subscribes at QoS 1 with a persistent session and hands out each message with the duty to acknowledge it."""
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -86,6 +87,8 @@ class Subscriber(Link):
         self._client_now: mqtt.Client | None = None
         self._filters: set[str] = set()
         self._asked: dict[int, list[str]] = {}
+        # The answer may come before `subscribe` has said which number the question had.
+        self._asking = threading.RLock()
         self.confirmed: frozenset[str] = frozenset()
         """Filters that the broker confirmed on this connection."""
 
@@ -104,7 +107,8 @@ class Subscriber(Link):
         if client is None:
             raise Unavailable(f"The broker at {self._where} is away: subscriptions cannot be ended now.")
         self._filters.difference_update(removed)
-        self.confirmed -= set(removed)
+        with self._asking:
+            self.confirmed -= set(removed)
         if removed:
             client.unsubscribe(removed)
 
@@ -120,8 +124,9 @@ class Subscriber(Link):
         self._earlier.clear()
         self._connection = Connection(self.wake)
         self._earlier.append(self._connection)
-        self._asked.clear()
-        self.confirmed = frozenset()
+        with self._asking:
+            self._asked.clear()
+            self.confirmed = frozenset()
         self._client_now = client
         # At once, and not when somebody asks: without a session, what is published until then is lost.
         if self._filters:
@@ -151,18 +156,22 @@ class Subscriber(Link):
     def _ask(self, client: mqtt.Client, names: list[str]) -> None:
         # Retained messages come when a subscription is new, and not again with every start.
         options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
-        _, mid = client.subscribe([(name, options) for name in names])
-        if mid is not None:
-            self._asked[mid] = names
+        with self._asking:
+            _, mid = client.subscribe([(name, options) for name in names])
+            if mid is not None:
+                self._asked[mid] = names
 
     def _answered(
         self, _client: object, _userdata: object, mid: int, reasons: list[Any], _properties: object
     ) -> None:
-        names = self._asked.pop(mid, [])
-        for name, reason in zip(names, reasons, strict=False):
-            if reason.is_failure:
-                self._log.error(
-                    "subscription refused: check the broker's access rules", topic=name, reason=str(reason)
-                )
-            else:
-                self.confirmed |= {name}
+        with self._asking:
+            names = self._asked.pop(mid, [])
+            for name, reason in zip(names, reasons, strict=False):
+                if reason.is_failure:
+                    self._log.error(
+                        "subscription refused: check the broker's access rules",
+                        topic=name,
+                        reason=str(reason),
+                    )
+                else:
+                    self.confirmed |= {name}

@@ -11,7 +11,7 @@ from fanwatch.forecast.cleaning import Flags
 from fanwatch.forecast.memory import Memory, empty, pack, unpack
 from fanwatch.forecast.model import ForecastModel, Scores
 from fanwatch.forecast.verdict import ALARM, WARNING, Verdict
-from fanwatch.forecast.words import tell
+from fanwatch.forecast.words import tell, told_hours
 
 LONGEST_GAP_BINS: Final = 3 * 144
 """A fan of which nothing is known for longer than this begins anew, as far as its windows go."""
@@ -78,6 +78,15 @@ class Fleet:
     def since_ms(self) -> Ints:
         """Since when, in ms: the verdicts' `since_ms`, shape (n,)."""
         return Memory(self._rows).since.astype(np.int64) * BIN_MS
+
+    @property
+    def memory(self) -> Memory:
+        """All that is remembered, shape (n, ...) each; to be read only."""
+        return Memory(self._rows)
+
+    def told_hours(self) -> Floats:
+        """Hours to the earliest and latest failure that verdicts tell, NaN where none is told, shape (n, 2)."""
+        return told_hours(Memory(self._rows), self.model.machine)
 
     def close(self, fan: int) -> None:
         """End the fan's episode, as a person decided; it stays ended until the risk has been low or it restarts."""

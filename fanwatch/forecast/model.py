@@ -34,8 +34,8 @@ class Machine(msgspec.Struct, frozen=True):
     """After a restart its windows are too short to judge by for so long."""
     drift: float = 0.5
     """From this probability on a sensor is said to drift."""
-    widest: float = 12.0
-    """An interval whose end is more than so many times its beginning away is not told."""
+    widest_hours: float = 336.0
+    """An interval that ends later than this is not told."""
 
 
 class Scores(NamedTuple):

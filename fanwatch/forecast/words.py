@@ -7,8 +7,21 @@ import numpy as np
 from fanwatch.alarm import INSTRUMENT_CAUSES
 from fanwatch.forecast.bins import BIN_MS, Floats
 from fanwatch.forecast.memory import Memory
-from fanwatch.forecast.model import ForecastModel
-from fanwatch.forecast.verdict import ALARM, INSTRUMENT, OK, ORDER, SILENT, STOPPED, UNKNOWN, WARNING, Verdict
+from fanwatch.forecast.model import ForecastModel, Machine
+from fanwatch.forecast.verdict import (
+    ALARM,
+    INSTRUMENT,
+    OK,
+    ORDER,
+    SILENT,
+    SPIKES,
+    STOPPED,
+    STUCK,
+    UNKNOWN,
+    WARNING,
+    ZERO,
+    Verdict,
+)
 from fanwatch.forecast.windows import levels
 from fanwatch.reading import FEATURES
 
@@ -23,7 +36,7 @@ def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
     state, number = int(memory.state[0]), int(memory.last[0])
     trouble, cause = state in (WARNING, ALARM, STOPPED), int(memory.cause[0]) - 1
     at_ms = (number + 1) * BIN_MS if number else 0
-    expected = _expected_ms(memory, at_ms) if state in (WARNING, ALARM) else None
+    expected = _expected_ms(memory, model.machine, at_ms) if state in (WARNING, ALARM) else None
     judged = number > 0 and state not in (UNKNOWN, STOPPED) and memory.scored[0] > 0
     instrument = state == INSTRUMENT
     sensor = int(memory.sensor[0]) - 1
@@ -36,36 +49,81 @@ def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
         cause=INSTRUMENT_CAUSES[cause] if instrument else FEATURES[cause] if trouble and cause >= 0 else None,
         sensor=FEATURES[sensor] if instrument and cause != SILENT and sensor >= 0 else None,
         expected_ms=expected,
-        why=_why(memory, model, state, cause, sensor, number),
+        why=_why(memory, model, state, cause, sensor, number, expected is None),
     )
 
 
-def _expected_ms(memory: Memory, at_ms: int) -> tuple[int, int] | None:
-    earliest, _, latest = (float(hours) for hours in memory.hours[0])
+def told_hours(memory: Memory, machine: Machine) -> Floats:
+    """Hours to the earliest and the latest failure, shape (n, 2); NaN where none is told: see `_untold`."""
+    troubled = (memory.state == WARNING) | (memory.state == ALARM)
+    early, late = memory.hours[:, 0], memory.hours[:, 2]
+    fresh = (memory.scored == memory.last) & (memory.risk >= machine.exit)
+    told = troubled & fresh & (late > 0) & (late <= machine.widest_hours)
+    hours: Floats = np.where(told[:, None], np.stack((early, late), axis=1), np.float32(np.nan))
+    return hours
+
+
+def _expected_ms(memory: Memory, machine: Machine, at_ms: int) -> tuple[int, int] | None:
+    earliest, latest = told_hours(memory, machine)[0].tolist()
     if not latest > 0:
         return None
-    return at_ms + round(max(earliest, 0) * _HOUR_MS), at_ms + round(latest * _HOUR_MS)
+    return at_ms + round(earliest * _HOUR_MS), at_ms + round(latest * _HOUR_MS)
 
 
-def _why(memory: Memory, model: ForecastModel, state: int, cause: int, sensor: int, number: int) -> str:
+def _untold(memory: Memory, machine: Machine) -> str:
+    """Why no time of failure is told, the end of a sentence."""
+    if memory.scored[0] != memory.last[0]:
+        return "when it will fail cannot be told from old readings"
+    if memory.risk[0] < machine.exit:
+        return "it has been quiet lately, so no time of failure is told"
+    return "when it will fail cannot be told yet"
+
+
+def _why(
+    memory: Memory, model: ForecastModel, state: int, cause: int, sensor: int, number: int, untold: bool
+) -> str:
     if state == UNKNOWN:
         return (
-            "Nothing is known of it yet." if not number else "It is known for too short a time to be judged."
+            "Nothing is known of it yet."
+            if not memory.first[0]
+            else "It is known for too short a time to be judged."
         )
     if state == OK:
         return "All sensors are as usual for this fan."
     if state == STOPPED:
-        return f"It stands still, for {_hours(float(memory.still[0]))}."
+        return _stopped(memory, cause)
     if state == INSTRUMENT:
-        return _instrument(memory, cause, sensor, number)
-    return _trend(memory, model.edges, max(cause, 0), number)
+        return _instrument(memory, model.edges, cause, sensor, number)
+    said = _trend(memory, model.edges, max(cause, 0), number)
+    return f"{said}; {_untold(memory, model.machine)}." if untold else f"{said}."
 
 
-def _instrument(memory: Memory, cause: int, sensor: int, number: int) -> str:
-    since = _hours(number + 1 - float(memory.since[0]))
+def _stopped(memory: Memory, cause: int) -> str:
+    still = _hours(float(memory.still[0]))
+    if cause >= 0:
+        return f"It has stood still for {still}, as its {FEATURES[cause]} had announced."
+    return f"It has stood still for {still}; nothing had announced it, so it may have been switched off."
+
+
+def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: int) -> str:
     if cause == SILENT:
         return f"Nothing has come from it for {_hours(number - float(memory.heard[0]))}."
-    return f"The {FEATURES[sensor]} sensor is broken ({INSTRUMENT_CAUSES[cause]}) for {since}."
+    name, since = FEATURES[sensor], _hours(number + 1 - float(memory.since[0]))
+    if cause == STUCK:
+        shown = _value(float(memory.earlier[0, sensor, 0]), sensor)
+        return f"The {name} sensor has shown {shown} unchanged for {since}: it is stuck."
+    if cause == ZERO:
+        return f"The {name} sensor has shown 0 for {since} while the fan runs: it has dropped out."
+    if cause == SPIKES:
+        return f"The {name} sensor has jumped again and again for {since}, by more than a fan can."
+    low, width = edges[sensor, 0], edges[sensor, 1] - edges[sensor, 0]
+    then, now = (
+        low + float(each) * width for each in (memory.usual[0, sensor, 0], levels(memory)[0, sensor])
+    )
+    return (
+        f"The {name} sensor drifts: it shows {_value(now, sensor)} where {_value(then, sensor)} is usual for this fan,"
+        " and the other sensors do not bear it out."
+    )
 
 
 def _trend(memory: Memory, edges: Floats, cause: int, number: int) -> str:
@@ -81,7 +139,7 @@ def _trend(memory: Memory, edges: Floats, cause: int, number: int) -> str:
         said += (
             f", while {FEATURES[other]} {'rose' if share[other] > 0 else 'fell'} by {abs(share[other]):.0%}"
         )
-    return f"{said}."
+    return said
 
 
 def _value(value: float, sensor: int) -> str:

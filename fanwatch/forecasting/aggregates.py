@@ -20,6 +20,8 @@ _PARTS = 6
 """Mean, last, low, high, number of values and zeros, as in Bins."""
 _MEAN, _LAST, _LOW, _HIGH, _COUNT, _ZEROS = range(_PARTS)
 _WHAT = ("mean", "last", "min", "max")
+POINTS = 200_000
+"""What one query aggregates at most: a second and a half of InfluxDB's time."""
 _NAMED = 100
 """Fans named in one query; with more of them, all are asked for."""
 _ALL = ", ".join(['count("rotation")'] + [f'{what}("{name}")' for name in FEATURES for what in _WHAT])
@@ -94,6 +96,12 @@ def joined(first: Span, second: Span) -> Span:
     )
 
 
+def _beside(spans: Sequence[Span]) -> Span:
+    """The same bins of all their fans."""
+    points = np.concatenate([span.points for span in spans], axis=1)
+    return Span(spans[0].start_ms, points, np.concatenate([span.values for span in spans], axis=1))
+
+
 def newest(store: Store, since_ms: int) -> dict[str, int]:
     """By fan, in ms: up to when it was both scored and stored; of fans that were since then."""
     scored, read = (
@@ -143,8 +151,16 @@ def taken(store: Store, start_ms: int, end_ms: int, fans: Sequence[str]) -> dict
     return counts | {row["deviceID"]: int(row["n"]) for row in rows if row["deviceID"] in counts}
 
 
-def read(store: Store, start_ms: int, end_ms: int, fans: Sequence[str]) -> Span:
-    """The bins of these fans, whether scored or not."""
+def read(store: Store, start_ms: int, end_ms: int, fans: Sequence[str], parts: int = 1) -> Span:
+    """The bins of these fans, whether scored or not; by at least so many queries."""
+    if parts > 1 and len(fans) > 1:
+        share = min(_NAMED, -(-len(fans) // parts))
+        return _beside(
+            [
+                read(store, start_ms, end_ms, fans[first : first + share])
+                for first in range(0, len(fans), share)
+            ]
+        )
     span = empty(start_ms, end_ms, len(fans))
     for fan, times, rows in _cells(store, _ALL, start_ms, end_ms, fans):
         count = rows[:, :1]
@@ -168,7 +184,8 @@ def _sift(store: Store, span: Span, sensor: int, fans: Sequence[str]) -> None:
     """Computes those bins again, of this sensor, that have zeros or what no working sensor gives."""
     lowest, highest = PLAUSIBLE[sensor]
     found = span.values[:, :, sensor]
-    odd = (found[..., _LOW] < lowest) | (found[..., _HIGH] > highest)
+    low, high = found[..., _LOW], found[..., _HIGH]
+    odd = (low < lowest) | (high > highest) | ((low <= 0) & (high >= 0))
     if not odd.any():
         return
     name, numbers = FEATURES[sensor], np.flatnonzero(odd.any(axis=0))
@@ -177,7 +194,7 @@ def _sift(store: Store, span: Span, sensor: int, fans: Sequence[str]) -> None:
     start_ms = span.start_ms + int(bins[0]) * BIN_MS
     end_ms = span.start_ms + (int(bins[-1]) + 1) * BIN_MS
     found[odd] = (*[np.nan] * _COUNT, 0, 0)
-    good = f'"{name}" >= {lowest!r} AND "{name}" <= {highest!r}'
+    good = f'"{name}" >= {lowest!r} AND "{name}" <= {highest!r} AND "{name}" != 0'
     what = ", ".join(f'{each}("{name}")' for each in (*_WHAT, "count"))
     for condition, fields, parts in (
         (good, what, slice(0, _ZEROS)),

@@ -17,9 +17,8 @@ from fanwatch.forecasting.aggregates import Span
 from fanwatch.forecasting.rows import Row
 from fanwatch.store import Store
 
-_POINTS = 500_000
 _BINS = 144
-"""What one query aggregates at most: about 2 s of InfluxDB's time, or a day of a fleet that seldom reports."""
+"""What one query aggregates at most, of a fleet that seldom reports: a day."""
 _FAN_BINS = 2_000_000
 """Fans times bins that are worked up in one go: about 4 s of processor time."""
 _BINS_AT_LEAST = 18
@@ -46,15 +45,13 @@ def gathered(store: Store, group: Sequence[Row], goal: Goal, more: Callable[[], 
     start_ms, through_ms = group[0].checkpoint_ms, group[0].through_ms
     bins = max(_BINS_AT_LEAST, _FAN_BINS // len(group))
     head_ms = max(min(goal.head_ms, start_ms + bins * BIN_MS), through_ms)
-    new_bins = (head_ms - through_ms) // BIN_MS
-    # One new bin is read whole, however many points it has.
-    end_ms = through_ms if new_bins <= 1 else head_ms
-    sizes = aggregates.sizes(store, start_ms, end_ms, fans) if end_ms > start_ms else {}
+    sizes = aggregates.sizes(store, start_ms, head_ms, fans) if head_ms > start_ms else {}
     span = _kept(store, group, sizes, until)
     for first, last in _portions(sizes, through_ms, head_ms):
         if not more():
             break
-        part = aggregates.read(store, first, last, fans)
+        points = sum(sizes.get(at_ms, 0) for at_ms in range(first, last, BIN_MS))
+        part = aggregates.read(store, first, last, fans, -(-points // aggregates.POINTS))
         aggregates.leave_out(part, until)
         span = aggregates.joined(span, part)
     return span
@@ -94,7 +91,7 @@ def _portions(sizes: dict[int, int], start_ms: int, end_ms: int) -> list[tuple[i
     first, points = start_ms, 0
     for at_ms in range(start_ms, end_ms, BIN_MS):
         here = sizes.get(at_ms, 0)
-        if at_ms > first and (points + here > _POINTS or at_ms - first >= _BINS * BIN_MS):
+        if at_ms > first and (points + here > aggregates.POINTS or at_ms - first >= _BINS * BIN_MS):
             found.append((first, at_ms))
             first, points = at_ms, 0
         points += here

@@ -95,6 +95,7 @@ def retired(fan: str, at_ms: int, by: str) -> Alarm:
 
 def unreadable(fan: str, at_ms: int, before: Alarm | None, error: str) -> Alarm:
     """What is said of a fan whose readings could not be worked up."""
+    error = "".join(character if character.isprintable() else " " for character in error[:200])
     goes_on = before is not None and before.state == "unknown"
     since_ms = before.since_ms if before is not None and goes_on else at_ms
     return Alarm(
@@ -105,7 +106,7 @@ def unreadable(fan: str, at_ms: int, before: Alarm | None, error: str) -> Alarm:
         risk=None,
         cause=None,
         failureExpected=None,
-        why=f"Its readings could not be worked up ({error[:200]}); the log of forecast-fan says more.",
+        why=f"Its readings could not be worked up ({error}); the log of forecast-fan says more.",
     )
 
 
@@ -132,7 +133,9 @@ def _expected(verdict: Verdict, before: Alarm | None) -> Expected | None:
     step = next((step for within, step in _STEPS if latest - verdict.at_ms <= within), _COARSE_MS)
     if before is not None and before.failureExpected is not None:
         told = before.failureExpected
-        if abs(_ms(told.earliest) - earliest) <= step and abs(_ms(told.latest) - latest) <= step:
+        sooner, later = earliest - _ms(told.earliest), _ms(told.latest) - latest
+        # What was told is up to a step wider than it was.
+        if -step <= sooner < 2 * step and -step <= later < 2 * step:
             return told
     return Expected(format_ms(earliest // step * step), format_ms(-(-latest // step) * step))
 

@@ -36,7 +36,7 @@ class ForecastSettings(Settings, frozen=True):
     """SHA-256 of that bundle's model.json; another one is refused."""
     forecast_engine: str | None = None
     """`litert` or `tensorflow`; by default the one that is installed, LiteRT first."""
-    forecast_warmup: str = "3d"
+    forecast_warmup: str = "7d"
     """How much of a fan's past is read when nothing is known of it yet, or its state was lost."""
     forecast_stale: str = "30m"
     """Fans are `unknown` once nothing new was scored for so long."""

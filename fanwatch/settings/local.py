@@ -30,6 +30,8 @@ class LocalSettings(Settings, frozen=True):
     """Where InfluxDB and Telegraf are kept once they were built."""
     no_fleet: bool = False
     """Start without the simulated fans."""
+    history_days: Annotated[float, msgspec.Meta(ge=0, le=28)] = 7.0
+    """Days that the simulated fans have behind them: what InfluxDB lacks of them is published once it is ready."""
     grafana_port: Port = 3000
     """Where Grafana listens, where it is installed."""
     no_grafana: bool = False

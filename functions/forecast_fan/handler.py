@@ -26,3 +26,8 @@ def service() -> Service:
 def warm() -> None:
     """Connects before the first call comes."""
     service().warm()
+
+
+def close() -> None:
+    """Leaves the broker, once nothing is in flight any more."""
+    service().close()

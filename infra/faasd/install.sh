@@ -2,10 +2,11 @@
 # Installs or updates Fanwatch's services on a machine that runs faasd; the functions follow by faas-cli (docs/faasd.md).
 # Safe to run again: what is there stays, secrets are made once, and what has changed is applied.
 #
-#   infra/faasd/install.sh [--check] [--host NAME]... [--connector ours|stock] [--lite] [--without SERVICE]...
+#   infra/faasd/install.sh [--check | --images] [--host NAME]... [--connector ours|stock] [--lite] [--without SERVICE]...
 #   infra/faasd/install.sh --remove [--data]
 #
 # --check      only look whether all is there, and list the images
+# --images     only list the images, on any machine
 # --host       name or address under which fans reach the broker; it goes into the broker's certificate
 # --connector  ours, at least once (the default), or stock, OpenFaaS's own; never both
 # --lite       infer-fan-lite decides, not infer-fan: Telegraf asks that one how it is
@@ -30,10 +31,11 @@ fail() {
 }
 
 arguments() {
-    check='' remove='' data='' hosts='' without=' ' connector=ours infer=infer-fan
+    check='' list='' remove='' data='' hosts='' without=' ' connector=ours infer=infer-fan
     while [ $# -gt 0 ]; do
         case $1 in
             --check) check=yes ;;
+            --images) list=yes ;;
             --remove) remove=yes ;;
             --data) data=yes ;;
             --lite) infer='infer-fan-lite' ;;
@@ -351,6 +353,10 @@ uninstall() {
 
 changed=''
 arguments "$@"
+if [ -n "$list" ]; then
+    wanted
+    exit 0
+fi
 needs
 if [ -n "$remove" ]; then
     uninstall

@@ -3,8 +3,10 @@
 # Safe to run again: what is there stays, secrets are made once, and what has changed is applied.
 #
 #   infra/k3s/install.sh [--check] [--host NAME]... OVERLAY
+#   infra/k3s/install.sh --images
 #
 # --check     only look whether all is there, make missing secrets, and render
+# --images    only list the images of our own parts, on any machine
 # --host      name or address under which fans reach the broker; it goes into the broker's certificate
 # REGISTRY    where the images lie, instead of `fanwatch`;  TAG  their tag, instead of 0.1.0
 set -eu
@@ -31,12 +33,16 @@ arguments() {
     while [ $# -gt 0 ]; do
         case $1 in
             --check) check=yes ;;
+            --images)
+                images
+                exit 0
+                ;;
             --host)
                 [ $# -gt 1 ] || fail "--host takes a name or an address."
                 hosts="$hosts --host $2"
                 shift
                 ;;
-            -*) fail "there is no option $1; there are --check and --host NAME." ;;
+            -*) fail "there is no option $1; there are --check, --images and --host NAME." ;;
             *)
                 [ -z "$overlay" ] || fail "one overlay at a time: there are $(overlays)."
                 overlay=$1
@@ -70,6 +76,12 @@ cluster() {
                 fail "the cluster does not know projectcalico.org. Install Calico with its API server, or use overlay ${overlay%-calico}."
             ;;
     esac
+}
+
+# The same in every overlay.
+images() {
+    sed -n 's/^ *image: //p' "$here"/base/*.yaml |
+        sed "s|^fanwatch/\([a-z-]*\):0.1.0|${REGISTRY:-fanwatch}/\1:${TAG:-0.1.0}|" | sort -u
 }
 
 there() {

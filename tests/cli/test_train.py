@@ -33,7 +33,7 @@ def answer(*arguments: str | Path) -> str:
 
 def test_train_then_evaluate_for_scripts(csv: Path, tmp_path: Path) -> None:
     out = tmp_path / "models" / "5"
-    said = json.loads(answer("train", "--csv", csv, "--out", out, "--epochs", "2", "--json"))
+    said = json.loads(answer("train", "--csv", csv, "--out", out, "--epochs", "2", "--json", "--no-report"))
     bundle = bundles.load(out, said["sha256"])
     assert (bundle.model, said["bundle"], said["epochs"]) == ("fan-anomaly@5", str(out), 2)
     assert said["threshold"] == bundle.metadata.threshold.value
@@ -44,9 +44,10 @@ def test_train_then_evaluate_for_scripts(csv: Path, tmp_path: Path) -> None:
 
 def test_people_get_a_table_and_the_pin(csv: Path, tmp_path: Path) -> None:
     said = answer("train", "--csv", csv, "--out", tmp_path / "model", "--epochs", "1", "--version", "3")
+    assert (tmp_path / "model-report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     bundle = bundles.load(tmp_path / "model")
     assert bundle.model == "fan-anomaly@3"
-    assert f"FANWATCH_BUNDLE_SHA256={bundle.digest}" in said
+    assert f"fanwatch model use {tmp_path / 'model'}" in said
     assert "accuracy" in answer("evaluate", "--csv", csv, "--model", tmp_path / "model")
 
 

@@ -158,10 +158,10 @@ def test_pruning_settles_what_a_function_that_is_gone_had_not_taken(bench: Bench
     assert connector.metric("held") == 21
     assert connector.get("/prune", "POST")[0] == 200
     until(lambda: connector.metric("acknowledged_total") == 21, 10, "all acknowledgements")
+    until(lambda: len(witness.letters) == 20, 10, "the dead letters")
     assert {(letter["reason"], letter["topic"]) for letter in witness.letters} == {
         ("no-function", "other/topic")
     }
-    assert len(witness.letters) == 20
     bench.gateway.answer = outcomes
     bench.gateway.functions = [function("score-fan"), function("other", "other/topic")]
     until(lambda: connector.get("/readyz")[0] == 200 and bench.gateway.listed > seen + 9, 10, "its return")

@@ -110,6 +110,8 @@ def test_states_come_from_alarms_scores_and_silence() -> None:
     assert found == {
         "told": "warning", "scored": "ok", "quiet": "silent", "stopped": "stopped", "new": "unknown", "read": "unknown",
     }  # fmt: skip
+    fleet.listening_ms = NOW - 30_000  # who was not listened to is not called silent
+    assert STATES[states(fleet, NOW)[2]] == "ok"
     fleet.forget_alarm("told")
     assert STATES[states(fleet, NOW)[0]] == "ok"
 

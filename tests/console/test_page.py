@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -140,18 +141,19 @@ def test_broker_store_and_server_go_and_come_back_and_the_page_says_so_and_mends
     expect(page.locator(".fl-row", has_text="fan-23")).to_be_visible()
 
 
-def test_a_start_knows_what_the_store_remembers(page: Page, console: Console, influx: Influx) -> None:
+def test_a_start_knows_what_the_store_remembers(
+    page: Page, tmp_path: Path, broker: Mosquitto, influx: Influx
+) -> None:
     now = now_ms()
-    values = {"rotation": 601.0, "temperature": 41.0, "vibration": 150.0, "sound": 48.0}
+    values: dict[str, object] = {"rotation": 601.0, "temperature": 41.0, "vibration": 150.0, "sound": 48.0}
     influx.store.write([point("telemetry", {"deviceID": "fan-31"}, values, (now - 600_000) * 1_000_000)])
-    console.stop()
-    console.start()
-    console.wait()
-    page.goto(console.url)
-    row = page.locator(".fl-row", has_text="fan-31")
-    expect(row).to_contain_text("601")
-    expect(row).to_contain_text("Silent")
-    expect(row.locator(".fl-c-vibration path")).to_have_attribute("d", re.compile(r"^M"))
-    assert console.stop() < 10
+    console = Console(tmp_path, broker, influx, FANWATCH_CONSOLE_SILENT="3")
+    try:
+        page.goto(console.url)
+        row = page.locator(".fl-row", has_text="fan-31")
+        expect(row).to_contain_text("601")
+        expect(row).to_contain_text("Silent")
+        expect(row.locator(".fl-c-vibration path")).to_have_attribute("d", re.compile(r"^M"))
+    finally:
+        assert console.stop() < 10
     assert console.process.returncode == 0
-    console.start()

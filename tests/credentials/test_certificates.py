@@ -162,3 +162,14 @@ def test_without_a_ca_it_says_how_to_make_one(tmp_path: Path) -> None:
     ):
         with pytest.raises(FanwatchError, match="certs init"):
             act()
+
+
+def test_the_page_has_the_brokers_names_and_a_key_of_its_own(made: Certificates) -> None:
+    path = made.page(["console.example"])
+    found = load(path)
+    assert authority.hosts_of(found) == ["192.0.2.1", "broker.example", *HOSTS, "console.example"]
+    assert found.public_key() != load(made.broker / "server.crt").public_key()
+    found.verify_directly_issued_by(load(made.folder / "ca/current.crt"))
+    assert (path.parent / "ca.crt").read_bytes() == (made.broker / "ca.crt").read_bytes()
+    assert "console's page" in {term.name for term in made.terms()}
+    assert load(made.page()).serial_number != found.serial_number, "asked again, it is renewed"

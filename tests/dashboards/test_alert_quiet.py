@@ -161,3 +161,34 @@ def test_days_that_are_played_in_beside_what_is_live(
         assert not [name for name, watch in watches.items() if watch.look(fleet.at_ms)]
     fleet.fans += fans
     assert names_told(fleet, store_url, 5) == set()
+
+
+def test_history_that_comes_faster_than_it_is_worked_off(fleet: Fleet, store_url: str) -> None:
+    """For 20 minutes; what is live waits among it. Then it stops, and the backlog goes."""
+    watches = {name: Watch(store_url, rule) for name, rule in RULES.items()}
+    fans, first = [f"new-{index}" for index in range(20)], fleet.at_ms - 7 * 86_400_000
+    fleet.each_step = 100
+    most, told = 0, set()
+    for minute in range(30):
+        for step in range(6):
+            at = first + (minute * 6 + step) * 40_000
+            if minute < 20:
+                fleet.publish([(fan, at + part * 5_000, False) for part in range(6) for fan in fans])
+            fleet.run(1 / 6)
+        most = max(most, fleet.waiting)
+        told |= {name for name, watch in watches.items() if watch.look(fleet.at_ms)}
+    assert most > 4000
+    assert told == set()
+
+
+def test_a_backlog_of_an_outage_is_not_told_of_beside_it(store_url: str, at_ms: int) -> None:
+    fleet = Fleet(store_url, at_ms, fans=60)
+    fleet.run(42)
+    fleet.down = {"scoring"}
+    watches = {name: Watch(store_url, RULES[name]) for name in ("scoring-away", "backlog-growing")}
+    told = set()
+    for _ in range(25):
+        fleet.run(1)
+        told |= {name for name, watch in watches.items() if watch.look(fleet.at_ms)}
+    assert fleet.waiting > 5000
+    assert told == {"scoring-away"}

@@ -42,6 +42,7 @@ def test_the_default_bundle_is_whole_and_its_pin_is_the_hash_of_its_description(
     assert bundle.names() == [
         "MODEL_CARD.md", "model.tflite", "saved_model/saved_model.pb",
         "saved_model/variables/variables.data-00000-of-00001", "saved_model/variables/variables.index",
+        "scores.csv", "validation.csv",
     ]  # fmt: skip
     assert bundles.encode(bundle.metadata) == (DEFAULT / "model.json").read_bytes()
 

@@ -1,8 +1,11 @@
 """Subscriber against a real Mosquitto: sessions, acknowledgements, and reading no more than there is room for."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
+import paho.mqtt.client as mqtt
 import pytest
 
 from fanwatch.broker import Message, Subscriber, tools
@@ -224,3 +227,26 @@ def test_a_defect_in_the_callback_is_logged_and_loses_nothing(
     assert client.wait(2) == [b"a", b"b"]
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     assert [line["error"] for line in lines if line["level"] == "error"] == ["a defect"]
+
+
+def test_a_confirmation_that_is_quicker_than_the_question_counts(
+    client: Client, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link's thread reads the answer before the asking one has got the number of its question."""
+    read = threading.Event()
+    ask, handle = mqtt.Client.subscribe, mqtt.Client._handle_suback
+
+    def slowly(self: mqtt.Client, *given: Any, **options: Any) -> Any:
+        asked = ask(self, *given, **options)
+        read.wait(0.3)
+        return asked
+
+    def handled(self: mqtt.Client) -> Any:
+        done = handle(self)
+        read.set()
+        return done
+
+    monkeypatch.setattr(mqtt.Client, "subscribe", slowly)
+    monkeypatch.setattr(mqtt.Client, "_handle_suback", handled)
+    client.subscriber.subscribe([f"{topic}/second"])
+    client.confirmed((topic, f"{topic}/second"))

@@ -19,7 +19,7 @@ from fanwatch.store import MEANS, point
 from tests.support.history import DAY_MS, Record
 from tests.support.influx import ROOT, Influx
 from tests.support.process import Process
-from tests.support.wait import until
+from tests.support.wait import patience, until
 
 HOUR_MS = 3_600_000
 # A killed one's claim counts for three times as long.
@@ -29,10 +29,12 @@ TIMEOUT_S = 2
 class Worker(Process):
     """`python -m history rollup` as a process."""
 
-    def __init__(self, directory: Path, influx: Influx, *arguments: str) -> None:
+    def __init__(
+        self, directory: Path, influx: Influx, *arguments: str, timeout_s: float = TIMEOUT_S
+    ) -> None:
         environment = {
             "FANWATCH_INFLUX_URL": influx.store.url,
-            "FANWATCH_ROLLUP_TIMEOUT": str(TIMEOUT_S),
+            "FANWATCH_ROLLUP_TIMEOUT": str(timeout_s),
             "PYTHONPATH": str(ROOT),
         }
         argv = [sys.executable, "-m", "history", "rollup", *arguments]
@@ -223,7 +225,7 @@ def test_it_goes_on_while_the_store_comes_and_goes(tmp_path: Path, influx: Influ
         before = runs(worker)
         until(lambda: runs(worker) > before + 1, 20, "runs")
         record.check()
-        assert worker.stop() < 2
+        assert worker.stop() < 2 * patience()
         assert worker.process.returncode == 0
         done = [event for event in worker.events() if event["event"] == "rolled up"]
         assert done[-1].keys() >= {"time", "part", "windows", "points", "late_days", "late_fans", "seconds"}
@@ -238,14 +240,14 @@ def test_it_stops_in_the_middle_of_a_query(tmp_path: Path, influx: Influx) -> No
     try:
         until(lambda: runs(worker), 20, "a run")
         influx.process.send_signal(signal.SIGSTOP)
-        second = Worker(tmp_path, influx, "--every", "10m")
+        second = Worker(tmp_path, influx, "--every", "10m", timeout_s=60)
         try:
             time.sleep(0.6)
-            assert second.stop() < 4, "the store hangs"
+            assert second.stop() < 20, "the store hangs"
         finally:
             second.kill()
         influx.process.send_signal(signal.SIGCONT)
-        assert worker.stop() < 1
+        assert worker.stop() < patience()
     finally:
         os.kill(influx.process.pid, signal.SIGCONT)
         worker.kill()

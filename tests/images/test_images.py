@@ -11,7 +11,7 @@ from tests.support.servers import ROOT
 
 pytestmark = [pytest.mark.images, pytest.mark.timeout(900)]
 
-FUNCTIONS = ("score-fan", "infer-fan-lite", "infer-fan")
+FUNCTIONS = ("score-fan", "infer-fan-lite", "infer-fan", "forecast-fan")
 ALL = (*FUNCTIONS, "connector", "model-store")
 LITE_MB = 120
 _TOOLS = "cc gcc c++ g++ ld as make rustc go pip pip3 uv curl wget git"
@@ -63,7 +63,7 @@ def test_no_secret_and_no_address_of_the_builder_in_it(
 def test_its_size(images: Images, name: str) -> None:
     above = images.above_base_mb(image_of(images, name))
     print(f"{name}: {above:.1f} MB above the base")
-    if name == "infer-fan-lite":
+    if name in ("infer-fan-lite", "forecast-fan"):
         assert above <= LITE_MB
     if name in ("connector", "model-store", "score-fan"):
         assert above <= LITE_MB / 2

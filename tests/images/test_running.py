@@ -124,7 +124,7 @@ def test_the_chain_behind_the_gateway(behind: Behind, infer: str) -> None:
         ended_cleanly(box, name)
 
 
-@pytest.mark.parametrize("name", ["score-fan", "infer-fan-lite", "infer-fan", "connector"])
+@pytest.mark.parametrize("name", ["score-fan", "infer-fan-lite", "infer-fan", "forecast-fan", "connector"])
 def test_a_sigterm_in_the_middle_of_the_start_counts_too(
     images: Images, containers: Containers, name: str
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.support.process import Process
-from tests.support.wait import until
+from tests.support.wait import patience, until
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = {
@@ -205,6 +205,10 @@ def test_a_check_lists_the_images_and_changes_nothing(machine: Machine) -> None:
     before = machine.files()
     listed = machine.install("--check").splitlines()[1:]
     assert machine.files() == before
+    # Where images are fetched for a machine without the internet, there is no faasd.
+    machine.compose.unlink()
+    assert machine.install("--images", NO_CONTAINERD="1").splitlines() == listed
+    machine.compose.write_text(COMPOSE, encoding="utf-8")
     machine.install()
     assert listed == sorted({machine.services()[name]["image"] for name in SERVICES})
 
@@ -336,7 +340,7 @@ def test_keep_starts_again_what_ends_and_passes_signals_on(tmp_path: Path) -> No
         os.kill(child, signal.SIGTERM)
         until(lambda: lines() == ["started", "hup", "started"], 10, "the command once more")
         assert "ended with 3" in keep.output()
-        assert keep.stop() < 5
+        assert keep.stop() < 5 * patience()
         assert keep.process.returncode == 0
     finally:
         keep.kill()

@@ -12,7 +12,7 @@ from local import sessions
 from tests.support.kustomize import ROOT
 from tests.support.process import Process
 from tests.support.secure import Deployment
-from tests.support.wait import until
+from tests.support.wait import patience, until
 
 
 @pytest.fixture
@@ -114,4 +114,4 @@ def test_the_broker_reads_new_secrets_and_keeps_its_connections(
 
 def test_it_ends_at_once(companion: Companion) -> None:
     until(companion.ready.exists, 20, "the companion")
-    assert companion.stop(signal.SIGTERM) < 2
+    assert companion.stop(signal.SIGTERM) < 2 * patience()

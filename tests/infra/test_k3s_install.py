@@ -1,6 +1,7 @@
 """infra/k3s/install.sh: what it asks of a cluster, what it says is missing, and that it may be run twice."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -147,6 +148,15 @@ def test_images_come_from_the_registry_that_functions_come_from(operator: Operat
     assert "image: registry.example:5000/fans/model-store:0.2.0" in applied
     assert "image: fanwatch/" not in applied
     assert "image: influxdb:1.8.10" in applied
+
+
+def test_it_lists_the_images_without_a_cluster(operator: Operator) -> None:
+    environment = {"REGISTRY": "registry.example.org/f", "TAG": "2.0.0"}
+    listed = operator.run("--images", has="", **environment)
+    assert listed.returncode == 0
+    assert operator.run("portworx", **environment).returncode == 0
+    applied = set(re.findall(r"^[ -]*image: (\S+)$", operator.applied.read_text(encoding="utf-8"), re.M))
+    assert set(listed.stdout.split()) == applied
 
 
 def test_secrets_are_made_once_for_ones_own_eyes_only(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from local.layout import layout
-from tests.support.servers import ROOT, Server, free_port
+from tests.support.ports import free_port
+from tests.support.servers import ROOT, Server
 from tests.support.wait import until
 
 ADMIN = {"Authorization": "Basic YWRtaW46c2VjcmV0"}

@@ -10,6 +10,7 @@ from collections import Counter, deque
 
 STEP_MS = 10_000
 _WINDOW_MS = 600_000
+LATE_MS = 5_400_000
 
 Reading = tuple[str, int, bool]
 
@@ -35,6 +36,11 @@ class Fleet:
         self._to_store: dict[str, deque[Reading]] = {"telemetry": deque(), "anomaly": deque()}
         self._means: Counter[tuple[str, int]] = Counter()
         self._changed: set[tuple[str, int]] = set()
+
+    @property
+    def waiting(self) -> int:
+        """Messages in the broker."""
+        return len(self._to_score) + sum(len(queue) for queue in self._to_store.values())
 
     def restart(self, prefix: str) -> None:
         """Sets the counters of a part back: connector, telegraf or broker."""
@@ -89,6 +95,7 @@ class Fleet:
                     values = "rotation=592,temperature=41.2,vibration=160.4,sound=47.9"
                     window = (fan, at_ms // _WINDOW_MS * _WINDOW_MS)
                     self._means[window] += 1
+                    self.counters["telegraf delayed"] += self.at_ms - at_ms > LATE_MS
                     self._changed.add(window)
                 else:
                     values = f'fault={int(faulty)}i,probability={0.9 if faulty else 0.01},quality="ok"'
@@ -98,7 +105,6 @@ class Fleet:
 
     def _metrics(self) -> list[str]:
         count, gauge = self.counters, self.gauges
-        waiting = len(self._to_score) + sum(len(queue) for queue in self._to_store.values())
         up = {part: int(part not in self.down) for part in ("connector", "gateway", "scoring", "store")}
         if "gateway" in self.down:
             up["scoring"] = 0
@@ -107,9 +113,10 @@ class Fleet:
                 f"telegraf,input={kind} gathered={count[f'telegraf {kind}']}i"
                 for kind in ("telemetry", "anomaly")
             ),
+            f"delayed readings={count['telegraf delayed']}i",
             f"telegraf written={count['telegraf written']}i,rejected={count['telegraf rejected']}i",
             f"broker publish_dropped={count['broker dropped']}i,stored_bytes={gauge['stored_bytes']}i,"
-            f"stored_messages={waiting + self.extra_messages + 40}i",
+            f"stored_messages={self.waiting + self.extra_messages + 40}i",
             f"machine disk_used_percent={gauge['disk_used_percent']},disk_free_bytes={gauge['disk_free_bytes']}i",
             *(f"up,part={part} up={value}i" for part, value in up.items()),
             *(

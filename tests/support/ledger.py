@@ -17,7 +17,7 @@ from paho.mqtt.properties import Properties
 
 from fanwatch.settings import BrokerSettings
 from fanwatch.timestamps import format_ms, parse_ms, zone
-from tests.support.wait import until
+from tests.support.wait import patience, until
 
 Key = tuple[str, int]
 """deviceID and time in ms."""
@@ -233,7 +233,7 @@ class Witness:
             settings.broker_host, settings.broker_port, keepalive=30, clean_start=False, properties=properties
         )
         self._client.loop_start()
-        assert self._subscribed.wait(10), "the witness is not subscribed"
+        assert self._subscribed.wait(10 * patience()), "the witness is not subscribed"
 
     @property
     def scored(self) -> set[Key]:

@@ -8,7 +8,7 @@ import paho.mqtt.client as mqtt
 
 from fanwatch.broker import tools
 from fanwatch.settings import BrokerSettings
-from tests.support.wait import until
+from tests.support.wait import patience, until
 
 
 class Listener:
@@ -32,7 +32,7 @@ class Listener:
         self._client.on_subscribe = lambda *_rest: subscribed.set()
         tools.connect(self._client, settings, session_expiry_s=session_expiry_s, clean=not session_expiry_s)
         self._client.loop_start()
-        assert subscribed.wait(10), "no SUBACK"
+        assert subscribed.wait(10 * patience()), "no SUBACK"
 
     def wait(self, count: int, timeout_s: float = 10) -> list[tuple[str, bytes]]:
         """Everything received, once it is `count` messages at least."""

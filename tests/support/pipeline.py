@@ -5,7 +5,8 @@ from pathlib import Path
 
 from tests.local.gateways import World, available
 from tests.support.mosquitto import Mosquitto
-from tests.support.servers import ROOT, Server, free_port
+from tests.support.ports import free_port
+from tests.support.servers import ROOT, Server
 
 
 class Functions(World):

@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support.wait import patience
+
 
 class Process:
     """Starts when it is made; its output goes to `log`. Use `stop`, `kill` and `start` to hurt it."""
@@ -28,7 +30,7 @@ class Process:
         began = time.monotonic()
         if self.process.poll() is None:
             self.process.send_signal(number)
-        self.process.wait(20)
+        self.process.wait(20 * patience())
         return time.monotonic() - began
 
     def kill(self) -> None:

@@ -65,6 +65,7 @@ class Pipeline:
         self.layout = layout(values["FANWATCH_STATE_DIR"], values["FANWATCH_STACK"])
         self._stop = threading.Event()
         self.runtime = Runtime(kept | values, self.layout, lambda _text: None, self._stop)
+        self._store = Store(StoreSettings(influx_url=f"http://127.0.0.1:{self.influx_port}"))
         self.peak_mb = 0.0
         """The most memory that any connector process has had resident."""
         self._ends: list[Callable[[], object]] = [self.runtime.stop]
@@ -161,6 +162,8 @@ class Pipeline:
             self.supervisor.restart(group)
         if part == "mosquitto":
             until(lambda: listens(self.broker_port), 15, "the broker")
+        if part == "influxd":
+            until(self._store.ready, 30, "the store")
 
     def metric(self, name: str) -> float:
         """The sum of a metric of the connector over its labels; 0 while it does not answer."""
@@ -190,10 +193,9 @@ class Pipeline:
 
     def stored(self) -> set[Key]:
         """What InfluxDB has of results."""
-        store = Store(StoreSettings(influx_url=f"http://127.0.0.1:{self.influx_port}"))
         return {
             (row["deviceID"], row["time"] // 1_000_000)
-            for row in store.query('SELECT "deviceID", "quality" FROM "anomaly"')
+            for row in self._store.query('SELECT "deviceID", "quality" FROM "anomaly"')
         }
 
     def _sample(self) -> None:

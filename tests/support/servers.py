@@ -11,18 +11,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.support.wait import until
+from tests.support.wait import patience, until
 
 ROOT = Path(__file__).resolve().parents[2]
 
 Body = bytes | Iterable[bytes] | None
-
-
-def free_port() -> int:
-    """A port on 127.0.0.1 that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Answer(NamedTuple):
@@ -67,7 +60,7 @@ class Server:
                 stderr=output,
             )
 
-    def connection(self, timeout: float = 20) -> http.client.HTTPConnection:
+    def connection(self, timeout: float = 60) -> http.client.HTTPConnection:
         """A new connection; it is closed with the server at the latest."""
         if isinstance(self.address, Path):
             connection: http.client.HTTPConnection = UnixConnection(self.address, timeout)
@@ -112,7 +105,7 @@ class Server:
         """Send a signal; the exit code, and the seconds until it had ended."""
         started = time.monotonic()
         self.process.send_signal(number)
-        return self.process.wait(20), time.monotonic() - started
+        return self.process.wait(20 * patience()), time.monotonic() - started
 
     def kill(self) -> None:
         """End it, however it is."""
@@ -120,7 +113,7 @@ class Server:
             connection.close()
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(20)
+        self.process.wait(20 * patience())
 
 
 def exchange(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.ports import free_port
-from tests.support.wait import until
+from tests.support.wait import patience, until
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 90
@@ -37,6 +37,7 @@ class Machine:
             "FANWATCH_NO_GRAFANA": "true",
             "FANWATCH_CONSOLE_PORT": str(self.console),
             "FANWATCH_NO_CONSOLE": "true",
+            "FANWATCH_HISTORY_DAYS": "0",
             "FANS": "3",
             "RATE": "5",
             **changes,
@@ -49,7 +50,7 @@ class Machine:
             env=self.environment | changes,
             capture_output=True,
             text=True,
-            timeout=READY_S + 20,
+            timeout=(READY_S + 20) * patience(),
             check=False,
         )
 
@@ -118,7 +119,7 @@ class Up:
         """Sends a signal; the seconds until it has ended."""
         began = time.monotonic()
         self.process.send_signal(number)
-        self.process.wait(30)
+        self.process.wait(30 * patience())
         return time.monotonic() - began
 
     def end(self) -> None:

@@ -6,7 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from tests.support.servers import Server, free_port
+from tests.support.ports import free_port
+from tests.support.servers import Server
 
 Serve = Callable[..., Server]
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from training.metrics import cheapest_threshold, measure
-from training.scores import Costs
+from training.metrics import calibration, cheapest_threshold, gain, intervals, measure
+from training.scores import Costs, count
 
 cases = st.lists(st.tuples(st.integers(0, 10_000), st.booleans()), min_size=2, max_size=60)
 
@@ -54,3 +54,33 @@ def test_the_middle_of_the_cheapest_stretch_is_taken_and_misses_that_cost_more_l
     assert cheapest_threshold(probabilities, mixed, Costs(0.2)) > cheapest_threshold(
         probabilities, mixed, Costs(5.0)
     )
+
+
+def test_intervals_hold_the_truth_about_95_times_of_100_and_are_never_sure() -> None:
+    random = np.random.default_rng(5)
+    held = 0
+    for seed in range(60):
+        faulty = random.random(400) < 0.5
+        probabilities = np.clip(np.where(faulty, 0.6, 0.4) + random.normal(0, 0.2, 400), 0, 1)
+        low, high = intervals(count(probabilities, faulty), 0.5, seed=seed)["accuracy"]
+        held += low <= 0.6915 <= high
+    assert 50 <= held <= 60
+    perfect = intervals(count(np.array([0.1] * 50 + [0.9] * 50), np.arange(100) >= 50), 0.5)
+    assert perfect["precision"] == pytest.approx((0.929, 1.0), abs=1e-3)
+
+
+def test_a_difference_on_the_same_rows_is_surer_than_two_intervals() -> None:
+    ours = np.arange(2000) % 10 > 0
+    theirs = ours & (np.arange(2000) % 50 > 1)
+    more, (low, high) = gain(ours, theirs)
+    assert more == pytest.approx(0.02)
+    assert 0.01 < low < 0.02 < high < 0.03
+
+
+def test_calibration_is_perfect_where_probabilities_are_shares() -> None:
+    probabilities = np.repeat([0.05, 0.25, 0.75], 400)
+    faulty = np.concatenate([np.arange(400) < 400 * share for share in (0.05, 0.25, 0.75)])
+    found = calibration(count(probabilities, faulty))
+    assert (found.ece, found.rows) == (pytest.approx(0), [400, 400, 400])
+    assert found.brier == pytest.approx(np.mean((probabilities - faulty) ** 2))
+    assert calibration(count(probabilities, ~faulty)).ece == pytest.approx(np.mean([0.9, 0.5, 0.5]))

@@ -1,5 +1,6 @@
 """History files: each thing that can be wrong is one line that says where."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,16 @@ def test_columns_are_found_by_name_with_others_between_them_and_both_time_format
         ([HEADER, FIRST.replace("2026-01-01", "yesterday")], "line 2: Time 'yesterday 00:00:00'"),
         ([HEADER, FIRST[6:]], "line 2: DeviceID is empty"),
         (
+            [HEADER, FIRST.replace("2026-01-01 00:00:00", "31/01/2026 12:00")],
+            "line 2: Time '31/01/2026 12:00'",
+        ),
+        ([HEADER, FIRST.replace("2026-01-01", "2026-02-30")], "is no time of any calendar"),
+        ([HEADER.replace(",", ";"), FIRST.replace(",", ";")], "separates its columns by semicolons"),
+        ([HEADER.replace("Sound", "Rotation"), FIRST], "line 1 names the column Rotation twice"),
+        ([HEADER, FIRST, "x" * 70_000], "line 3 has more than 65,536 characters"),
+        ([HEADER, FIRST, '"' + FIRST], "no CSV file in UTF-8, after line 2"),
+        ([HEADER, *["", FIRST.replace("600", "1e999")]], "line 3: Rotation '1e999' is not a finite number"),
+        (
             [HEADER, FIRST, FIRST.replace("600", "601")],
             "line 3: fan-01 has another row at 2026-01-01 00:00:00",
         ),
@@ -107,3 +118,64 @@ def test_too_few_of_a_kind_and_mostly_broken_sensors_cannot_be_learned_from(tmp_
         file = written(tmp_path, HEADER, *lines)
         with pytest.raises(HistoryError, match=words):
             check_learnable(read(file), file)
+
+
+def test_an_unsorted_file_of_mixed_time_forms_is_put_right_and_that_is_said(tmp_path: Path) -> None:
+    times = [
+        "2026-01-01 03:00:00",
+        "2026-01-01T02:00:00Z",
+        "2026-01-01T03:00:00+02:00",
+        "2026-01-01 00:00:00",
+    ]
+    rows = [f"fan-01,{time},{600 + i},40,150,48,0" for i, time in enumerate(times)]
+    table = read(written(tmp_path, HEADER, rows[0], rows[0], *rows[1:]))
+    assert np.diff(table.time_ms).tolist() == [-3_600_000] * 3
+    assert [note.split(":")[0] for note in table.notes[:3]] == [
+        "Times come in 3 forms, and those without a zone were read as UTC",
+        "Repeated rows, read once each",
+        "Rows that are older than the one above them of the same device, put in order",
+    ]
+
+
+def test_one_kind_of_row_only_cannot_be_learned_from(tmp_path: Path) -> None:
+    times = np.arange("2026-01-01", 200, dtype="datetime64[D]").astype(str)[:200]
+    file = written(tmp_path, HEADER, *(f"fan-01,{time},600,40,150,48,0" for time in times))
+    with pytest.raises(HistoryError, match=r"has 0 faulty rows \(column Faulty\) of 200"):
+        check_learnable(read(file), file)
+
+
+def test_of_a_file_with_too_many_rows_an_even_sample_is_kept_repeats_and_all(tmp_path: Path) -> None:
+    save(28_800, tmp_path / "history.csv", seed=3)
+    lines = (tmp_path / "history.csv").read_text().splitlines()
+    file = written(tmp_path, *lines, *lines[1:20_001])
+    table = read(file, limit=4000)
+    kept = len(table.faulty)
+    assert table.quality.rows == 48_800
+    assert kept + table.quality.repeated == 4000
+    assert table.quality.repeated / kept == pytest.approx(20_000 / 28_800, abs=0.08)
+    assert table.faulty.mean() == pytest.approx(0.5, abs=0.04)
+    assert np.unique(table.device, return_counts=True)[1] == pytest.approx(np.full(10, kept / 10), rel=0.25)
+    assert table.notes[0].startswith(f"The file is large: of 48,800 rows, {kept:,} were drawn evenly")
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    """Under a limit that the arrays of all rows would break; tracemalloc sees NumPy's too."""
+    save(14_400, tmp_path / "history.csv", seed=3)
+    tracemalloc.start()
+    try:
+        peaks = []
+        for size in (1, 4):
+            lines = (tmp_path / "history.csv").read_text().splitlines()
+            file = tmp_path / "large.csv"
+            with file.open("w") as out:
+                out.write(HEADER + "\n")
+                for copy in range(size):
+                    out.writelines(line.replace("fan-", f"fan{copy}-") + "\n" for line in lines[1:])
+            del lines
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            read(file, limit=4000)
+            peaks.append(tracemalloc.get_traced_memory()[1] - before)
+    finally:
+        tracemalloc.stop()
+    assert peaks[1] < 1.3 * peaks[0], peaks

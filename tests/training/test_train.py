@@ -1,6 +1,8 @@
 """From a history file to a bundle: what comes out, and that nothing half done is left behind."""
 
 import hashlib
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from fanwatch.scorers import open_scorer
 from simulator.boxes import ideal_rule
 from simulator.history import history, save
 from tests.support.flask_template import ROOT
+from training.bundling import check_target
 from training.evaluate import evaluate, probabilities_of
 from training.table import HistoryError
 from training.train import Trained, TrainingError, train
@@ -26,20 +29,6 @@ def unseen(rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Readings and labels that no training has seen."""
     days = list(history(rows, seed=2_000_000))
     return np.concatenate([day.readings for day in days]), np.concatenate([day.faulty for day in days])
-
-
-@pytest.fixture(scope="module")
-def csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small history."""
-    file = tmp_path_factory.mktemp("history") / "history.csv"
-    save(5760, file, seed=4)
-    return file
-
-
-@pytest.fixture(scope="module")
-def trained(csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """A bundle after a few epochs."""
-    return train(csv, tmp_path_factory.mktemp("models") / "7", version=7, seed=2, epochs=6)
 
 
 def test_a_bundle_holds_both_engines_and_says_what_it_was_made_from(csv: Path, trained: Trained) -> None:
@@ -152,6 +141,56 @@ def test_the_documented_command_gives_the_default_bundle_again(tmp_path: Path) -
         pytest.skip("This kind of CPU gives other last bits: the bundle is equivalent, not identical.")
     assert again.metadata.files == default.metadata.files
     assert again.digest == default.digest
+
+
+def started(out: Path, csv: Path) -> subprocess.Popen[str]:
+    """A training that takes minutes, in a process of its own, while it learns."""
+    code = (
+        "import sys; from pathlib import Path; from training.train import train\n"
+        "train(Path(sys.argv[1]), Path(sys.argv[2]), epochs=5000,"
+        " on_epoch=lambda epoch, loss: print(epoch, flush=True))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(csv), str(out)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == "1"
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_training_leaves_the_old_bundle_and_nothing_else(
+    csv: Path, trained: Trained, tmp_path: Path, number: signal.Signals
+) -> None:
+    out = tmp_path / "model"
+    shutil.copytree(trained.path, out)
+    process = started(out, csv)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert bundles.load(out).digest == trained.digest
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_killed_while_the_bundle_is_written_the_old_one_comes_back_with_the_next_call(
+    csv: Path, trained: Trained, tmp_path: Path
+) -> None:
+    """In the one moment at which no bundle has its name."""
+    out = tmp_path / "model"
+    shutil.copytree(trained.path, out)
+    code = (
+        "import os, signal, sys; from pathlib import Path; from training import bundling\n"
+        "rename = os.rename\n"
+        "def once(old, new):\n rename(old, new)\n os.kill(os.getpid(), signal.SIGKILL)\n"
+        "bundling.os.rename = once\n"
+        "with bundling.directory(Path(sys.argv[1])) as fresh: (fresh / 'half').write_text('')"
+    )
+    assert run(code, str(out)).returncode == -signal.SIGKILL
+    assert not out.exists()
+    assert len(list(tmp_path.iterdir())) == 1
+    check_target(out)
+    assert bundles.load(out).digest == trained.digest
+    assert list(tmp_path.iterdir()) == [out]
 
 
 def test_without_the_training_packages_one_line_says_what_to_do(csv: Path, tmp_path: Path) -> None:

@@ -1,0 +1,122 @@
+"""`fanwatch train forecast` and `fanwatch evaluate forecast`."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from cli.train import evaluate_app, train_app
+
+History = Annotated[
+    Path,
+    typer.Option(help="Directory with readings.csv and events.csv, as `fanwatch simulate history` writes."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+@train_app.command("forecast")
+def train(
+    history: History,
+    out: Annotated[Path, typer.Option(help="Directory of the bundle, such as models/fan-forecast/2.")],
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Default: the directory's name, if a number.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and history give the same model.")] = 1,
+    epochs: Annotated[int | None, typer.Option(min=1, max=1000, help="Rounds of learning.")] = None,
+    false_alarms: Annotated[
+        float, typer.Option(min=0.001, help="Wanted at most a fan-month; fewer mean later warnings.")
+    ] = 0.12,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model that sees failures coming, on a fleet's history, and write it as a bundle."""
+    from training.forecast.train import train as run
+
+    number = version or (int(out.name) if out.name.isdecimal() and int(out.name) else 1)
+    with _progress() as say:
+        trained = run(
+            history, out, version=number, seed=seed, epochs=epochs, false_alarms=false_alarms, say=say
+        )
+    figures = {name: round(figure.value, 4) for name, figure in trained.validation.items()}
+    if as_json:
+        answer = {"bundle": str(out), "sha256": trained.digest, "warning": trained.machine.warning}
+        print(json.dumps(answer | {"rows": trained.rows, "validation": figures}))
+        return
+    print(f"{out}: learned from {trained.rows:,} rows. On validation fans, which chose the thresholds:")
+    for name, value in figures.items():
+        print(f"  {name}: {value:g}")
+    print(f"To deploy it: FANWATCH_FORECAST_BUNDLE={out} FANWATCH_FORECAST_BUNDLE_SHA256={trained.digest}")
+
+
+@evaluate_app.command("forecast")
+def evaluate(
+    history: History,
+    model: Annotated[Path, typer.Option(help="Directory of a forecast bundle.")],
+    engine: Annotated[
+        str | None, typer.Option(help="litert or tensorflow; default: what is installed.")
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="History to train rivals on: gradient boosting, a single-reading net, a box rule."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Directory for figures.json.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the intervals and the rivals.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Let a fleet live through a history as in service, and compare what is told with what happens."""
+    from training.forecast.evaluate import evaluate as run
+
+    with _progress() as say:
+        evaluation = run(history, model, engine=engine, against=against, seed=seed, say=say)
+    content = evaluation.as_dict()
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "figures.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    if as_json:
+        print(json.dumps(content))
+        return
+    title = (
+        f"{evaluation.model} on {history}: {evaluation.months:.0f} fan-months, {evaluation.failures} failures"
+    )
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for name in evaluation.figures:
+        table.add_column(name, justify="right")
+    for figure in next(iter(evaluation.figures.values())):
+        table.add_row(figure, *(_shown(found.get(figure)) for found in evaluation.figures.values()))
+    Console(width=None if Console().is_terminal else 160).print(table)
+
+
+def _shown(figure: tuple[float, float, float] | None) -> str:
+    if figure is None or figure[0] != figure[0]:
+        return "-"
+    value, low, high = figure
+    digits = 1 if abs(value) >= 10 else 3
+    interval = "" if low != low else f" ({low:.{digits}f} to {high:.{digits}f})"
+    return f"{value:.{digits}f}{interval}"
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def say(what: str, done: int, total: int) -> None:
+            step = what.partition(" ")[0]
+            if step not in tasks:
+                tasks[step] = progress.add_task(what)
+            progress.update(tasks[step], description=what, completed=done, total=total)
+
+        yield say

@@ -1,0 +1,135 @@
+"""What waits for calls of one function: which messages the next call takes, and when it begins."""
+
+import threading
+import time
+from collections import deque
+
+from connectors.mqtt.delivery import Delivery
+
+_SLOW_S = 0.1
+"""A call that takes longer holds up nobody else's."""
+_SHARE = 4
+"""A further call begins at once where a quarter of a call's size waits."""
+
+
+class Turn:
+    """The messages of one call, until all are settled. Their devices are in no other call meanwhile."""
+
+    def __init__(self, waiting: "Waiting", deliveries: list[Delivery]) -> None:
+        self.deliveries = deliveries
+        self.calling = True
+        """Whether others wait for this one's answer."""
+        self._waiting = waiting
+
+    def retrying(self) -> None:
+        """It was answered, and not all is settled: nobody shall wait for what may take long."""
+        self._waiting.release(self, over=False)
+
+    def over(self) -> None:
+        """Nothing of it is left: its devices' later messages may be called for."""
+        self._waiting.release(self, over=True)
+
+
+class Waiting:
+    """Messages in the order in which they came; `take` hands them out so that each device's order holds.
+
+    At small rates there is one call at a time, with everything that has come meanwhile: several at once would only get
+    in each other's way where a call costs much, as on faasd. A further one begins when a quarter of a call's size
+    waits, or when the one under way takes long.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._queue: deque[Delivery] = deque()
+        self._busy: set[int] = set()
+        self._blocked = 0
+        """How many in the queue are of devices that are in a call."""
+        self._calling = 0
+        self._began = 0.0
+        self._enough = 1
+        self._ended = False
+        self._stopped = False
+
+    def put(self, delivery: Delivery) -> None:
+        """Adds a message; its `key` is that of its device."""
+        with self._changed:
+            self._queue.append(delivery)
+            if delivery.key in self._busy:
+                self._blocked += 1
+                return
+            ready = len(self._queue) - self._blocked
+            # The first one wakes somebody up, who then looks how long the call under way takes.
+            if ready == 1 or ready >= self._enough or not self._calling:
+                self._changed.notify()
+
+    def take(self, size: int) -> Turn | None:
+        """The next call's messages, at most `size`; waits until one may begin. None at the end."""
+        with self._changed:
+            self._enough = max(1, size // _SHARE)
+            while not self._stopped:
+                ready = len(self._queue) - self._blocked
+                if ready > 0:
+                    pause_s = self._pause_s(ready)
+                    if pause_s <= 0:
+                        return self._pick(size)
+                    self._changed.wait(pause_s)
+                elif self._ended and not self._queue:
+                    break
+                else:
+                    self._changed.wait()
+            return None
+
+    def release(self, turn: Turn, *, over: bool) -> None:
+        """See Turn."""
+        with self._changed:
+            if turn.calling:
+                turn.calling = False
+                self._calling -= 1
+            if over:
+                self._busy.difference_update([delivery.key for delivery in turn.deliveries])
+                self._count_blocked()
+            if self._ended:
+                self._changed.notify_all()
+            elif len(self._queue) > self._blocked:
+                self._changed.notify()
+
+    def another(self) -> bytes | None:
+        """The payload of some message that waits."""
+        with self._changed:
+            return self._queue[-1].payload if self._queue else None
+
+    def end(self) -> None:
+        """Nothing more is put in: `take` hands out what is there, and then None."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """`take` hands out nothing more: the broker keeps what waits."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def _pause_s(self, ready: int) -> float:
+        if self._ended or not self._calling or ready >= self._enough:
+            return 0.0
+        return self._began + _SLOW_S - time.monotonic()
+
+    def _pick(self, size: int) -> Turn:
+        taken: list[Delivery] = []
+        passed: list[Delivery] = []
+        while self._queue and len(taken) < size:
+            delivery = self._queue.popleft()
+            (passed if delivery.key in self._busy else taken).append(delivery)
+        self._queue.extendleft(reversed(passed))
+        self._busy.update([delivery.key for delivery in taken])
+        self._count_blocked()
+        self._calling += 1
+        self._began = time.monotonic()
+        if len(self._queue) > self._blocked:
+            self._changed.notify()
+        return Turn(self, taken)
+
+    def _count_blocked(self) -> None:
+        busy = self._busy
+        self._blocked = sum([delivery.key in busy for delivery in self._queue]) if busy else 0

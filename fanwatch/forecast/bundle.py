@@ -1,0 +1,111 @@
+"""The bundle of a forecast model: the same directory as a reading model's, `model.json` vouching for every file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from fanwatch import bundle as bundles
+from fanwatch.bundle import Origin, Range
+from fanwatch.errors import BundleError
+from fanwatch.forecast.model import NAME, Machine
+from fanwatch.forecast.windows import NAMES
+from fanwatch.reading import FEATURES
+
+OUTPUT_NAMES: Final = ("risk", "hours q10", "hours q50", "hours q90", *(f"drift {name}" for name in FEATURES))
+OUTPUTS: Final = len(OUTPUT_NAMES)
+
+
+class Sensor(msgspec.Struct, frozen=True):
+    """One sensor that the forecast watches."""
+
+    name: str
+    unit: str
+    healthy: Range
+    """Of the training history's healthy readings all but 1 in 1,000 at either side: features are shares of it."""
+
+
+class TestVector(msgspec.Struct, frozen=True):
+    """Rows of features, and the outputs that every engine must give within a hundred-thousandth of their size."""
+
+    inputs: list[list[float]]
+    outputs: list[list[float]]
+
+
+class ForecastMetadata(msgspec.Struct, frozen=True):
+    """The content of `model.json`."""
+
+    name: str
+    version: int
+    sensors: tuple[Sensor, Sensor, Sensor, Sensor]
+    features: tuple[str, ...]
+    """Names of the network's inputs, in order: those of the software that trained it."""
+    outputs: tuple[str, ...]
+    machine: Machine
+    """How risks become alarms."""
+    chosen: str
+    """How the machine's numbers were chosen, in a sentence."""
+    metrics: dict[str, int | float]
+    """Of validation fans, from which the machine's numbers were chosen; figures of unseen fans: docs/prediction.md."""
+    origin: Origin
+    files: dict[str, str]
+    test_vector: TestVector
+
+
+class ForecastBundle:
+    """A forecast bundle whose files are what its `model.json` says. Made by `load`."""
+
+    def __init__(
+        self, path: Path, digest: str, metadata: ForecastMetadata, contents: Mapping[str, bytes]
+    ) -> None:
+        self.path = path
+        self.digest = digest
+        """SHA-256 of `model.json`: the pin."""
+        self.metadata = metadata
+        self._contents = contents
+
+    @property
+    def model(self) -> str:
+        """Name and version, such as fan-forecast@1."""
+        return f"{self.metadata.name}@{self.metadata.version}"
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file as they were when checked; BundleError where the bundle has no such file."""
+        if name not in self._contents:
+            raise BundleError(f"{self.path} has no {name}: this engine needs it, train the model again.")
+        return self._contents[name]
+
+
+def load(source: str | Path, pin: str | None = None) -> ForecastBundle:
+    """Check the bundle in directory `source`; BundleError, naming the file, where it is not what it should be."""
+    path, raw, digest = bundles.vouched(source, pin)
+    try:
+        metadata = msgspec.json.decode(raw, type=ForecastMetadata)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BundleError(
+            f"{path / bundles.METADATA} does not describe a forecast model: {error}."
+        ) from error
+    _check(path / bundles.METADATA, metadata)
+    return ForecastBundle(path, digest, metadata, bundles.checked(path, metadata.files))
+
+
+def _check(file: Path, metadata: ForecastMetadata) -> None:
+    if metadata.name != NAME:
+        raise BundleError(f"{file} is of {metadata.name}, no {NAME}: name a forecast model's bundle.")
+    if metadata.features != NAMES:
+        raise BundleError(
+            f"{file} was trained for other features than this software computes: train it again."
+        )
+    for sensor in metadata.sensors:
+        if not sensor.healthy[0] < sensor.healthy[1]:
+            raise BundleError(f"{file} has a healthy range of {sensor.name} that is none: train it again.")
+    machine, vector = metadata.machine, metadata.test_vector
+    if not 0 < machine.exit <= machine.warning <= machine.alarm < 1:
+        raise BundleError(f"{file} has thresholds that contradict each other: train it again.")
+    rows = np.array([len(row) for row in vector.inputs])
+    if not len(rows) or (rows != len(NAMES)).any() or len(vector.outputs) != len(rows):
+        raise BundleError(f"{file} has no usable test vector: train the bundle again.")
+    if any(len(row) != OUTPUTS for row in vector.outputs):
+        raise BundleError(f"{file} has a test vector of another network: train the bundle again.")

@@ -1,0 +1,68 @@
+"""`fanwatch threshold` and `fanwatch model`."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cli.model import register
+from cli.threshold import threshold
+from fanwatch import bundle as bundles
+from tests.support.up import ROOT
+
+app = typer.Typer()
+app.command()(threshold)
+register(app)
+DEFAULT = ROOT / "models/fan-anomaly/1"
+
+
+@pytest.fixture
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The checkout's stack.yml with the default bundle, somewhere else, and nothing that runs there."""
+    shutil.copytree(DEFAULT, tmp_path / "site/models/fan-anomaly/1")
+    file = Path(shutil.copy(ROOT / "stack.yml", tmp_path / "site"))
+    monkeypatch.setenv("FANWATCH_STACK", str(file))
+    monkeypatch.setenv("FANWATCH_STATE_DIR", str(tmp_path / "state"))
+    return file
+
+
+def answer(*arguments: str | Path, code: int = 0) -> str:
+    """What the command prints on standard output."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result.stdout if code == 0 else result.output
+
+
+def test_from_a_moved_threshold_to_the_model_in_use(stack: Path, tmp_path: Path) -> None:
+    out = tmp_path / "moved"
+    said = answer(
+        "threshold", "--model", DEFAULT, "--out", out, "--miss-cost", "20", "--false-alarm-cost", "2"
+    )
+    assert "cost of both" in said
+    assert bundles.load(out).model == "fan-anomaly@2"
+    before = stack.read_text()
+    tried = answer("model", "use", out, "--dry-run")
+    assert "Nothing was changed." in tried
+    assert stack.read_text() == before
+    used = answer("model", "use", out)
+    assert "On 2,000 of fan-anomaly@2's validation rows" in used
+    assert "would now be called faulty" in used
+    assert "Nothing runs here" in used
+    listed = json.loads(answer("model", "list", "--json"))
+    assert [(row["model"], row["in_use"]) for row in listed] == [
+        ("fan-anomaly@1", False),
+        ("fan-anomaly@2", True),
+    ]
+    again = json.loads(answer("model", "use", out, "--json"))
+    assert (again["running"], again["sha256"]) == ("fan-anomaly@2", listed[1]["sha256"])
+    assert answer("model", "show", out).startswith("# fan-anomaly, version 2")
+    assert "fan-anomaly@2" in answer("model", "list")
+
+
+def test_costs_or_a_value_and_not_both(stack: Path, tmp_path: Path) -> None:
+    for arguments in ((), ("--value", "0.4", "--miss-cost", "3")):
+        said = answer("threshold", "--model", DEFAULT, "--out", tmp_path / "out", *arguments, code=2)
+        assert "or --value" in said.replace("\n", " ")

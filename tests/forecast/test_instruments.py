@@ -1,0 +1,82 @@
+"""Each way in which a sensor breaks is told from the others, and from a fan that stands still."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fanwatch.reading import FEATURES
+from tests.forecast.fans import binned, fleet, healthy, live
+
+Values = NDArray[np.float64]
+FROM, TO = 100, 140
+
+
+def _stuck(values: Values, sensor: int) -> None:
+    values[FROM:TO, 0, sensor] = values[FROM, 0, sensor]
+
+
+def _zero(values: Values, sensor: int) -> None:
+    values[FROM:TO, 0, sensor] = 0
+
+
+def _spikes(values: Values, sensor: int) -> None:
+    values[FROM:TO:4, 0, sensor] += [400, 30, 250, 20][sensor]
+
+
+@pytest.mark.parametrize("sensor", range(4))
+@pytest.mark.parametrize(("cause", "spoil"), [("stuck", _stuck), ("zero", _zero), ("spikes", _spikes)])
+def test_a_broken_sensor_is_an_instrument_and_never_a_fan(
+    cause: str, spoil: Callable[[Values, int], None], sensor: int
+) -> None:
+    values = healthy(260)
+    spoil(values, sensor)
+    verdicts = live(fleet(), values)
+    states = [verdict.state for verdict in verdicts]
+    assert set(states[40:FROM]) == {"ok"}
+    broken = [verdict for verdict in verdicts if verdict.state == "instrument"]
+    assert {(each.cause, each.sensor) for each in broken} == {(cause, FEATURES[sensor])}
+    assert len({each.episode for each in broken}) == 1
+    assert all(FEATURES[sensor] in each.why for each in broken)
+    assert not {"warning", "alarm", "stopped"} & set(states)
+    assert states[-1] == "ok"
+
+
+def test_silence_is_told_and_ends_by_itself() -> None:
+    values = healthy(200)
+    values[100:120] = np.nan
+    verdicts = live(fleet(), values)
+    silent = [verdict for verdict in verdicts if verdict.state == "instrument"]
+    assert {(each.cause, each.sensor) for each in silent} == {("silent", None)}
+    assert verdicts[119].why == "Nothing has come from it for 3 h."
+    assert verdicts[-1].state == "ok"
+
+
+def test_a_fan_that_is_read_each_hour_is_not_silent_in_between() -> None:
+    values = np.full((600, 1, 4), np.nan)
+    values[::6] = healthy(100)
+    verdicts = live(fleet(), values)
+    assert {verdict.state for verdict in verdicts[300:]} == {"ok"}
+
+
+def test_a_standing_fan_has_stopped_and_its_sensors_are_sound() -> None:
+    values = healthy(200)
+    values[100:130, 0] = [0.0, 23.0, 0.4, 33.0]
+    states = [verdict.state for verdict in live(fleet(), values)]
+    assert set(states[102:130]) == {"stopped"}
+    assert "instrument" not in states
+    assert states[134] == "ok"
+
+
+def test_a_rotation_sensor_at_zero_is_no_stop() -> None:
+    values = healthy(160)
+    values[100:, 0, 0] = 0
+    those = fleet()
+    for each in binned(values):
+        those.advance(each)
+    assert (those.verdict(0).state, those.verdict(0).cause, those.verdict(0).sensor) == (
+        "instrument",
+        "zero",
+        "rotation",
+    )

@@ -1,0 +1,94 @@
+"""forecast-fan's handler with the committed bundle: behind the official template's convention, and as a process."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fanwatch.errors import BundleError
+from fanwatch.timestamps import format_ms
+from local import stack
+from tests.support.flask_template import ROOT, app, import_handler
+from tests.support.influx import Influx
+from tests.support.mosquitto import Mosquitto
+from tests.support.ports import free_port
+from tests.support.servers import Server
+from tests.support.wait import until
+from tests.support.watched import Watched, failing
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Influx, Mosquitto]]:
+    influx, broker = (
+        Influx(tmp_path_factory.mktemp("influx")),
+        Mosquitto(tmp_path_factory.mktemp("mosquitto")),
+    )
+    yield influx, broker
+    broker.kill()
+    influx.kill()
+
+
+@pytest.fixture
+def watched(parts: tuple[Influx, Mosquitto], monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    """A fleet with one fan that wears; its own service, with the box rule, does nothing here."""
+    made = Watched(*parts, monkeypatch, ago=80)
+    made.write("bad", 0, 76, failing(30, 80, 100))
+    made.write("good", 0, 76)
+    made.tick(76)
+    yield made
+    made.close()
+
+
+def pinned() -> dict[str, str]:
+    """What stack.yml sets of the bundle."""
+    environment = stack.read(ROOT / "stack.yml", {}).functions["forecast-fan"].environment
+    return {name: value for name, value in environment.items() if "BUNDLE" in name}
+
+
+def test_a_run_and_a_command_behind_the_official_template(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in pinned().items():
+        monkeypatch.setenv(name, value)
+    handler = import_handler("forecast_fan")
+    client = app(handler.handle).test_client()
+    answer = client.post("/")
+    assert answer.status_code == 200, answer.data
+    assert (answer.json or {})["fans"] == 3
+    with watched.listener() as listener:
+        until(lambda: listener.states("bad"), 10, "its alarm")
+        bad, good = listener.of("bad")[-1], listener.of("good")[-1]
+    assert bad.state in ("warning", "alarm"), bad
+    assert good.state == "ok", good
+    command = {"episode": bad.episode, "action": "acknowledge", "by": "Control room"}
+    answer = client.post("/", data=json.dumps(command))
+    assert (answer.status_code, (answer.json or {})["acknowledgedBy"]) == (200, "Control room")
+    unknown = command | {"episode": f"{bad.deviceID}/{format_ms(0)}"}
+    assert client.post("/", data=json.dumps(unknown)).status_code == 404
+    handler.close()
+
+
+def test_as_a_process(watched: Watched, tmp_path: Path) -> None:
+    port = free_port()
+    environment = {
+        **watched.environment, **pinned(), "LISTEN_PORT": str(port), "exec_timeout": "60s",
+        "HANDLER_DIR": str(ROOT / "functions/forecast_fan"),
+    }  # fmt: skip
+    server = Server("function_server", port, tmp_path / "log", environment, ROOT)
+    try:
+        server.wait_for("/_/ready")
+        answer = server.call("POST", "/")
+        assert (answer.status, json.loads(answer.body)["fans"]) == (200, 3), answer.body
+        page = server.call("GET", "/metrics").body.decode()
+        assert 'fanwatch_forecast_runs_total{outcome="done"} 1.0' in page
+        assert "fanwatch_forecast_fans 3.0" in page
+        assert server.stop()[0] == 0
+    finally:
+        server.kill()
+
+
+def test_another_bundle_than_the_pinned_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FANWATCH_FORECAST_BUNDLE_SHA256", "0" * 64)
+    with pytest.raises(BundleError, match="pinned"):
+        import_handler("forecast_fan")

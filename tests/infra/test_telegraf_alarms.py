@@ -1,0 +1,66 @@
+"""What forecast-fan publishes is what Telegraf stores and dashboards read, to the field."""
+
+from fanwatch import topics
+from fanwatch.alarm import Alarm, Expected, check_alarm, encode_alarm, episode_name
+from fanwatch.timestamps import format_ms
+from tests.infra.conftest import rows
+from tests.infra.test_telegraf_messages import HOUR_MS, assert_none_rejected, latest_counts, now_ms
+from tests.support.influx import Influx
+from tests.support.mosquitto import Mosquitto
+from tests.support.telegraf import Telegraf
+from tests.support.wait import until
+
+
+def test_an_alarm_of_forecast_fan_and_the_end_of_a_retired_fans(
+    broker: Mosquitto, influx: Influx, telegraf: Telegraf
+) -> None:
+    since = now_ms() // 600_000 * 600_000 - HOUR_MS
+    worn = Alarm(
+        deviceID="a",
+        episode=episode_name("a", since),
+        state="warning",
+        since=format_ms(since),
+        risk=0.5293,
+        cause="vibration",
+        failureExpected=Expected(format_ms(since + HOUR_MS), format_ms(since + 3 * HOUR_MS)),
+        why="vibration has risen for 12 h, from 150 to 214, while temperature rose by 12 %.",
+        acknowledgedBy="Control room",
+        snoozedUntil=format_ms(since + HOUR_MS),
+    )
+    broken = Alarm(
+        deviceID="b",
+        episode=episode_name("b", since),
+        state="instrument",
+        since=format_ms(since),
+        risk=None,
+        cause="stuck",
+        sensor="sound",
+        failureExpected=None,
+        why="The sound sensor is broken (stuck) for 40 min.",
+    )
+    for alarm in (worn, broken):
+        check_alarm(alarm)
+        broker.publish(topics.alarm(alarm.deviceID), encode_alarm(alarm))
+    found = {row["deviceID"]: row for row in rows(influx, "alarm", 2)}
+    told = {
+        name: found["a"][name] for name in ("state", "severity", "cause", "why", "risk", "acknowledgedBy")
+    }
+    assert told == {
+        "state": "warning", "severity": 3, "cause": "vibration", "why": worn.why, "risk": 0.5293,
+        "acknowledgedBy": "Control room",
+    }  # fmt: skip
+    assert (found["a"]["earliest_ms"], found["a"]["latest_ms"]) == (since + HOUR_MS, since + 3 * HOUR_MS)
+    assert (found["b"]["sensor"], found["b"]["cause"], found["b"]["severity"]) == ("sound", "stuck", 2)
+    assert {row["episode"] for row in rows(influx, "episode", 2)} == {worn.episode, broken.episode}
+    # Retired: the retained message is taken away by an empty one, which is neither a point nor an error.
+    broker.publish(topics.alarm("a"), b"")
+    ok = Alarm(
+        deviceID="c", episode=episode_name("c", since), state="ok", since=format_ms(since), risk=0.02, cause=None,
+        failureExpected=None, why="All sensors are as usual for this fan.",
+    )  # fmt: skip
+    broker.publish(topics.alarm("c"), encode_alarm(ok))
+    until(lambda: influx.store.count("alarm", "state") == 3, 15, "the alarm after it")
+    assert_none_rejected(influx)
+    assert latest_counts(influx) == {}
+    errors = influx.store.query('SELECT last("errors") AS "errors" FROM "telegraf" WHERE "input" = \'alarm\'')
+    assert [row["errors"] for row in errors] == [0]

@@ -1,0 +1,99 @@
+"""What a forecast said of every fan at every bin of a history, obtained exactly as in service."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fanwatch.forecast import BIN_MS, Fleet, ForecastModel
+from fanwatch.forecast.bins import Floats
+from fanwatch.forecast.verdict import ALARM, INSTRUMENT, WARNING
+from training.forecast.history import History
+
+QUIET_BINS = 36
+"""Episodes of a fan that are less than six hours apart count as one."""
+
+
+class Trace(NamedTuple):
+    """Of every bin, from the first on, and fan; shape (bins, fans) unless said otherwise."""
+
+    first: int
+    state: NDArray[np.int8]
+    risk: Floats
+    """As published; NaN where none is."""
+    expected: Floats
+    """Hours from the bin's end to the earliest and the latest failure told, NaN where none is, (bins, fans, 2)."""
+    cause: NDArray[np.int8]
+    """Sensor from 1 on, or an instrument's kind from 1 on; 0: none."""
+    sensor: NDArray[np.int8]
+    """A broken instrument's, from 1 on; 0: none, or all of them."""
+    hours: Floats
+    """The network's quantiles, shape (bins, fans, 3), or none of them, (0, fans, 3)."""
+
+
+class Episode(NamedTuple):
+    """Somebody was told of a fan, warning or alarm."""
+
+    fan: int
+    told: int
+    """Number of the bin, counted from the trace's first, at whose end it was."""
+    last: int
+    """Number of the last bin of warning or alarm."""
+
+
+def follow(
+    history: History, model: ForecastModel, on_bin: Callable[[int, int], None], *, hours: bool = False
+) -> Trace:
+    """Let a fleet live through the history; `on_bin` is told bins done and in all. `hours`: keep the quantiles too."""
+    first, last = (int(at) // BIN_MS for at in history.time_ms[[0, -1]])
+    bins, fans = last + 1 - first, len(history.devices)
+    fleet = Fleet(model, history.devices)
+    state, cause, sensor = (np.zeros((bins, fans), np.int8) for _ in range(3))
+    risk, expected = np.full((bins, fans), np.nan, np.float32), np.full((bins, fans, 2), np.nan, np.float32)
+    quantiles = np.zeros((bins if hours else 0, fans, 3), np.float32)
+    for step, each in enumerate(history.bins()):
+        fleet.advance(each)
+        memory = fleet.memory
+        state[step], cause[step], sensor[step] = memory.state, memory.cause, memory.sensor
+        judged = (memory.scored == memory.last) & (memory.last > 0)
+        risk[step] = np.where(judged, memory.risk, np.nan)
+        told = fleet.told_hours()
+        expected[step] = np.where(judged[:, None], told, np.nan)
+        if hours:
+            quantiles[step] = memory.hours
+        if step % 144 == 0:
+            on_bin(step, bins)
+    on_bin(bins, bins)
+    return Trace(first, state, risk, expected, cause, sensor, quantiles)
+
+
+def told(trace: Trace) -> list[Episode]:
+    """The episodes of warning and alarm, merged where less than six hours lie between them."""
+    return _runs((trace.state == WARNING) | (trace.state == ALARM))
+
+
+def at_threshold(trace: Trace, warning: float, bins: int = 2) -> list[Episode]:
+    """About the episodes there would be with another threshold: risk at or above it for so many bins in a row."""
+    above = np.nan_to_num(trace.risk) >= warning
+    held = above.copy()
+    for back in range(1, bins):
+        held[back:] &= above[:-back]
+        held[:back] = False
+    return _runs(held)
+
+
+def broken(trace: Trace) -> NDArray[np.bool_]:
+    """Where the state is instrument."""
+    found: NDArray[np.bool_] = trace.state == INSTRUMENT
+    return found
+
+
+def _runs(held: NDArray[np.bool_]) -> list[Episode]:
+    episodes: list[Episode] = []
+    for fan in np.flatnonzero(held.any(axis=0)).tolist():
+        at = np.flatnonzero(held[:, fan])
+        cuts = np.flatnonzero(np.diff(at) > QUIET_BINS)
+        starts, ends = at[np.concatenate(([0], cuts + 1))], at[np.concatenate((cuts, [len(at) - 1]))]
+        episodes += [Episode(fan, *pair) for pair in zip(starts.tolist(), ends.tolist(), strict=True)]
+    return episodes

@@ -1,0 +1,199 @@
+"""`train`: from a fleet's history to a forecast bundle. TensorFlow is imported once it is needed."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from fanwatch import bundle as bundles
+from fanwatch.forecast import Machine, engines, windows
+from fanwatch.forecast import bundle as forecast_bundles
+from fanwatch.forecast.bins import Floats
+from fanwatch.forecast.bundle import OUTPUT_NAMES, ForecastMetadata, Sensor, TestVector
+from fanwatch.forecast.model import NAME, Scores
+from training.bundling import TrainingError, check_target, directory
+from training.forecast import card, choosing, figures, truth
+from training.forecast.history import History, read
+from training.forecast.outcomes import compare
+from training.forecast.samples import Samples, collect
+from training.forecast.trace import Trace, follow
+from training.sensors import SENSORS
+
+FALSE_ALARMS: Final = 0.12
+"""Wanted at most on validation fans, a fan-month; unseen fans give a little more or less."""
+_VALIDATION: Final = 0.25
+_FEWEST_FAULTS: Final = 8
+_PROBES: Final = 16
+
+Say = Callable[[str, int, int], None]
+"""Told what is being done, and how far it is: steps done and in all."""
+
+
+class Trained(NamedTuple):
+    """What came out of a training."""
+
+    path: Path
+    digest: str
+    """SHA-256 of model.json: the pin for stack.yml."""
+    machine: Machine
+    validation: dict[str, figures.Figure]
+    rows: int
+
+
+class _Adjusted:
+    """A network in numpy's hands while its machine is not chosen yet, for following validation fans."""
+
+    def __init__(self, engine: engines.Engine, edges: Floats, machine: Machine) -> None:
+        self.name, self.machine, self.edges = NAME, machine, edges
+        self._engine = engine
+
+    def score(self, features: Floats) -> Scores:
+        """See `ForecastModel`."""
+        if not len(features):
+            return Scores(*(np.empty(shape, np.float32) for shape in ((0,), (0, 3), (0, 4))))
+        outputs = self._engine.run(np.ascontiguousarray(features, np.float32))
+        return Scores(outputs[:, 0].copy(), outputs[:, 1:4].copy(), outputs[:, 4:].copy())
+
+
+def train(
+    source: Path, out: Path, *, version: int = 1, seed: int = 1, epochs: int | None = None,
+    false_alarms: float = FALSE_ALARMS, say: Say = lambda what, done, total: None,
+) -> Trained:  # fmt: skip
+    """Train on the history in directory `source` and write the bundle to `out`, whole or not at all.
+
+    Three quarters of the fans are learned from; the others choose the thresholds and the width of intervals. A
+    bundle that was in `out` is replaced; TrainingError refuses any other content. HistoryError says what is wrong
+    with the history.
+    """
+    check_target(out)
+    history = read(source, lambda done, total: say("reading", done, total))
+    learned, validation = split(history, seed)
+    network = _network()
+    recipe = network.Recipe(seed=seed, **({} if epochs is None else {"epochs": epochs}))
+    edges = learned.edges()
+    samples = collect(
+        learned,
+        edges,
+        most=recipe.most_rows,
+        on_bin=lambda done, total: say("computing features", done, total),
+    )
+    _check_learnable(source, learned, samples)
+    fitted = network.fit(
+        samples, recipe, lambda epoch, loss: say(f"epoch {epoch}, loss {loss:.3f}", epoch, recipe.epochs)
+    )
+    with directory(out) as fresh:
+        engine = network.InMemory(fitted)
+        followed = follow(
+            validation, _Adjusted(engine, edges, choosing.provisional()),
+            lambda done, total: say("following validation fans", done, total), hours=True,
+        )  # fmt: skip
+        choice = choosing.machine(validation, followed, false_alarms)
+        true = truth.of(validation)
+        fitted = network.with_intervals(
+            fitted, choosing.wider(followed, followed.hours, true, choice.machine.warning)
+        )
+        network.export(fitted, fresh)
+        found = _figures(validation, followed, choice.machine, true)
+        probe = samples.features[np.random.default_rng(seed).choice(len(samples.features), _PROBES)]
+        metadata = ForecastMetadata(
+            name=NAME,
+            version=version,
+            sensors=tuple(
+                Sensor(sensor.name, sensor.unit, tuple(pair))  # type: ignore[arg-type]
+                for sensor, pair in zip(SENSORS, edges.round(2).tolist(), strict=True)
+            ),
+            features=windows.NAMES,
+            outputs=OUTPUT_NAMES,
+            machine=choice.machine,
+            chosen=choice.reason,
+            metrics={
+                name: round(figure.value, 4) for name, figure in found.items() if np.isfinite(figure.value)
+            },
+            origin=_origin(history, samples, validation, recipe, false_alarms),
+            files={},
+            test_vector=TestVector(
+                probe.astype(np.float64).tolist(), network.outputs(fitted, probe).tolist()
+            ),
+        )
+        digest = _seal(fresh, metadata)
+        # The same check as at every start, by the other engine: a bundle that fails it is not kept.
+        engines.open_engine(forecast_bundles.load(fresh, digest), "litert")
+    return Trained(out, digest, choice.machine, found, len(samples.features))
+
+
+def _figures(
+    history: History, trace: Trace, machine: Machine, true: truth.Truth
+) -> dict[str, figures.Figure]:
+    from training.forecast.trace import at_threshold
+
+    outcomes = compare(history, trace, at_threshold(trace, machine.warning, machine.warning_bins))
+    found = figures.events(outcomes, len(history.devices), history.months)
+    kept = ("recall, 1 h notice", "recall, 24 h notice", "median lead h", "false alarms a fan-month")
+    scores = {
+        name: figures.Figure(value, np.nan, np.nan)
+        for name, value in figures.probabilities(trace, true).items()
+    }
+    return {name: found[name] for name in (*kept, "fan alarms by instruments a fan-month")} | scores
+
+
+def _network() -> Any:
+    try:
+        from training.forecast import network
+    except ModuleNotFoundError as error:
+        message = f"Training needs {error.name}, which is not installed: run `make install`."
+        raise TrainingError(message) from error
+    return network
+
+
+def split(history: History, seed: int) -> tuple[History, History]:
+    """The fans that are learned from, and those that choose thresholds."""
+    fans = np.random.default_rng(seed).permutation(len(history.devices))
+    held = max(1, round(len(fans) * _VALIDATION))
+    if len(fans) < 4:
+        raise TrainingError(
+            f"The history has {len(fans)} fans; at least 4 are needed, to learn from some and check on others."
+        )
+    validation, learned = (np.sort(part).astype(np.int64) for part in np.split(fans, [held]))
+    return history.only(learned), history.only(validation)
+
+
+def _check_learnable(source: Path, history: History, samples: Samples) -> None:
+    failures = sum(fault.failure_ms is not None for fault in history.faults)
+    if failures < _FEWEST_FAULTS or not samples.worn.any():
+        raise TrainingError(
+            f"{source} has {failures} failures of the fans that are learned from; at least {_FEWEST_FAULTS} are needed."
+        )
+
+
+def _origin(
+    history: History, samples: Samples, validation: History, recipe: Any, false_alarms: float
+) -> bundles.Origin:
+    here = Path(__file__).parent
+    code = [*sorted(here.glob("*.py")), *sorted(Path(windows.__file__).parent.glob("*.py"))]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in code)).hexdigest()
+    rows = {"train": len(samples.features), "validation": len(validation.time_ms)}
+    settings = {
+        **recipe._asdict(),
+        "false_alarms": false_alarms,
+        "fans": len(history.devices),
+        "days": round(history.days, 2),
+    }
+    return bundles.Origin(hashlib.sha256(history.sha256.encode()).hexdigest(), digest, rows, settings)
+
+
+def _seal(fresh: Path, metadata: ForecastMetadata) -> str:
+    (fresh / "MODEL_CARD.md").write_text(card.write(metadata), encoding="utf-8")
+    files = {
+        file.relative_to(fresh).as_posix(): bundles.sha256(file.read_bytes())
+        for file in sorted(fresh.rglob("*"))
+        if file.is_file()
+    }
+    content = (
+        msgspec.json.format(msgspec.json.encode(msgspec.structs.replace(metadata, files=files)), indent=1)
+        + b"\n"
+    )
+    (fresh / bundles.METADATA).write_bytes(content)
+    return bundles.sha256(content)

@@ -1,12 +1,18 @@
 """Who may do what on the page, in a real browser: logging in, looking, acting, and what a forger gets."""
 
+import asyncio
 import json
+import re
 import ssl
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
+import socketio
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from console import logins
@@ -196,7 +202,7 @@ def test_who_logs_out_or_is_removed_is_out_everywhere(world: World, context: Bro
     expect(page.get_by_label("Password")).to_be_visible()
     other.wait_for_url("**/login?next=*")
 
-    page = _log_in(world, context, "gallery")
+    page = _log_in(world, context, "gallery", "/")
     until(lambda: page.evaluate("window.did_handshake"), 20, "the page's socket")
     everybody = logins.read(world.logins)
     try:
@@ -204,6 +210,43 @@ def test_who_logs_out_or_is_removed_is_out_everywhere(world: World, context: Bro
         page.wait_for_url("**/login?next=*")
     finally:
         logins.write(world.logins, everybody)
+
+
+def test_who_only_listens_is_cut_off_as_well(world: World) -> None:
+    jar = CookieJar()
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+    form = urllib.parse.urlencode({"name": "gallery", "password": PASSWORD}).encode()
+    asked = urllib.request.Request(world.page.url + "/login", form, {"Origin": world.page.url})
+    with opener.open(asked, timeout=30) as answer:
+        found = re.search(r"client_id\W+([0-9a-f-]{36})", answer.read().decode())
+    assert found is not None
+    sent = {"Cookie": "; ".join(f"{each.name}={each.value}" for each in jar), "Origin": world.page.url}
+    everybody = logins.read(world.logins)
+    remaining = {"workshop": everybody["workshop"]}
+    try:
+        # Playwright's own loop has this thread.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(lambda: asyncio.run(_listen(world, sent, found[1], remaining))).result(90)
+    finally:
+        logins.write(world.logins, everybody)
+
+
+async def _listen(world: World, sent: dict[str, str], page: str, remaining: dict[str, logins.Login]) -> None:
+    """Hears of the fleet without a word of its own, until nobody but `remaining` may log in."""
+    heard, ended = asyncio.Event(), asyncio.Event()
+    client = socketio.AsyncClient(reconnection=False)
+    client.on("fanwatch", lambda _message: heard.set())
+    client.on("disconnect", lambda *_: ended.set())
+    query = f"client_id={page}&tab_id=t&document_id=d&next_message_id=0&implicit_handshake=true"
+    await client.connect(
+        f"{world.page.url}?{query}", sent, transports=["websocket"], socketio_path="/_nicegui_ws/socket.io"
+    )
+    try:
+        await asyncio.wait_for(heard.wait(), 30)
+        logins.write(world.logins, remaining)
+        await asyncio.wait_for(ended.wait(), 30)
+    finally:
+        await client.disconnect()
 
 
 class Secure(Console):

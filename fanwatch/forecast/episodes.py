@@ -9,6 +9,7 @@ from fanwatch.forecast.cleaning import Cleaned, Flags
 from fanwatch.forecast.memory import Memory
 from fanwatch.forecast.model import Machine, Scores
 from fanwatch.forecast.verdict import ALARM, INSTRUMENT, OK, SILENT, STOPPED, UNKNOWN, WARNING
+from fanwatch.forecast.windows import worse
 
 MERGE_BINS: Final = 36
 """The same sensor's same fault belongs to the episode before if that has ended less than 6 h ago."""
@@ -21,6 +22,7 @@ _SMOOTHING_BINS: Final = 6.0
 _BLAME_BINS: Final = 36
 _UNTIL_QUIET, _UNTIL_SOUND = 1, 2
 """Why a fan whose episode was closed by hand is muted."""
+_VISIBLE: Final = np.float32(0.03)
 _CERTAIN: Final = 0.9999
 
 
@@ -44,7 +46,8 @@ def step(memory: Memory, cleaned: Cleaned, machine: Machine, number: int) -> Non
     begins = known & ~open_ & ~was_stopped & ~stopped & (memory.muted != _UNTIL_QUIET)
     begins &= memory.above >= machine.warning_bins
     _enter(memory, begins, WARNING, number - memory.above + 1)
-    memory.state[(open_ | begins) & (memory.urgent >= machine.warning_bins)] = ALARM
+    lasted = open_ & (number - memory.since >= machine.alarm_bins)
+    memory.state[lasted & (memory.urgent >= machine.warning_bins)] = ALARM
     _enter(memory, stopped & ~open_ & ~was_stopped, STOPPED, number - memory.still + 1)
     memory.state[stopped] = STOPPED
     over = open_ & ~stopped & (memory.quiet >= machine.quiet_bins)
@@ -70,7 +73,10 @@ def blame(memory: Memory, rows: Ints, without: Floats) -> None:
         - np.log1p(-np.minimum(without.max(axis=1), _CERTAIN))[:, None]
     )
     memory.blame[rows] += (drop - memory.blame[rows]) / _BLAME_BINS
-    memory.cause[rows] = memory.blame[rows].argmax(axis=1) + 1
+    # A sensor that shows less wear than it usually does is not to blame, whatever the network makes of it.
+    shown = worse(memory)[rows]
+    blamed = np.where(shown >= np.minimum(_VISIBLE, shown.max(axis=1))[:, None], memory.blame[rows], -np.inf)
+    memory.cause[rows] = blamed.argmax(axis=1) + 1
 
 
 def close(memory: Memory, number: int) -> None:

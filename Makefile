@@ -1,6 +1,6 @@
 # Fanwatch. Each target is complete by itself: it makes .venv and gets what it needs.
 
-.PHONY: help run test test-faults test-page test-images test-openfaas check bench install model clean
+.PHONY: help run test test-faults test-page test-images test-openfaas check bench install model forecast-model clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-run: $(VENV)/.run  ## The whole pipeline on this machine: FANS=10 RATE=1 FAILING=fan-03:bearing; Ctrl-C stops it
+run: $(VENV)/.run  ## The whole pipeline on this machine: FANS=10 RATE=1 FAILING=fan-03:bearing, or DEMO=fan-03:bearing; Ctrl-C stops it
 	@$(BIN)/fanwatch up
 
 test: $(VENV)/.dev  ## All tests, on real parts (about 10 minutes)
@@ -48,6 +48,10 @@ model: $(VENV)/.training  ## Make the committed default bundle anew
 	@mkdir -p .fanwatch
 	$(BIN)/fanwatch simulate history --rows 60480 --seed 1 --out .fanwatch/history.csv
 	$(BIN)/fanwatch train --csv .fanwatch/history.csv --out models/fan-anomaly/1 --report .fanwatch/model-report.html
+
+forecast-model: $(VENV)/.training  ## Make the committed default forecast bundle anew (a few minutes, 2 GB of memory)
+	$(BIN)/fanwatch simulate history --fans 400 --days 60 --seed 11 --out .fanwatch/fleet
+	$(BIN)/fanwatch train forecast --history .fanwatch/fleet --out models/fan-forecast/1
 
 clean:  ## Remove everything that running has made (.fanwatch), stopping it first
 	@if [ -x $(BIN)/fanwatch ]; then $(BIN)/fanwatch down; fi

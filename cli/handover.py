@@ -3,19 +3,22 @@
 import json
 import os
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from fanwatch.bundle import NAME, Bundle
+from fanwatch.bundle import Bundle
 from fanwatch.errors import Unavailable
 from fanwatch.gateway_client import Gateway
 from fanwatch.settings import GatewaySettings, LocalSettings, load
+
+if TYPE_CHECKING:
+    from training.kinds import AnyBundle
 
 _LONGEST_S: Final = 90.0
 _CALL_S: Final = 5.0
 _POLL_S: Final = 0.3
 
 
-def wait_for(bundle: Bundle) -> str:
+def wait_for(bundle: "AnyBundle") -> str:
     """Where Fanwatch runs here, wait until its function answers with the bundle; a sentence about what happened."""
     from local.demonstration import running
     from local.layout import of
@@ -29,7 +32,7 @@ def wait_for(bundle: Bundle) -> str:
             "Nothing runs here: `fanwatch up` will take it. On a cluster, `faas-cli up` builds it into the image"
             " and rolls it out."
         )
-    if bundle.metadata.name != NAME:
+    if not isinstance(bundle, Bundle):
         return "The pipeline that runs here is taking it over; the next forecast is made with it."
     function = local_environment(os.environ)["FANWATCH_INFER_FUNCTION"]
     gateway = Gateway(

@@ -1,6 +1,8 @@
 """`fanwatch model`: which models there are, and which one is in use."""
 
+import contextlib
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,10 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.versions import stack_file
-from fanwatch.errors import BundleError
+from fanwatch.bundle import Bundle
+from fanwatch.errors import BundleError, SettingsError
 
 if TYPE_CHECKING:
     from training.install import Compared, Plan
+    from training.kinds import AnyBundle
 
 model_app = typer.Typer(no_args_is_help=True, help="Model bundles: what there is, and which one is in use.")
 
@@ -35,15 +39,21 @@ def use(
     A pipeline that runs here takes it over without losing a reading.
     """
     from cli.handover import wait_for
-    from training import install
+    from training import install, pins
 
     plan = install.plan(directory, stack_file())
     compared = None
-    if plan.running is not None and plan.running.digest != plan.bundle.digest:
-        compared = install.compare(plan.running, plan.bundle, install.rows_of(plan.bundle, csv))
+    before, after = plan.running, plan.bundle
+    if isinstance(before, Bundle) and isinstance(after, Bundle) and before.digest != after.digest:
+        compared = install.compare(before, after, install.rows_of(after, csv))
     if not as_json:
         _explain(plan, compared)
     already = plan.in_use
+    for pin in pins.find(plan.text, plan.bundle.metadata.name):
+        if os.environ.get(pin.variable):
+            raise SettingsError(
+                f"{pin.variable} is set here and goes before stack.yml: unset it, or set it to the new one."
+            )
     if not dry_run:
         install.install(plan)
     if as_json:
@@ -64,26 +74,26 @@ def use(
 @model_app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List the bundles beside stack.yml."""
-    from fanwatch import bundle as bundles
-    from training import install, pins
+    from training import install, kinds, pins
 
     stack = stack_file()
     text = pins.read(stack)
     rows = []
     for path in install.versions(stack):
-        used = {pin.sha256 for pin in pins.find(text, path.parent.name)}
+        used = set()
+        with contextlib.suppress(pins.PinError):
+            used = {pin.sha256 for pin in pins.find(text, path.parent.name)}
         try:
-            bundle = bundles.load(path)
+            bundle = kinds.load(path)
         except BundleError as error:
             rows.append({"model": f"{path.parent.name}@{path.name}", "in_use": False, "trouble": str(error)})
             continue
-        data = bundle.metadata
         rows.append(
             {
                 "model": bundle.model,
                 "in_use": bundle.digest in used,
-                "threshold": data.threshold.value,
-                "accuracy": data.metrics.get("accuracy"),
+                "threshold": kinds.threshold(bundle),
+                "accuracy": bundle.metadata.metrics.get("accuracy"),
                 "sha256": bundle.digest,
             }
         )
@@ -106,28 +116,30 @@ def list_(as_json: AsJson = False) -> None:
 @model_app.command()
 def show(directory: Annotated[Path, typer.Argument(help="Directory of a bundle.")]) -> None:
     """Check a bundle and print its card."""
-    from fanwatch import bundle as bundles
+    from training import kinds
     from training.card import FILE
 
-    print(bundles.load(directory).read(FILE).decode("utf-8"))
+    print(kinds.load(directory).read(FILE).decode("utf-8"))
 
 
 def _explain(plan: "Plan", compared: "Compared | None") -> None:
-    bundle = plan.bundle
-    print(
-        f"{bundle.path}: {bundle.model}, {len(bundle.names())} files as model.json says, test vector right."
-    )
-    if plan.running is None:
+    from training.kinds import threshold
+
+    bundle, running = plan.bundle, plan.running
+    files = len(bundle.metadata.files)
+    print(f"{bundle.path}: {bundle.model}, {files} files as model.json says, test vector right.")
+    if running is None:
         print(f"The one in use cannot be compared: {plan.trouble}.")
-    if compared is None or plan.running is None:
+    if compared is None or running is None:
+        if running is not None and running.digest != bundle.digest:
+            _recorded(running, bundle)
         return
-    names = [plan.running.model + " (in use)", bundle.model]
+    names = [running.model + " (in use)", bundle.model]
     table = Table(title=f"On {compared.source}", title_justify="left")
     table.add_column("")
     for name in names:
         table.add_column(name, justify="right")
-    thresholds = [data.metadata.threshold.value for data in (plan.running, bundle)]
-    table.add_row("threshold", *(f"{value:g}" for value in thresholds))
+    table.add_row("threshold", *(f"{threshold(each):g}" for each in (running, bundle)))
     both = (compared.before, compared.after)
     for measure in _MEASURES:
         values = [getattr(metrics, measure) for metrics in both]
@@ -142,6 +154,19 @@ def _explain(plan: "Plan", compared: "Compared | None") -> None:
         f" {compared.newly_healthy:,} no longer;"
         f" accuracy {compared.gain:+.4f} (95 %: {low:+.4f} to {high:+.4f}){surely}."
     )
+
+
+def _recorded(before: "AnyBundle", after: "AnyBundle") -> None:
+    """What two models say of themselves, where a bundle carries no rows to compare them on."""
+    table = Table(title="As each was measured on its own validation fans", title_justify="left")
+    for name in ("", before.model + " (in use)", after.model):
+        table.add_column(name, justify="right" if name else "left")
+    both = (before.metadata.metrics, after.metadata.metrics)
+    for name in sorted({*both[0], *both[1]}):
+        table.add_row(
+            name.replace("_", " "), *(f"{found[name]:g}" if name in found else "" for found in both)
+        )
+    Console().print(table)
 
 
 def _as_dict(plan: "Plan", compared: "Compared | None") -> dict[str, object]:

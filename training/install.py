@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from fanwatch import bundle as bundles
 from fanwatch.bundle import Bundle
 from fanwatch.errors import BundleError, FanwatchError
-from fanwatch.scorers import open_scorer
-from training import pins, table
+from training import kinds, pins, table
 from training.bundling import directory
 from training.evaluate import probabilities_of
+from training.kinds import AnyBundle
 from training.metrics import Interval, Metrics, gain, measure
 
 
@@ -50,13 +50,13 @@ class Compared(NamedTuple):
 class Plan(NamedTuple):
     """What putting a bundle to use would do."""
 
-    bundle: Bundle
+    bundle: AnyBundle
     target: Path
     """Where it will lie."""
     stack: Path
     text: str
     """stack.yml with the new pin."""
-    running: Bundle | None
+    running: AnyBundle | None
     """The one that stack.yml pins now; None where it cannot be read."""
     trouble: str
     """Why it cannot be read; "" where it can."""
@@ -72,8 +72,8 @@ def plan(source: Path, stack: Path) -> Plan:
 
     Raises BundleError for the bundle, PinError for stack.yml, InstallError where its version is taken.
     """
-    bundle = bundles.load(source)
-    open_scorer(bundle)
+    bundle = kinds.load(source)
+    kinds.try_out(bundle)
     metadata = bundle.metadata
     place = f"models/{metadata.name}/{metadata.version}"
     target = stack.resolve().parent / place
@@ -94,7 +94,7 @@ def install(plan: Plan) -> None:
     if not plan.target.is_dir():
         with directory(plan.target) as fresh:
             shutil.copytree(plan.bundle.path, fresh, dirs_exist_ok=True)
-            bundles.load(fresh, plan.bundle.digest)
+            kinds.load(fresh, plan.bundle.digest)
     if not plan.in_use:
         pins.write(plan.stack, plan.text)
 
@@ -152,11 +152,11 @@ def _described(target: Path) -> bytes:
         return b""
 
 
-def _running(text: str, stack: Path, name: str) -> tuple[Bundle | None, str]:
+def _running(text: str, stack: Path, name: str) -> tuple[AnyBundle | None, str]:
     pinned = pins.find(text, name)
     if not pinned:
         return None, "stack.yml names none"
     try:
-        return bundles.load(stack.resolve().parent / pinned[0].path, pinned[0].sha256), ""
+        return kinds.load(stack.resolve().parent / pinned[0].path, pinned[0].sha256), ""
     except BundleError as error:
         return None, str(error)

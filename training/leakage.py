@@ -9,6 +9,8 @@ from training.sensors import SENSORS
 from training.table import Table
 
 _BINS: Final = 64
+_FINE_BINS: Final = 1024
+_ROWS_A_BIN: Final = 20
 _LEAST_GAIN: Final = 0.1
 """Accuracy above that of always giving the commoner answer, from which a column is said to tell the label."""
 _TOO_GOOD: Final = 0.995
@@ -45,8 +47,12 @@ def check(table: Table) -> list[Leak]:
         codes = _codes(cells)
         if codes is not None:
             looked.append(_leak(table.others_faulty, name, "a column that is not used", codes))
+    # Fine bins, for a label that was made by a limit changes within one.
+    fine = min(_FINE_BINS, max(_BINS, len(table.faulty) // _ROWS_A_BIN))
     for index, sensor in enumerate(SENSORS):
-        found = _leak(table.faulty, sensor.column, "one sensor alone", _binned(table.features[:, index]))
+        found = _leak(
+            table.faulty, sensor.column, "one sensor alone", _binned(table.features[:, index], fine)
+        )
         looked.append(found._replace(given_away=found.accuracy >= _TOO_GOOD, learned_from=True))
     return sorted(looked, key=lambda leak: (not leak.given_away, leak.learned_from, -leak.accuracy))
 
@@ -75,8 +81,8 @@ def _alone(
     return accuracy, guess, len(test)
 
 
-def _binned(values: NDArray[np.floating] | NDArray[np.int64]) -> NDArray[np.int64]:
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, _BINS + 1)[1:-1]))
+def _binned(values: NDArray[np.floating] | NDArray[np.int64], bins: int = _BINS) -> NDArray[np.int64]:
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1]))
     return np.searchsorted(edges, values, side="right").astype(np.int64)
 
 

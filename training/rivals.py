@@ -150,13 +150,19 @@ def _logistic(features: Floats, faulty: NDArray[np.bool_]) -> Callable[[Floats],
 
 def _boosting(features: Floats, faulty: NDArray[np.bool_]) -> Callable[[Floats], Floats]:
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
 
-    return _probability(HistGradientBoostingClassifier(random_state=1).fit(features, faulty))
+    # Its threads wait for each other by spinning: on a busy machine two are far slower than one.
+    with threadpool_limits(1, user_api="openmp"):
+        return _probability(HistGradientBoostingClassifier(random_state=1).fit(features, faulty))
 
 
 def _probability(model: Any) -> Callable[[Floats], Floats]:
+    from threadpoolctl import threadpool_limits
+
     def score(values: Floats) -> Floats:
-        probabilities: Floats = model.predict_proba(values)[:, 1]
+        with threadpool_limits(1, user_api="openmp"):
+            probabilities: Floats = model.predict_proba(values)[:, 1]
         return probabilities
 
     return score

@@ -9,6 +9,7 @@ from fanwatch.forecast.cleaning import Cleaned, Flags
 from fanwatch.forecast.memory import Memory
 from fanwatch.forecast.model import Machine, Scores
 from fanwatch.forecast.verdict import ALARM, INSTRUMENT, OK, SILENT, STOPPED, UNKNOWN, WARNING
+from fanwatch.forecast.windows import worse
 
 MERGE_BINS: Final = 36
 """The same sensor's same fault belongs to the episode before if that has ended less than 6 h ago."""
@@ -19,6 +20,9 @@ SOUND_BINS: Final = 3
 """So long all sensors work again before an instrument's episode has ended."""
 _SMOOTHING_BINS: Final = 6.0
 _BLAME_BINS: Final = 36
+_UNTIL_QUIET, _UNTIL_SOUND = 1, 2
+"""Why a fan whose episode was closed by hand is muted."""
+_VISIBLE: Final = np.float32(0.03)
 _CERTAIN: Final = 0.9999
 
 
@@ -39,27 +43,24 @@ def step(memory: Memory, cleaned: Cleaned, machine: Machine, number: int) -> Non
     open_ = (memory.state == WARNING) | (memory.state == ALARM)
     known = (memory.first > 0) & (number - memory.first >= machine.warmup_bins)
     stopped, was_stopped = memory.still >= STILL_BINS, memory.state == STOPPED
-    begins = (
-        known
-        & ~open_
-        & ~was_stopped
-        & ~stopped
-        & (memory.above >= machine.warning_bins)
-        & (memory.muted == 0)
-    )
+    begins = known & ~open_ & ~was_stopped & ~stopped & (memory.muted != _UNTIL_QUIET)
+    begins &= memory.above >= machine.warning_bins
     _enter(memory, begins, WARNING, number - memory.above + 1)
-    memory.state[(open_ | begins) & (memory.urgent >= machine.warning_bins)] = ALARM
+    lasted = open_ & (number - memory.since >= machine.alarm_bins)
+    memory.state[lasted & (memory.urgent >= machine.warning_bins)] = ALARM
     _enter(memory, stopped & ~open_ & ~was_stopped, STOPPED, number - memory.still + 1)
     memory.state[stopped] = STOPPED
     over = open_ & ~stopped & (memory.quiet >= machine.quiet_bins)
     over |= was_stopped & cleaned.running & (number - memory.restarted >= RUNNING_BINS)
     _leave(memory, over, number)
     _instrument(memory, known, number)
-    settled = (memory.state == UNKNOWN) & known
+    unknown = memory.state == UNKNOWN
+    settled = unknown & known
     memory.state[settled] = OK
     memory.since[settled] = number
-    fresh = (memory.state == UNKNOWN) & (memory.since == 0)
-    memory.since[fresh] = number
+    # Since it was first heard of; where it never was, since it is waited for.
+    memory.since[:] = np.where(unknown & ~known & (memory.first > 0), memory.first, memory.since)
+    memory.since[unknown & (memory.since == 0)] = number
 
 
 def blame(memory: Memory, rows: Ints, without: Floats) -> None:
@@ -72,13 +73,19 @@ def blame(memory: Memory, rows: Ints, without: Floats) -> None:
         - np.log1p(-np.minimum(without.max(axis=1), _CERTAIN))[:, None]
     )
     memory.blame[rows] += (drop - memory.blame[rows]) / _BLAME_BINS
-    memory.cause[rows] = memory.blame[rows].argmax(axis=1) + 1
+    # A sensor that shows less wear than it usually does is not to blame, whatever the network makes of it.
+    shown = worse(memory)[rows]
+    blamed = np.where(shown >= np.minimum(_VISIBLE, shown.max(axis=1))[:, None], memory.blame[rows], -np.inf)
+    memory.cause[rows] = blamed.argmax(axis=1) + 1
 
 
 def close(memory: Memory, number: int) -> None:
-    """End the episodes; they do not begin anew before the risk has once been low, or the fan has restarted."""
+    """End the episodes. They do not begin anew before the risk has once been low, or the fan has restarted; those of
+    instruments not before the sensor was sound."""
+    instrument = memory.state == INSTRUMENT
     _leave(memory, np.isin(memory.state, (WARNING, ALARM, STOPPED, INSTRUMENT)), number)
-    memory.muted[:] = 1
+    memory.ended_cause[:] = 0
+    memory.muted[:] = np.where(instrument, _UNTIL_SOUND, _UNTIL_QUIET)
 
 
 def _count(memory: Memory, machine: Machine, heard: Flags) -> None:
@@ -88,7 +95,9 @@ def _count(memory: Memory, machine: Machine, heard: Flags) -> None:
         (memory.quiet, memory.risk < machine.exit),
     ):
         counter[:] = np.where(holds, counter + heard, 0)
-    memory.muted[(memory.quiet >= machine.warning_bins) | (memory.still > 0)] = 0
+    over = (memory.quiet >= machine.warning_bins) | (memory.still > 0)
+    memory.muted[(memory.muted == _UNTIL_QUIET) & over] = 0
+    memory.muted[(memory.muted == _UNTIL_SOUND) & (memory.fault.max(axis=1) <= 0)] = 0
 
 
 def _enter(memory: Memory, which: Flags, state: int, since: Floats | int) -> None:
@@ -118,7 +127,7 @@ def _instrument(memory: Memory, known: Flags, number: int) -> None:
     sensor = fault.argmax(axis=1)
     rows = np.arange(len(fault))
     cause = fault[rows, sensor]
-    enters = free & broken & ~is_instrument & (known | (cause == SILENT + 1)) & (memory.muted == 0)
+    enters = free & broken & ~is_instrument & (known | (cause == SILENT + 1)) & (memory.muted != _UNTIL_SOUND)
     again = enters & (memory.ended > 0) & (number - memory.ended < MERGE_BINS)
     again &= memory.ended_cause == cause * 8 + sensor + 1
     _enter(memory, enters, INSTRUMENT, np.where(again, memory.ended_since, memory.fault_since[rows, sensor]))

@@ -40,6 +40,18 @@ LAYOUT: Final[dict[str, tuple[int, ...]]] = {
 WIDTH: Final = sum(int(np.prod(shape)) for shape in LAYOUT.values())
 
 
+def _places() -> dict[str, tuple[int, int, tuple[int, ...]]]:
+    found, at = {}, 0
+    for name, shape in LAYOUT.items():
+        size = int(np.prod(shape))
+        found[name] = (at, at + size, shape)
+        at += size
+    return found
+
+
+_PLACES: Final = _places()
+
+
 class StateError(FanwatchError):
     """A stored state is no state of this version; the fan is to be built anew from its readings."""
 
@@ -91,12 +103,15 @@ class Memory:
     def __init__(self, rows: Floats) -> None:
         """`rows` has shape (n, WIDTH) and is kept, not copied."""
         self.rows = rows
-        at = 0
-        for name, shape in LAYOUT.items():
-            size = int(np.prod(shape))
-            view = rows[:, at : at + size].reshape(len(rows), *shape)
-            setattr(self, name, view)
-            at += size
+
+    # What a field that was not asked for yet costs is nothing; a fan's verdict needs only some of them.
+    def __getattr__(self, name: str) -> Floats:
+        if name not in _PLACES:
+            raise AttributeError(name)
+        start, stop, shape = _PLACES[name]
+        view = self.rows[:, start:stop].reshape(len(self.rows), *shape)
+        self.__dict__[name] = view
+        return view
 
 
 def empty(fans: int) -> Floats:

@@ -26,6 +26,8 @@ class Machine(msgspec.Struct, frozen=True):
     """Below this risk the fan is quiet."""
     warning_bins: int = 2
     """So many bins in a row it takes to begin."""
+    alarm_bins: int = 12
+    """A warning lasts so long before it becomes an alarm."""
     quiet_bins: int = 36
     """So many quiet bins in a row end an episode; what comes back before then belongs to it."""
     warmup_bins: int = 36

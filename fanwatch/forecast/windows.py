@@ -20,12 +20,14 @@ _LEVEL, _OVER, _FAR_OVER, _UNDER = range(len(SIGNALS))
 _BINS_AN_HOUR: Final = 6
 _A_DAY: Final = 24 * _BINS_AN_HOUR
 _TAU: Final = np.array(HOURS, np.float32) * _BINS_AN_HOUR
-_THREE, _SIX, _DAY, _THREE_DAYS = 1, 2, 4, 5
+_SIX, _DAY = 2, 4
 _USUAL_TAU: Final = np.float32(20 * _A_DAY)
 _DAILY_TAU: Final = np.float32(5 * _A_DAY)
 _DAILY_FROM: Final = _A_DAY // 2
 _EDGE: Final = np.float32(0.06)
 """So far beyond the healthy range, as a share of it, `over` and `under` reach 1: whether, more than how far."""
+UNUSUAL: Final = 0.08
+"""A 6 h mean so far from what is usual for the fan, as a share of the healthy range, is high or low."""
 _A_SENSOR: Final = len(SIGNALS) * (len(HOURS) + 1) + 1
 
 NAMES: Final = tuple(
@@ -102,16 +104,30 @@ def as_usual(features: Floats, sensors: Flags) -> Floats:
 
 
 def turn(memory: Memory, number: int) -> None:
-    """Note where a sensor's 6 h mean leaves its 72 h mean behind: since when it rises or falls, and from where."""
-    six, days = memory.windows[:, :, _LEVEL, _SIX], memory.windows[:, :, _LEVEL, _THREE_DAYS]
-    way = np.sign(six - days)
+    """Note when a sensor's 6 h mean left what is usual for the fan: since when it is high or low, and from where."""
+    off = memory.windows[:, :, _LEVEL, _SIX] - memory.usual[:, :, _LEVEL]
+    way = np.where(np.abs(off) >= UNUSUAL, np.sign(off), 0)
     turned = way != memory.way
     memory.turned[:] = np.where(turned, number, memory.turned)
-    memory.turned_from[:] = np.where(turned, days, memory.turned_from)
+    memory.turned_from[:] = np.where(turned, memory.usual[:, :, _LEVEL], memory.turned_from)
     memory.way[:] = way
 
 
+def worse(memory: Memory) -> Floats:
+    """How much each sensor shows of wear, in shares of its healthy range, shape (n, 4): too much of it, or, for the
+    rotation, too little as well; and how much of the last six hours lay beyond the healthy range."""
+    off = memory.windows[:, :, _LEVEL, _SIX] - memory.usual[:, :, _LEVEL]
+    off[:, 0] = np.abs(off[:, 0])
+    found: Floats = np.maximum(off, 0) + beyond(memory).max(axis=2)
+    return found
+
+
+def beyond(memory: Memory) -> Floats:
+    """Which share of the last six hours lay below and above the healthy range, shape (n, 4, 2)."""
+    return memory.windows[:, :, (_UNDER, _OVER), _SIX]
+
+
 def levels(memory: Memory) -> Floats:
-    """Each sensor's mean of the last three hours, in shares of its healthy range, shape (n, 4)."""
-    found: Floats = memory.windows[:, :, _LEVEL, _THREE]
+    """Each sensor's mean of the last six hours, in shares of its healthy range, shape (n, 4)."""
+    found: Floats = memory.windows[:, :, _LEVEL, _SIX]
     return found

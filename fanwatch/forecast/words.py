@@ -22,7 +22,7 @@ from fanwatch.forecast.verdict import (
     ZERO,
     Verdict,
 )
-from fanwatch.forecast.windows import levels
+from fanwatch.forecast.windows import UNUSUAL, beyond, levels
 from fanwatch.reading import FEATURES
 
 _BINS_AN_HOUR: Final = 6
@@ -127,18 +127,32 @@ def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: 
 
 
 def _trend(memory: Memory, edges: Floats, cause: int, number: int) -> str:
+    """What the sensor that is blamed shows, against what is usual for this fan, and what else has changed most."""
     low, width = edges[:, 0], edges[:, 1] - edges[:, 0]
-    now, then = low + levels(memory)[0] * width, low + memory.turned_from[0] * width
-    share = (now - then) / np.maximum(np.abs(then), 1e-6)
-    length = _hours(number + 1 - float(memory.turned[0, cause]))
-    way = "risen" if now[cause] >= then[cause] else "fallen"
-    said = f"{FEATURES[cause]} has {way} for {length}, from {_value(then[cause], cause)} to {_value(now[cause], cause)}"
-    others = [index for index in np.argsort(-np.abs(share)).tolist() if index != cause]
-    other = others[0]
-    if abs(share[other]) >= 0.02:
-        said += (
-            f", while {FEATURES[other]} {'rose' if share[other] > 0 else 'fell'} by {abs(share[other]):.0%}"
-        )
+    usual, now = low + memory.usual[0, :, 0] * width, low + levels(memory)[0] * width
+    off = levels(memory)[0] - memory.usual[0, :, 0]
+    under, over = beyond(memory)[0, cause].tolist()
+    outside = max(under, over)
+    edge = _value(float(edges[cause, int(over >= under)]), cause)
+    side = "above" if over >= under else "below"
+    bad = off[cause] >= UNUSUAL or (cause == 0 and off[cause] <= -UNUSUAL)
+    if bad and memory.way[0, cause] == np.sign(off[cause]):
+        length = _hours(number + 1 - float(memory.turned[0, cause]))
+        then = low[cause] + float(memory.turned_from[0, cause]) * width[cause]
+        way = "risen" if off[cause] > 0 else "fallen"
+        said = f"{FEATURES[cause]} has {way} for {length}, from {_value(then, cause)} to {_value(now[cause], cause)}"
+    elif outside >= 0.01:
+        share = f"{outside:.0%} of the last 6 h"
+        return f"{FEATURES[cause]} was {side} {edge}, beyond what healthy fans show, for {share}"
+    else:
+        said = f"{FEATURES[cause]} speaks for it most, at {_value(now[cause], cause)}"
+    others = [
+        index for index in np.argsort(-np.abs(off)).tolist() if index != cause and abs(off[index]) >= UNUSUAL
+    ]
+    if others:
+        other = others[0]
+        change = (now[other] - usual[other]) / max(abs(float(usual[other])), 1e-6)
+        said += f", while {FEATURES[other]} {'rose' if change > 0 else 'fell'} by {abs(change):.0%}"
     return said
 
 

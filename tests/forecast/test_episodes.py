@@ -76,7 +76,8 @@ def test_an_episode_begins_with_two_risky_bins_and_ends_with_six_quiet_hours(
         ([(0.0, 50)], {OK}),
         ([(0.0, 10), (0.9, 1), (0.0, 10)], {OK}),
         ([(0.0, 10), (0.55, 5)], {OK, WARNING}),
-        ([(0.0, 10), (0.55, 5), (0.9, 5)], {OK, WARNING, ALARM}),
+        ([(0.0, 10), (0.55, 5), (0.9, 5)], {OK, WARNING}),
+        ([(0.0, 10), (0.9, 20)], {OK, WARNING, ALARM}),
     ],
 )
 def test_what_a_risk_leads_to(parts: list[tuple[float, int]], states: set[int]) -> None:
@@ -94,7 +95,7 @@ def test_a_closed_episode_does_not_begin_anew_before_the_risk_was_low() -> None:
     for number in range(FIRST + 1, FIRST + 20):
         step(memory, seen, MACHINE, number)
         assert memory.state[0] == OK
-    for number, risk in enumerate([0.1, 0.1, 0.9, 0.9, 0.9], FIRST + 20):
+    for number, risk in enumerate([0.1, 0.1, *[0.9] * 20], FIRST + 20):
         memory.risk[:] = risk
         step(memory, seen, MACHINE, number)
     assert memory.state[0] == ALARM

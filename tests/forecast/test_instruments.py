@@ -80,3 +80,18 @@ def test_a_rotation_sensor_at_zero_is_no_stop() -> None:
         "zero",
         "rotation",
     )
+
+
+def test_a_closed_episode_of_a_broken_sensor_stays_closed_until_it_was_sound() -> None:
+    values = healthy(200)
+    values[100:130, 0, 2] = 0
+    values[150:, 0, 2] = 0
+    those, states = fleet(), []
+    for number, each in enumerate(binned(values)):
+        those.advance(each)
+        if number == 110:
+            those.close(0)
+        states.append(those.verdict(0).state)
+    assert set(states[102:110]) == {"instrument"}
+    assert set(states[110:150]) == {"ok"}
+    assert states[155] == "instrument"

@@ -10,7 +10,7 @@ import pytest
 
 from fanwatch import bundle as bundles
 from fanwatch.errors import BundleError
-from training import install, pins, scores, threshold
+from training import install, kinds, pins, scores, threshold
 from training.bundling import TrainingError
 from training.evaluate import probabilities_of
 from training.install import InstallError
@@ -163,6 +163,21 @@ def test_what_changes_is_counted_on_the_rows_that_the_bundle_carries(stack: Path
     assert found.newly_healthy == 0
     assert found.gain == pytest.approx(np.mean(called[1] == rows.faulty) - np.mean(called[0] == rows.faulty))
     assert found.gain_interval[0] < found.gain < found.gain_interval[1]
+
+
+def test_a_forecast_bundle_goes_the_same_way(stack: Path) -> None:
+    forecast = DEFAULT.parents[1] / "fan-forecast/1"
+    before = pins.read(stack)
+    plan = install.plan(forecast, stack)
+    assert plan.running is None
+    install.install(plan)
+    digest = kinds.load(forecast).digest
+    assert pins.read(stack) == before.replace("b" * 64, digest)
+    assert kinds.load(stack.parent / "models/fan-forecast/1", digest).model == "fan-forecast@1"
+    assert install.plan(forecast, stack).in_use
+    (stack.parent / "models/fan-forecast/1/model.tflite").write_bytes(b"")
+    with pytest.raises(BundleError, match=r"model\.tflite is not the file"):
+        kinds.load(stack.parent / "models/fan-forecast/1")
 
 
 def test_a_running_bundle_that_cannot_be_read_is_said_and_stops_nothing(stack: Path, moved: Path) -> None:

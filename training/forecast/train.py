@@ -27,6 +27,9 @@ FALSE_ALARMS: Final = 0.12
 _VALIDATION: Final = 0.25
 _FEWEST_FAULTS: Final = 8
 _PROBES: Final = 16
+_CORE: Final = ("bins", "memory", "cleaning", "instruments", "windows", "episodes")
+_CODE: Final = ("history", "truth", "samples", "network", "choosing", "trace", "outcomes", "train")
+"""The modules of the streaming core, and here, that decide what a bundle holds; their hash goes into it."""
 
 Say = Callable[[str, int, int], None]
 """Told what is being done, and how far it is: steps done and in all."""
@@ -171,8 +174,8 @@ def _check_learnable(source: Path, history: History, samples: Samples) -> None:
 def _origin(
     history: History, samples: Samples, validation: History, recipe: Any, false_alarms: float
 ) -> bundles.Origin:
-    here = Path(__file__).parent
-    code = [*sorted(here.glob("*.py")), *sorted(Path(windows.__file__).parent.glob("*.py"))]
+    here, core = Path(__file__).parent, Path(windows.__file__).parent
+    code = [*(core / f"{name}.py" for name in _CORE), *(here / f"{name}.py" for name in _CODE)]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in code)).hexdigest()
     rows = {"train": len(samples.features), "validation": len(validation.time_ms)}
     settings = {

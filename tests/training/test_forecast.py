@@ -1,0 +1,194 @@
+"""From a fleet's history to a forecast bundle and its figures, on a fleet small enough for a test."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from cli.train_forecast import train as train_command  # noqa: F401 - adds the commands to the groups
+from fanwatch.errors import BundleError
+from fanwatch.forecast import BIN_MS, open_model
+from fanwatch.forecast.windows import NAMES
+from simulator.degradation import Wanted, save
+from simulator.physics import scaled
+from training.bundling import TrainingError
+from training.forecast import choosing, figures, truth
+from training.forecast.evaluate import evaluate
+from training.forecast.history import Broken, Fault, HistoryError, read
+from training.forecast.outcomes import compare
+from training.forecast.trace import Episode, Trace, at_threshold
+from training.forecast.train import Trained, train
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve fans for nine days that fail often."""
+    directory = tmp_path_factory.mktemp("history")
+    save(Wanted(fans=12, days=9, seed=3, physics=scaled({"healthy_h": 0.08, "life": 0.5})), directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def trained(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A bundle, hardly trained."""
+    return train(history, tmp_path_factory.mktemp("models") / "2", version=2, epochs=2)
+
+
+def test_a_trained_bundle_opens_in_both_engines_which_agree(trained: Trained) -> None:
+    lite, full = (open_model(trained.path, trained.digest, engine) for engine in ("litert", "tensorflow"))
+    rows = np.random.default_rng(1).uniform(-1, 2, (70, len(NAMES))).astype(np.float32)
+    for ours, theirs in zip(lite.score(rows), full.score(rows), strict=True):
+        assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert lite.name == "fan-forecast@2"
+    quantiles = lite.score(rows).hours
+    assert (np.diff(quantiles, axis=1) >= 0).all()
+    assert (quantiles >= 0).all()
+    alone = np.concatenate([lite.score(rows[i : i + 1]).risk for i in range(5)])
+    assert np.array_equal(alone, lite.score(rows).risk[:5])
+
+
+def test_an_altered_bundle_is_refused(trained: Trained, tmp_path: Path) -> None:
+    copy = tmp_path / "2"
+    import shutil
+
+    shutil.copytree(trained.path, copy)
+    with pytest.raises(BundleError, match="pinned"):
+        open_model(copy, "0" * 64)
+    content = bytearray((copy / "model.tflite").read_bytes())
+    content[100] ^= 1
+    (copy / "model.tflite").write_bytes(content)
+    with pytest.raises(BundleError, match="not the file"):
+        open_model(copy)
+
+
+def test_the_same_history_and_seed_give_the_same_bytes(
+    history: Path, trained: Trained, tmp_path: Path
+) -> None:
+    again = train(history, tmp_path / "2", version=2, epochs=2)
+    assert again.digest == trained.digest
+
+
+def test_an_interrupted_training_leaves_what_was_there(history: Path, tmp_path: Path) -> None:
+    def interrupt(what: str, done: int, total: int) -> None:
+        if what.startswith("following"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(history, tmp_path / "models" / "1", epochs=1, say=interrupt)
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_the_commands_train_and_evaluate_and_print_what_scripts_read(history: Path, trained: Trained) -> None:
+    found = evaluate(history, trained.path).as_dict()
+    assert found["failures"] >= 8
+    ours = found["figures"]["fan-forecast@2"]
+    assert {"recall, 1 h notice", "median lead h", "interval covers", "Brier"} <= ours.keys()
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    costs = [point["false"] for point in found["cost_curve"]]
+    assert costs[0] >= costs[-1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (["fan-01,2026-01-01 00:00:00,2026-01-02 00:00:00,,fault,bearing"], None),
+        (["fan-01,2026-01-01T00:00:00Z,,2026-01-02T00:00:00Z,fault,"], None),
+        (["fan-01,2026-01-03 00:00:00,2026-01-02 00:00:00,,fault,bearing"], "do not follow each other"),
+        (["fan-01,,,,fault,bearing"], "line 2: Start is empty"),
+        (["fan-01,soon,,,fault,bearing"], "line 2: Start 'soon'"),
+        (["fan-01,2026-01-01 00:00:00,,,instrument,vibration:melted"], "Mode such as vibration:stuck"),
+        (["fan-01,2026-01-01 00:00:00"], "line 2 has fewer values"),
+    ],
+)
+def test_events_are_read_or_refused_by_line(tmp_path: Path, rows: list[str], words: str | None) -> None:
+    (tmp_path / "readings.csv").write_text(
+        "DeviceID,Time,Rotation,Temperature,Vibration,Sound,Faulty\nfan-01,2026-01-01 00:00:00,600,40,150,48,0\n"
+    )
+    (tmp_path / "events.csv").write_text(
+        "DeviceID,Start,Failure,Repaired,Kind,Mode\n" + "\n".join(rows) + "\n"
+    )
+    if words is None:
+        assert len(read(tmp_path).faults) == 1
+        return
+    with pytest.raises(HistoryError) as error:
+        read(tmp_path)
+    assert words in str(error.value)
+
+
+def test_too_few_failures_cannot_be_learned_from(tmp_path: Path) -> None:
+    save(Wanted(fans=4, days=2, seed=1), tmp_path)
+    with pytest.raises(TrainingError, match="failures of the fans"):
+        train(tmp_path, tmp_path / "model")
+
+
+def _case(
+    faults: list[Fault], broken: list[Broken], told: list[tuple[int, int, int]]
+) -> tuple[float, int, int]:
+    """Lead of the one fault, false alarms, and those by instruments; `told`: fan, first bin, last bin."""
+    from training.forecast.history import History
+
+    bins, fans = 1000, 2
+    nothing = np.zeros((bins, fans), np.int8)
+    risk = np.zeros((bins, fans), np.float32)
+    for fan, first, last in told:
+        risk[first - 1 : last + 1, fan] = 0.9
+    trace = Trace(0, nothing, risk, np.empty((bins, fans, 2)), nothing, nothing, np.empty((0, fans, 3)))
+    times = np.array([0, (bins - 1) * BIN_MS])
+    those = History(["a", "b"], times, np.array([0, 1]), np.zeros((2, 4)), faults, broken, "")
+    outcomes = compare(those, trace, at_threshold(trace, 0.5))
+    lead = outcomes.foreseen[0].lead_h if outcomes.foreseen else 0.0
+    return lead, len(outcomes.false), len(outcomes.by_instrument)
+
+
+def test_what_counts_as_foreseen_false_and_an_instruments() -> None:
+    fault = Fault(0, 300 * BIN_MS, 600 * BIN_MS, 660 * BIN_MS, "bearing")
+    stuck = Broken(1, 300 * BIN_MS, 400 * BIN_MS, 2, "stuck")
+    assert _case([fault], [], []) == (0.0, 0, 0)
+    lead, false, by_instrument = _case([fault], [], [(0, 450, 599)])
+    assert (round(lead, 2), false, by_instrument) == (round(149 / 6, 2), 0, 0)
+    assert _case([fault], [], [(0, 100, 110)]) == (0.0, 1, 0)
+    assert _case([fault], [], [(0, 100, 110), (0, 140, 150)])[1] == 1, (
+        "less than six hours apart: one episode"
+    )
+    assert _case([fault], [], [(1, 450, 599)]) == (0.0, 1, 0)
+    assert _case([fault], [stuck], [(1, 350, 360)]) == (0.0, 0, 1)
+    assert _case([fault], [], [(0, 299, 599)])[0] <= 50, "no lead before the first sign"
+
+
+def test_intervals_are_moved_apart_until_they_cover_four_in_five() -> None:
+    random = np.random.default_rng(1)
+    bins, fans = 400, 10
+    hours = random.lognormal(3, 0.5, (bins, fans)).astype(np.float32)
+    told = np.full((bins, fans, 3), 20, np.float32)
+    nothing = np.zeros((bins, fans), np.int8)
+    risk = np.ones((bins, fans), np.float32)
+    trace = Trace(0, nothing, risk, np.empty((0, fans, 2)), nothing, nothing, told)
+    flags = np.ones((bins, fans), np.bool_)
+    true = truth.Truth(0, flags, ~flags, hours, np.zeros((bins, fans, 4), np.bool_))
+    low, high = choosing.wider(trace, told, true, 0.5)
+    covered = (np.log1p(20) - low <= np.log1p(hours)) & (np.log1p(hours) <= np.log1p(20) + high)
+    assert covered.mean() == pytest.approx(0.8, abs=0.01)
+
+
+def test_intervals_of_figures_come_from_drawing_fans() -> None:
+    from training.forecast.outcomes import Foreseen, Outcomes
+
+    foreseen = [Foreseen(fan, "motor", 50.0, 30.0 if fan % 2 else 0.0, None, None) for fan in range(40)]
+    found = figures.events(Outcomes(foreseen, [0, 1, 2], [], []), 40, 80.0)
+    assert found["recall, 24 h notice"].value == 0.5
+    assert found["recall, 24 h notice"].low < 0.45 < 0.55 < found["recall, 24 h notice"].high
+    assert found["false alarms a fan-month"].value == pytest.approx(3 / 80)
+
+
+def test_help_names_the_sub_commands() -> None:
+    from cli.train import register
+
+    if not any(group.name == "train" for group in app.registered_groups):
+        register(app)
+    result = CliRunner().invoke(app, ["train", "forecast", "--help"])
+    assert result.exit_code == 0
+    assert "--false-alarms" in result.output
+    assert Episode(0, 1, 2).told == 1

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from console.live import wire
@@ -43,6 +43,7 @@ def intake_of(fleet: Fleet) -> Intake:
         st.tuples(st.integers(0, 40), st.integers(-90 * 60, 60), st.floats(0, 1000, width=32)), max_size=60
     )
 )
+@example([(number, 0, float(number)) for number in range(41)])
 @settings(max_examples=60, deadline=None)
 def test_the_newest_reading_stands_and_no_more_fans_than_it_was_made_for(
     came: list[tuple[int, int, float]],
@@ -66,6 +67,8 @@ def test_the_newest_reading_stands_and_no_more_fans_than_it_was_made_for(
 
 
 @given(st.lists(st.tuples(st.integers(0, 150), st.floats(0, 100, width=32)), min_size=1, max_size=80))
+@example([(60, 1.0), (0, 5.0)])
+@example([(0, 5.0), (60, 1.0), (1, 2.0)])
 @settings(max_examples=60, deadline=None)
 def test_a_trend_is_the_mean_of_each_minute_of_the_last_hour(came: list[tuple[int, float]]) -> None:
     fleet = Fleet(4, silent_s=60)

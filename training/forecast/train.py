@@ -106,7 +106,7 @@ def train(
             version=version,
             sensors=tuple(
                 Sensor(sensor.name, sensor.unit, tuple(pair))  # type: ignore[arg-type]
-                for sensor, pair in zip(SENSORS, edges.round(2).tolist(), strict=True)
+                for sensor, pair in zip(SENSORS, edges.astype(np.float64).round(2).tolist(), strict=True)
             ),
             features=windows.NAMES,
             outputs=OUTPUT_NAMES,

@@ -14,7 +14,14 @@ from fanwatch.forecast.model import NAME, Machine
 from fanwatch.forecast.windows import NAMES
 from fanwatch.reading import FEATURES
 
-OUTPUT_NAMES: Final = ("risk", "hours q10", "hours q50", "hours q90", *(f"drift {name}" for name in FEATURES))
+OUTPUT_NAMES: Final = (
+    "risk",
+    "hours q10",
+    "hours q50",
+    "hours q90",
+    *(f"drift {name}" for name in FEATURES),
+    *(f"cause {name}" for name in FEATURES),
+)
 OUTPUTS: Final = len(OUTPUT_NAMES)
 
 

@@ -83,6 +83,11 @@ class TensorFlow:
         return outputs
 
 
+def split(outputs: Floats) -> Scores:
+    """The scores in a network's outputs, shape (n, OUTPUTS)."""
+    return Scores(outputs[:, 0].copy(), outputs[:, 1:4].copy(), outputs[:, 4:8].copy(), outputs[:, 8:].copy())
+
+
 class Trained:
     """A forecast model out of a bundle; see `ForecastModel`."""
 
@@ -99,7 +104,7 @@ class Trained:
             outputs = np.empty((0, OUTPUTS), np.float32)
         else:
             outputs = self._engine.run(np.ascontiguousarray(features, np.float32))
-        return Scores(outputs[:, 0].copy(), outputs[:, 1:4].copy(), outputs[:, 4:].copy())
+        return split(outputs)
 
 
 def open_model(

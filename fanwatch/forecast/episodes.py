@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from fanwatch.forecast.bins import Floats, Ints
+from fanwatch.forecast.bins import Floats
 from fanwatch.forecast.cleaning import Cleaned, Flags
 from fanwatch.forecast.memory import Memory
 from fanwatch.forecast.model import Machine, Scores
@@ -23,7 +23,6 @@ _BLAME_BINS: Final = 36
 _UNTIL_QUIET, _UNTIL_SOUND = 1, 2
 """Why a fan whose episode was closed by hand is muted."""
 _VISIBLE: Final = np.float32(0.03)
-_CERTAIN: Final = 0.9999
 
 
 def smooth(memory: Memory, scores: Scores, cleaned: Cleaned, machine: Machine, number: int) -> None:
@@ -63,20 +62,16 @@ def step(memory: Memory, cleaned: Cleaned, machine: Machine, number: int) -> Non
     memory.since[unknown & (memory.since == 0)] = number
 
 
-def blame(memory: Memory, rows: Ints, without: Floats) -> None:
-    """Name the sensor that speaks most for the trouble of the fans `rows`, over the last hours of their episodes.
-
-    `without` is the risk there would be without each, shape (len(rows), 4).
-    """
-    drop = (
-        np.log1p(-np.minimum(without, _CERTAIN))
-        - np.log1p(-np.minimum(without.max(axis=1), _CERTAIN))[:, None]
+def blame(memory: Memory, cause: Floats, troubled: Flags) -> None:
+    """Name the sensor in which the trouble shows most, over the last hours of the episode; `cause` as in `Scores`."""
+    step = np.where(troubled, np.float32(1 / _BLAME_BINS), 0)[:, None]
+    memory.blame += np.where(np.any(memory.blame, axis=1, keepdims=True), step, troubled[:, None]) * (
+        cause - memory.blame
     )
-    memory.blame[rows] += (drop - memory.blame[rows]) / _BLAME_BINS
     # A sensor that shows less wear than it usually does is not to blame, whatever the network makes of it.
-    shown = worse(memory)[rows]
-    blamed = np.where(shown >= np.minimum(_VISIBLE, shown.max(axis=1))[:, None], memory.blame[rows], -np.inf)
-    memory.cause[rows] = blamed.argmax(axis=1) + 1
+    shown = worse(memory)
+    blamed = np.where(shown >= np.minimum(_VISIBLE, shown.max(axis=1))[:, None], memory.blame, -1)
+    memory.cause[:] = np.where(troubled, blamed.argmax(axis=1) + 1, memory.cause)
 
 
 def close(memory: Memory, number: int) -> None:

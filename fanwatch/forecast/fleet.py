@@ -6,11 +6,11 @@ from typing import Final
 import numpy as np
 
 from fanwatch.forecast import cleaning, episodes, instruments, windows
-from fanwatch.forecast.bins import BIN_MS, SENSORS, Bins, Floats, Ints, no_bins, take
+from fanwatch.forecast.bins import BIN_MS, Bins, Floats, Ints, no_bins, take
 from fanwatch.forecast.cleaning import Flags
 from fanwatch.forecast.memory import Memory, empty, pack, unpack
 from fanwatch.forecast.model import ForecastModel, Scores
-from fanwatch.forecast.verdict import ALARM, WARNING, Verdict
+from fanwatch.forecast.verdict import ALARM, SPIKES, WARNING, Verdict
 from fanwatch.forecast.words import tell, told_hours
 
 LONGEST_GAP_BINS: Final = 3 * 144
@@ -119,9 +119,7 @@ def advance(memory: Memory, bins: Bins, model: ForecastModel, number: int) -> No
     instruments.drift(memory, scores.drift, ready, model.machine.drift)
     episodes.smooth(memory, scores, observed, model.machine, number)
     episodes.step(memory, observed, model.machine, number)
-    troubled = np.flatnonzero(ready & ((memory.state == WARNING) | (memory.state == ALARM)))
-    if len(troubled):
-        episodes.blame(memory, troubled, without_each(model, windows.features(Memory(memory.rows[troubled]))))
+    episodes.blame(memory, scores.cause, ready & ((memory.state == WARNING) | (memory.state == ALARM)))
 
 
 def observe(memory: Memory, bins: Bins, edges: Floats, number: int) -> tuple[cleaning.Cleaned, Flags]:
@@ -135,19 +133,12 @@ def observe(memory: Memory, bins: Bins, edges: Floats, number: int) -> tuple[cle
 
 
 def score(memory: Memory, model: ForecastModel) -> Scores:
-    """What the model says, a drifting sensor counting for the risk as if it showed what is usual for the fan."""
+    """What the model says; a sensor that drifts or spikes counts as if it showed what is usual for the fan."""
     inputs = windows.features(memory)
     scores = model.score(inputs)
-    broken = memory.drifts > 0
+    broken = (memory.drifts > 0) | (memory.fault == SPIKES + 1)
     rows = np.flatnonzero(broken.any(axis=1))
     if len(rows):
         trusted = model.score(windows.as_usual(inputs[rows], broken[rows]))
-        scores.risk[rows], scores.hours[rows] = trusted.risk, trusted.hours
+        scores.risk[rows], scores.hours[rows], scores.cause[rows] = trusted.risk, trusted.hours, trusted.cause
     return scores
-
-
-def without_each(model: ForecastModel, inputs: Floats) -> Floats:
-    """The risk there would be, had one sensor at a time stayed as usual, shape (n, 4)."""
-    alone = np.tile(np.eye(SENSORS, dtype=np.bool_), (len(inputs), 1))
-    risk = model.score(windows.as_usual(np.repeat(inputs, SENSORS, axis=0), alone)).risk
-    return risk.reshape(-1, SENSORS)

@@ -54,4 +54,9 @@ def drift(memory: Memory, probability: Floats, ready: Flags, limit: float) -> No
     """Call a sensor drifting where the network has said so for hours, on average, and no longer once it has not."""
     step = np.where(ready[:, None], np.float32(1 / DRIFT_BINS), 0)
     memory.drifting += step * (probability - memory.drifting)
-    memory.drifts[:] = np.where(memory.drifts > 0, memory.drifting >= limit / 2, memory.drifting >= limit)
+    drifted = memory.drifts > 0
+    memory.drifts[:] = np.where(drifted, memory.drifting >= limit / 2, memory.drifting >= limit)
+    # A sensor that was put right shows something else than it used to: its windows begin anew.
+    sound = drifted & (memory.drifts == 0)
+    memory.weight[sound] = 0
+    memory.usual_weight[sound] = 0

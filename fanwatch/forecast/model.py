@@ -49,6 +49,8 @@ class Scores(NamedTuple):
     """Hours to failure if one is: 10 %, 50 % and 90 % quantile, shape (n, 3)."""
     drift: Floats
     """Probability that each sensor drifts, shape (n, 4)."""
+    cause: Floats
+    """Probability that the sensor is one of those in which the fault, if there is one, shows most, shape (n, 4)."""
 
 
 class ForecastModel(Protocol):
@@ -76,7 +78,11 @@ class BoxRule:
 
     def score(self, features: Floats) -> Scores:
         """Risk is 0.5 where a tenth of three hours lay beyond."""
-        beyond = sum(features[:, column(sensor, signal, 3)] for sensor, signal in _FAULTY_SIDES)
-        risk = 1 / (1 + np.exp(-20 * (np.asarray(beyond, np.float32) - 0.1)))
+        beyond = self._beyond(features).sum(axis=1)
+        risk = 1 / (1 + np.exp(-20 * (beyond - 0.1)))
         hours = np.tile(np.array([2, 24, 96], np.float32), (len(features), 1))
-        return Scores(risk.astype(np.float32), hours, np.zeros((len(features), SENSORS), np.float32))
+        nothing = np.zeros((len(features), SENSORS), np.float32)
+        return Scores(risk.astype(np.float32), hours, nothing, self._beyond(features))
+
+    def _beyond(self, features: Floats) -> Floats:
+        return np.stack([features[:, column(sensor, signal, 3)] for sensor, signal in _FAULTY_SIDES], axis=1)

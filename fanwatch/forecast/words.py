@@ -95,7 +95,19 @@ def _why(
     if state == INSTRUMENT:
         return _instrument(memory, model.edges, cause, sensor, number)
     said = _trend(memory, model.edges, max(cause, 0), number)
-    return f"{said}; {_untold(memory, model.machine)}." if untold else f"{said}."
+    said += f"; {_untold(memory, model.machine)}" if untold else ""
+    return f"{said}{_besides(memory)}."
+
+
+def _besides(memory: Memory) -> str:
+    """What is broken besides, for a fan whose own trouble is what its state tells."""
+    fault = memory.fault[0].astype(int)
+    if fault[0] == SILENT + 1:
+        return f"; nothing has come from it for {_hours(float(memory.last[0] - memory.heard[0]))}"
+    parts = [
+        f"{FEATURES[sensor]} ({INSTRUMENT_CAUSES[fault[sensor] - 1]})" for sensor in np.flatnonzero(fault)
+    ]
+    return f"; not to be trusted: {', '.join(parts)}" if parts else ""
 
 
 def _stopped(memory: Memory, cause: int) -> str:

@@ -28,9 +28,8 @@ def run(risks: list[float]) -> list[tuple[int, int]]:
     seen = Cleaned(np.zeros((1, SENSORS), np.float32), np.zeros((1, SENSORS), np.bool_), yes, yes, no)
     states = []
     for number, risk in enumerate(risks, FIRST):
-        scores = Scores(
-            np.array([risk], np.float32), np.ones((1, 3), np.float32), np.zeros((1, SENSORS), np.float32)
-        )
+        none = np.zeros((1, SENSORS), np.float32)
+        scores = Scores(np.array([risk], np.float32), np.ones((1, 3), np.float32), none, none)
         memory.scored[:] = 0
         smooth(memory, scores, seen, MACHINE, number)
         step(memory, seen, MACHINE, number)

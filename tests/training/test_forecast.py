@@ -135,7 +135,15 @@ def _case(
     risk = np.zeros((bins, fans), np.float32)
     for fan, first, last in told:
         risk[first - 1 : last + 1, fan] = 0.9
-    trace = Trace(0, nothing, risk, np.empty((bins, fans, 2)), nothing, nothing, np.empty((0, fans, 3)))
+    trace = Trace(
+        0,
+        nothing,
+        risk,
+        np.empty((bins, fans, 2)),
+        nothing,
+        np.empty((0, fans, 4), np.int8),
+        np.empty((0, fans, 3)),
+    )
     times = np.array([0, (bins - 1) * BIN_MS])
     those = History(["a", "b"], times, np.array([0, 1]), np.zeros((2, 4)), faults, broken, "")
     outcomes = compare(those, trace, at_threshold(trace, 0.5))
@@ -165,9 +173,11 @@ def test_intervals_are_moved_apart_until_they_cover_four_in_five() -> None:
     told = np.full((bins, fans, 3), 20, np.float32)
     nothing = np.zeros((bins, fans), np.int8)
     risk = np.ones((bins, fans), np.float32)
-    trace = Trace(0, nothing, risk, np.empty((0, fans, 2)), nothing, nothing, told)
+    trace = Trace(0, nothing, risk, np.empty((0, fans, 2)), nothing, np.empty((0, fans, 4), np.int8), told)
     flags = np.ones((bins, fans), np.bool_)
-    true = truth.Truth(0, flags, ~flags, hours, np.zeros((bins, fans, 4), np.bool_))
+    true = truth.Truth(
+        0, flags, ~flags, hours, np.zeros((bins, fans, 4), np.bool_), np.zeros((bins, fans, 4), np.int8)
+    )
     low, high = choosing.wider(trace, told, true, 0.5)
     covered = (np.log1p(20) - low <= np.log1p(hours)) & (np.log1p(hours) <= np.log1p(20) + high)
     assert covered.mean() == pytest.approx(0.8, abs=0.01)

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.forecast.history import History
-from training.forecast.outcomes import HEAVIEST, Outcomes, compare
+from training.forecast.outcomes import Outcomes, compare
 from training.forecast.trace import Trace, at_threshold
-from training.forecast.truth import Truth
+from training.forecast.truth import HEAVIEST, Truth
 
 _DRAWS: Final = 1000
 _LEVELS: Final = (0.025, 0.975)

@@ -19,6 +19,9 @@ from training.network import _one_thread as one_thread
 from training.tensorflow import keras, tf
 
 LAYERS: Final = (32, 16)
+LONGEST: Final = float(np.log1p(8760))
+BROKEN_WEIGHT: Final = 4.0
+"""So much more it counts to take a drifting sensor for a worn fan: each of these episodes is told for nothing."""
 QUANTILES: Final = (0.1, 0.5, 0.9)
 _INPUT: Final = tf.TensorSpec((None, len(NAMES)), tf.float32, name="features")
 
@@ -60,7 +63,9 @@ def fit(samples: Samples, recipe: Recipe, on_epoch: Callable[[int, float], None]
     known = np.isfinite(samples.hours)
     data = tf.constant((inputs - mean) / deviation)
     hours = np.log1p(np.where(known, samples.hours, 0))
-    target = tf.constant(np.column_stack((samples.worn, known, hours, samples.drift)).astype(np.float32))
+    target = tf.constant(
+        np.column_stack((samples.worn, known, hours, samples.drift, samples.cause)).astype(np.float32)
+    )
 
     @tf.function  # type: ignore[untyped-decorator]
     def epoch_of(order: tf.Tensor) -> tf.Tensor:
@@ -113,7 +118,8 @@ class Exported(tf.Module):  # type: ignore[misc]
         raw = tf.matmul(signal, self.weights[-1]) + self.biases[-1]
         low, middle, high = _quantiles(raw)
         hours = tf.concat([low - self.wider[0], middle, high + self.wider[1]], axis=1)
-        hours = tf.maximum(tf.exp(hours) - 1.0, 0.0)
+        # Features unlike any that were learned from may lead anywhere; a year is long enough.
+        hours = tf.exp(tf.clip_by_value(hours, 0.0, LONGEST)) - 1.0
         return {"outputs": tf.concat([tf.sigmoid(raw[:, :1]), hours, tf.sigmoid(raw[:, 4:])], axis=1)}
 
 
@@ -125,11 +131,15 @@ def _quantiles(raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
 def _loss(target: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
     worn = tf.nn.sigmoid_cross_entropy_with_logits(target[:, 0], raw[:, 0])
-    drift = tf.nn.sigmoid_cross_entropy_with_logits(target[:, 3:], raw[:, 4:])
+    drift = tf.nn.sigmoid_cross_entropy_with_logits(target[:, 3:7], raw[:, 4:8])
+    named = tf.cast(target[:, 7] >= 0, tf.float32)
+    cause = tf.nn.sigmoid_cross_entropy_with_logits(tf.maximum(target[:, 7:], 0.0), raw[:, 8:])
     off = target[:, 2:3] - tf.concat(_quantiles(raw), axis=1)
     shares = tf.constant(QUANTILES)
     pinball = tf.reduce_sum(tf.maximum(shares * off, (shares - 1) * off), axis=1) * target[:, 1]
-    return tf.reduce_mean(worn) + 0.3 * tf.reduce_mean(pinball) + tf.reduce_mean(drift)
+    weight = 1.0 + BROKEN_WEIGHT * tf.reduce_max(target[:, 3:7], axis=1) * (1.0 - target[:, 0])
+    total = tf.reduce_mean(worn * weight) + 0.3 * tf.reduce_mean(pinball) + tf.reduce_mean(drift)
+    return total + 0.3 * tf.reduce_mean(tf.reduce_mean(cause, axis=1) * named)
 
 
 def outputs(network: Network, features: Floats) -> Floats:

@@ -6,18 +6,12 @@ import numpy as np
 
 from fanwatch.alarm import INSTRUMENT_CAUSES
 from fanwatch.forecast import BIN_MS
-from fanwatch.forecast.verdict import ALARM, INSTRUMENT, STOPPED, WARNING
+from fanwatch.forecast.verdict import ALARM, STOPPED, WARNING
 from fanwatch.reading import FEATURES
 from training.forecast.history import Broken, Fault, History
 from training.forecast.trace import QUIET_BINS, Episode, Trace
+from training.forecast.truth import HEAVIEST
 
-HEAVIEST: Final = {
-    "bearing": ("vibration", "sound"),
-    "imbalance": ("vibration", "sound"),
-    "motor": ("rotation", "temperature"),
-    "obstruction": ("temperature", "sound"),
-}
-"""The two sensors in which each mode shows most."""
 _HOUR_BINS: Final = 6
 
 
@@ -42,7 +36,7 @@ class Recognised(NamedTuple):
     fan: int
     cause: str
     found: bool
-    """The state was instrument, and the sensor the right one, at some time of it or within an hour after."""
+    """It was told, by the fan's state or in a warning's words, that the sensor is broken; an hour late at most."""
     named: bool
     """And the kind was the right one."""
 
@@ -112,15 +106,13 @@ def _meet(episode: Episode, event: Fault | Broken, first: int) -> bool:
 def _recognition(event: Broken, trace: Trace, history: History) -> Recognised | None:
     start = max(event.start_ms // BIN_MS - trace.first, 0)
     stop = min(event.over_ms // BIN_MS - trace.first, len(trace.state)) + _HOUR_BINS
-    state, cause = trace.state[start:stop, event.fan], trace.cause[start:stop, event.fan]
+    state, fault = trace.state[start:stop, event.fan], trace.fault[start:stop, event.fan]
     down = [each for each in history.faults if each.fan == event.fan and each.failure_ms is not None]
     if any((each.failure_ms or 0) <= event.start_ms < each.over_ms for each in down) or (
         len(state) and (state == STOPPED).mean() > 0.5
     ):
         # A fan that stands still shows nothing of its sensors.
         return None
-    found = (state == INSTRUMENT) & (trace.sensor[start:stop, event.fan] == event.sensor + 1)
-    kind = INSTRUMENT_CAUSES.index(event.cause)
-    if event.cause == "silent":
-        found = (state == INSTRUMENT) & (cause == kind + 1)
-    return Recognised(event.fan, event.cause, bool(found.any()), bool((found & (cause == kind + 1)).any()))
+    kind = INSTRUMENT_CAUSES.index(event.cause) + 1
+    of = fault if event.sensor < 0 else fault[:, event.sensor : event.sensor + 1]
+    return Recognised(event.fan, event.cause, bool((of > 0).any()), bool((of == kind).any()))

@@ -156,7 +156,7 @@ def _follow(history: History, edges: Floats, those: list[_Rival], say: Say) -> l
                 _smooth(risk, readies, rival.smoothing_bins),
                 empty_hours,
                 nothing,
-                nothing,
+                np.zeros((0, fans, 4), np.int8),
                 empty_hours,
             ),
         )

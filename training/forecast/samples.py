@@ -27,8 +27,8 @@ class Samples(NamedTuple):
     """To the failure, NaN where there is none, shape (n,)."""
     drift: Floats
     """1 where the sensor drifts, shape (n, 4)."""
-    fan: NDArray[np.int64]
-    """Shape (n,)."""
+    cause: Floats
+    """1 for the sensors in which the fault's mode shows most, -1 for all where none is known, shape (n, 4)."""
 
 
 def collect(history: History, edges: Floats, *, most: int, on_bin: Callable[[int, int], None]) -> Samples:
@@ -38,7 +38,7 @@ def collect(history: History, edges: Floats, *, most: int, on_bin: Callable[[int
     stride = max(1, -(-bins * fans // most))
     memory, everyone = Memory(empty(fans)), np.arange(fans)
     restart = Machine(warning=0.5, alarm=0.5, exit=0.5).restart_bins
-    parts: list[tuple[Floats, Floats, Floats, Floats, NDArray[np.int64]]] = []
+    parts: list[tuple[Floats, Floats, Floats, Floats, Floats]] = []
     for step, each in enumerate(history.bins()):
         _, ready = observe(memory, each, edges, true.first + step)
         due = (everyone * 7 + step) % stride == 0
@@ -48,7 +48,15 @@ def collect(history: History, edges: Floats, *, most: int, on_bin: Callable[[int
         if len(rows):
             inputs = features(Memory(memory.rows[rows]))
             worn, hours = true.worn[step, rows].astype(np.float32), true.hours[step, rows]
-            parts.append((inputs, worn, hours, true.drift[step, rows].astype(np.float32), rows))
+            parts.append(
+                (
+                    inputs,
+                    worn,
+                    hours,
+                    true.drift[step, rows].astype(np.float32),
+                    true.cause[step, rows].astype(np.float32),
+                )
+            )
         if step % 144 == 0:
             on_bin(step, bins)
     on_bin(bins, bins)
@@ -56,5 +64,5 @@ def collect(history: History, edges: Floats, *, most: int, on_bin: Callable[[int
         raise HistoryError(
             "No fan of the history runs for an hour with working sensors: nothing can be learned."
         )
-    inputs, worn, hours, drift, fan = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Samples(inputs, worn, hours, drift, fan)
+    inputs, worn, hours, drift, cause = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Samples(inputs, worn, hours, drift, cause)

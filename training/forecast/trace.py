@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanwatch.forecast import BIN_MS, Fleet, ForecastModel
-from fanwatch.forecast.bins import Floats
-from fanwatch.forecast.verdict import ALARM, INSTRUMENT, WARNING
+from fanwatch.forecast.bins import SENSORS, Floats
+from fanwatch.forecast.verdict import ALARM, WARNING
 from training.forecast.history import History
 
 QUIET_BINS = 36
@@ -26,8 +26,8 @@ class Trace(NamedTuple):
     """Hours from the bin's end to the earliest and the latest failure told, NaN where none is, (bins, fans, 2)."""
     cause: NDArray[np.int8]
     """Sensor from 1 on, or an instrument's kind from 1 on; 0: none."""
-    sensor: NDArray[np.int8]
-    """A broken instrument's, from 1 on; 0: none, or all of them."""
+    fault: NDArray[np.int8]
+    """What each sensor suffers from, an instrument's kind from 1 on, (bins, fans, 4)."""
     hours: Floats
     """The network's quantiles, shape (bins, fans, 3), or none of them, (0, fans, 3)."""
 
@@ -49,13 +49,14 @@ def follow(
     first, last = (int(at) // BIN_MS for at in history.time_ms[[0, -1]])
     bins, fans = last + 1 - first, len(history.devices)
     fleet = Fleet(model, history.devices)
-    state, cause, sensor = (np.zeros((bins, fans), np.int8) for _ in range(3))
+    state, cause = (np.zeros((bins, fans), np.int8) for _ in range(2))
+    fault = np.zeros((bins, fans, SENSORS), np.int8)
     risk, expected = np.full((bins, fans), np.nan, np.float32), np.full((bins, fans, 2), np.nan, np.float32)
     quantiles = np.zeros((bins if hours else 0, fans, 3), np.float32)
     for step, each in enumerate(history.bins()):
         fleet.advance(each)
         memory = fleet.memory
-        state[step], cause[step], sensor[step] = memory.state, memory.cause, memory.sensor
+        state[step], cause[step], fault[step] = memory.state, memory.cause, memory.fault
         judged = (memory.scored == memory.last) & (memory.last > 0)
         risk[step] = np.where(judged, memory.risk, np.nan)
         told = fleet.told_hours()
@@ -65,7 +66,7 @@ def follow(
         if step % 144 == 0:
             on_bin(step, bins)
     on_bin(bins, bins)
-    return Trace(first, state, risk, expected, cause, sensor, quantiles)
+    return Trace(first, state, risk, expected, cause, fault, quantiles)
 
 
 def told(trace: Trace) -> list[Episode]:
@@ -81,12 +82,6 @@ def at_threshold(trace: Trace, warning: float, bins: int = 2) -> list[Episode]:
         held[back:] &= above[:-back]
         held[:back] = False
     return _runs(held)
-
-
-def broken(trace: Trace) -> NDArray[np.bool_]:
-    """Where the state is instrument."""
-    found: NDArray[np.bool_] = trace.state == INSTRUMENT
-    return found
 
 
 def _runs(held: NDArray[np.bool_]) -> list[Episode]:

@@ -56,9 +56,9 @@ class _Adjusted:
     def score(self, features: Floats) -> Scores:
         """See `ForecastModel`."""
         if not len(features):
-            return Scores(*(np.empty(shape, np.float32) for shape in ((0,), (0, 3), (0, 4))))
+            return engines.split(np.empty((0, len(OUTPUT_NAMES)), np.float32))
         outputs = self._engine.run(np.ascontiguousarray(features, np.float32))
-        return Scores(outputs[:, 0].copy(), outputs[:, 1:4].copy(), outputs[:, 4:].copy())
+        return engines.split(outputs)
 
 
 def train(

@@ -1,15 +1,24 @@
 """What was true of each fan at each bin, as the network is to learn it."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fanwatch.forecast import BIN_MS
 from fanwatch.forecast.bins import SENSORS, Floats
+from fanwatch.reading import FEATURES
 from training.forecast.history import FOREVER_MS, History
 
 Flags = NDArray[np.bool_]
+
+HEAVIEST: Final = {
+    "bearing": ("vibration", "sound"),
+    "imbalance": ("vibration", "sound"),
+    "motor": ("rotation", "temperature"),
+    "obstruction": ("temperature", "sound"),
+}
+"""The two sensors in which each mode shows most."""
 
 
 class Truth(NamedTuple):
@@ -25,6 +34,8 @@ class Truth(NamedTuple):
     """Hours from the bin's end to the failure; NaN where there is none to come, or it is not known."""
     drift: Flags
     """Shape (bins, fans, 4)."""
+    cause: NDArray[np.int8]
+    """1 for the sensors in which the fault under way shows most, -1 for all where it is not known, (bins, fans, 4)."""
 
 
 def of(history: History) -> Truth:
@@ -34,10 +45,13 @@ def of(history: History) -> Truth:
     worn, down = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
     hours = np.full(shape, np.nan, np.float32)
     drift = np.zeros((*shape, SENSORS), np.bool_)
+    cause = np.full((*shape, SENSORS), -1, np.int8)
     for fault in history.faults:
         ends_ms = fault.over_ms if fault.failure_ms is None else fault.failure_ms
         rows = _rows(fault.start_ms, ends_ms, first, shape[0])
         worn[rows, fault.fan] = True
+        if fault.mode in HEAVIEST:
+            cause[rows, fault.fan] = [sensor in HEAVIEST[fault.mode] for sensor in FEATURES]
         if fault.failure_ms is not None:
             ends = (np.arange(rows.start, rows.stop) + first + 1) * BIN_MS
             hours[rows, fault.fan] = np.maximum(fault.failure_ms - ends, 0) / 3_600_000
@@ -45,7 +59,7 @@ def of(history: History) -> Truth:
     for each in history.broken:
         if each.cause == "drift":
             drift[_rows(each.start_ms, each.over_ms, first, shape[0]), each.fan, each.sensor] = True
-    return Truth(first, worn & ~down, down, hours, drift)
+    return Truth(first, worn & ~down, down, hours, drift, cause)
 
 
 def _rows(start_ms: int, over_ms: int, first: int, bins: int) -> slice:

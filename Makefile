@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-run: $(VENV)/.run  ## The whole pipeline on this machine: FANS=10 RATE=1 FAILING=fan-03:bearing; Ctrl-C stops it
+run: $(VENV)/.run  ## The whole pipeline on this machine: FANS=10 RATE=1 FAILING=fan-03:bearing, or DEMO=fan-03:bearing; Ctrl-C stops it
 	@$(BIN)/fanwatch up
 
 test: $(VENV)/.dev  ## All tests, on real parts (about 10 minutes)

@@ -46,7 +46,8 @@ main { width: min(24rem, 100%); padding: 2rem; background: var(--card); border: 
 svg { display: block; width: 48px; height: 48px; margin: 0 0 .75rem -6px; color: var(--rail); }
 h1 { margin: 0; font-size: 1.625rem; line-height: 1.2; letter-spacing: -.015em; }
 p { margin: .25rem 0 1.5rem; color: var(--soft); }
-p.bad { margin: 0 0 1rem; padding: .625rem .75rem; border-radius: .5rem; background: var(--bad-page); }
+p.bad { margin: 0 0 1rem; padding: .625rem .75rem; border-radius: .5rem; background: var(--bad-page);
+  color: var(--ink); }
 label { display: block; margin: 1rem 0 .25rem; font-weight: 600; }
 input { width: 100%; padding: .625rem .75rem; font: inherit; color: inherit; background: transparent;
   border: 1px solid var(--soft); border-radius: .5rem; }

@@ -1,6 +1,6 @@
 """InfluxQL over the parts' own metrics: counters that start anew with their process, once a label set."""
 
-from dashboards.queries import INTERVAL, raw, select, union
+from dashboards.queries import INTERVAL, raw, select, since, union
 
 
 def _label(tags: tuple[str, ...]) -> tuple[str, ...]:
@@ -55,11 +55,16 @@ def total(measurement: str, field: str, by: tuple[str, ...] = ()) -> str:
     return select('sum("v") AS "v"', union(each), "$timeFilter", by=(INTERVAL, *_label(by)), fill="none")
 
 
-def latest(measurement: str, field: str, *where: str, by: tuple[str, ...] = (), name: str = "v") -> str:
-    """A gauge as it was last, within the last minute."""
-    return select(
-        f'last("{field}") AS "{name}"', raw(measurement), "time > now() - 1m", *where, by=_label(by)
-    )
+def latest(
+    measurement: str,
+    field: str,
+    *where: str,
+    by: tuple[str, ...] = (),
+    name: str = "v",
+    age: str = "1m",
+) -> str:
+    """A gauge as it was last, within the last minute or `age`."""
+    return select(f'last("{field}") AS "{name}"', raw(measurement), since(age), *where, by=_label(by))
 
 
 def mean_time(measurement: str, histogram: str, by: str) -> str:

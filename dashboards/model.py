@@ -43,6 +43,8 @@ def _versions() -> dashboard.QueryVariable:
         .sort(VariableSort.NATURAL_DESC)
         .multi(True)
         .include_all(True)
+        # What is chosen stays right while no means say yet which versions there are.
+        .all_value(".*")
         .current(VariableOption(text="All", value="$__all", selected=True))
     )
 

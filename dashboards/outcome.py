@@ -40,7 +40,7 @@ def ledger() -> bargauge.Panel:
         "Ledger of this range",
         "By the parts' own counters, which begin anew with each start; a started part's first ten seconds are missing. "
         "Exact, and over any restart: `fanwatch dead-letters` and the measurements themselves.",
-        "short",
+        "locale",
         *of_connector,
         *stored,
     ).decimals(0)

@@ -5,6 +5,7 @@ from dashboards.counters import latest, level, rate, total
 from dashboards.influxql import Query
 from dashboards.look import BLUE, GREEN, ORANGE, RED
 from dashboards.panels import figure, series, timeline
+from dashboards.queries import KNOWN_FOR
 from dashboards.sdk import stat, statetimeline, timeseries
 from dashboards.shared import PER_SECOND
 
@@ -120,9 +121,10 @@ def machine() -> list[stat.Panel]:
         ),
         figure(
             "Clients of the broker",
-            "Connected now: fans or their boxes, the connector, score-fan, Telegraf.",
+            "Connected: fans or their boxes, the connector, score-fan, Telegraf. As the broker said last, which "
+            "it does when their number changes.",
             "none",
-            Query(latest("broker", "clients_connected")),
+            Query(latest("broker", "clients_connected", age=KNOWN_FOR)),
             (None, BLUE),
             empty="no word from the broker",
         ),

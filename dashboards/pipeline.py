@@ -117,7 +117,7 @@ def _rates() -> timeseries.Panel:
         "What the broker took from publishers (readings, results and dead letters), what the connector received, what "
         "was scored, what Telegraf stored. Received, scored and both kinds stored run on one line while all is well.",
         PER_SECOND,
-        Query(rate("broker", "publish_received"), ref="A", alias="published to the broker"),
+        Query(rate("broker", "publish_received"), ref="A", alias="taken by the broker, all topics"),
         Query(rate("connector", CONNECTOR + "received_total"), ref="B", alias="received by the connector"),
         Query(rate("connector", CONNECTOR + "scored_total"), ref="C", alias="scored"),
         Query(rate("telegraf", "gathered", "\"input\" = 'telemetry'"), ref="D", alias="readings stored"),

@@ -47,8 +47,13 @@ class Lease:
         """Returns with the lease held. Held where another one still has it after `patience_s`."""
         deadline = time.monotonic() + patience_s
         while True:
-            self._claim(held=True)
-            other = self._other()
+            try:
+                self._claim(held=True)
+                other = self._other()
+            except SystemExit:
+                # A signal: nobody shall wait for one that is gone.
+                self._give_back()
+                raise
             if other is None:
                 return self
             self._claim(held=False)
@@ -76,6 +81,13 @@ class Lease:
         return self
 
     def __exit__(self, *_: object) -> None:
+        try:
+            self._give_back()
+        except SystemExit:
+            self._give_back()
+            raise
+
+    def _give_back(self) -> None:
         # Where the store is away, the claim ends by itself.
         with contextlib.suppress(FanwatchError):
             self._claim(held=False)

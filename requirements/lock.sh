@@ -23,3 +23,4 @@ image functions/forecast_fan/requirements run
 image functions/infer_fan/requirements training
 image functions/infer_fan/requirements-lite run
 image infra/connector/requirements run
+image infra/console/requirements run

@@ -15,8 +15,8 @@ from simulator.incidents import DRIFT, FAULT, PAUSE, SENSORS, SILENT, SPIKES, ST
 from simulator.physics import DAY_S, HOUR_S, Physics
 
 FAULTY_FROM: Final = 0.5
-"""Severity from which a reading is labelled faulty. Below it, even the mode's heaviest sensor stays within its healthy
-box three times in four."""
+"""Severity from which a reading is labelled faulty: from there on, one in two (motor) to one in five (imbalance) can be
+told by itself, for it lies outside the healthy box; two in a hundred of a healthy fan's do."""
 
 _BUSIEST_H: Final = 11.0
 _WARMEST_H: Final = 16.0

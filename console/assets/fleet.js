@@ -4,6 +4,7 @@
 const LOWEST = 35;
 const LEVELS = 56;
 const MINUTES = 60;
+const LONGEST_GAP = 12; // minutes; fans that send every ten have a line too
 const OVERSCAN = 6;
 const WAIT_MS = 60;
 const COLUMNS = [
@@ -17,18 +18,14 @@ const NEED = ["stopped", "alarm", "suspect", "warning", "instrument", "silent"];
 
 function path(line) {
   let d = "";
-  let pen = false;
+  let last = -Infinity;
   for (let i = 0; i < line.length; i++) {
     const code = line.charCodeAt(i);
-    if (code < LOWEST) {
-      pen = false;
-      continue;
-    }
-    const y = 22 - ((code - LOWEST) / LEVELS) * 20;
-    d += `${pen ? "L" : "M"}${((i / (MINUTES - 1)) * 100).toFixed(1)} ${y.toFixed(1)}`;
-    // A lone minute is a short stroke, for a point of no length is not drawn.
-    if (!pen && (i + 1 >= line.length || line.charCodeAt(i + 1) < LOWEST)) d += "h1.2";
-    pen = true;
+    if (code < LOWEST) continue;
+    const at = `${((i / (MINUTES - 1)) * 100).toFixed(1)} ${(22 - ((code - LOWEST) / LEVELS) * 20).toFixed(1)}`;
+    // After a gap a short stroke first, for a lone point of no length is not drawn.
+    d += i - last <= LONGEST_GAP ? `L${at}` : `M${at}h0.8`;
+    last = i;
   }
   return d;
 }
@@ -39,7 +36,7 @@ export default {
   <header class="fl-head"><div class="fl-says">
     <h1 class="fl-title"><template v-if="!ready">Fleet</template><template v-else>{{ headline }}</template></h1>
     <p class="fl-lead" v-if="ready && lead">
-      <a :href="'/fan/' + lead.id">{{ lead.id }}</a> {{ lead.text }}<template v-if="lead.span"> <strong>{{ lead.span }}</strong></template>
+      <a :href="'/fan/' + lead.id">{{ lead.id }}</a> {{ lead.text }}<template v-if="lead.span">{{ " " }}<strong>{{ lead.span }}</strong></template>
     </p>
     <p class="fl-lead" v-else>{{ ready && total ? subline : "" }}</p>
     </div>

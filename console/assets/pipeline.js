@@ -76,7 +76,8 @@ export default {
     tone: (state) => TONE[state],
     headline() {
       const wrong = this.health.parts.filter((part) => part.state === "down" || part.state === "attention");
-      if (!wrong.length) return "Every part works.";
+      const unknown = this.health.parts.filter((part) => part.state === "unknown").map((part) => part.name.toLowerCase());
+      if (!wrong.length) return unknown.length ? `What is known of works; of ${unknown.join(" and ")} nothing is known.` : "Every part works.";
       return wrong.length === 1 ? `One part needs a look: ${wrong[0].name.toLowerCase()}.` : `${wrong.length} parts need a look.`;
     },
     toggle(each) {

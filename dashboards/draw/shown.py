@@ -100,6 +100,8 @@ def _number(value: float, unit: str, decimals: int | None, now_s: float) -> str:
         return _scaled_time(value, decimals if decimals is not None else 1)
     if unit == "bytes":
         return _scaled(value, _BINARY, " ", "B", decimals)
+    if unit == "locale":
+        return f"{value:,.{decimals or 0}f}"
     if unit == "short":
         return _scaled(value, _SCALES, " ", "", decimals)
     suffix = unit.removeprefix("suffix:") if unit.startswith("suffix:") else _UNITS.get(unit, "")

@@ -77,7 +77,7 @@ class Commands:
         elif command.action == "snooze":
             alarm = msgspec.structs.replace(before, snoozedUntil=format_ms(command.until_ms or 0))
         else:
-            alarm = wording.closed(before, row.told_ms, command.by, command.found or "")
+            alarm = wording.closed(before, row.told_ms, command.by, command.found or "", command.mode)
             note = msgspec.structs.replace(
                 note, closed=command.episode, closed_ms=row.told_ms, said_ms=row.told_ms, opened_ms=0
             )

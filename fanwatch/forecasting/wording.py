@@ -65,8 +65,9 @@ def is_news(alarm: Alarm, before: Alarm | None, quiet_ms: int) -> bool:
     return moved or (alarm.why != before.why and quiet_ms >= _REFRESH_MS.get(alarm.state, _SELDOM_MS))
 
 
-def closed(before: Alarm, at_ms: int, by: str, found: str) -> Alarm:
+def closed(before: Alarm, at_ms: int, by: str, found: str, mode: str | None = None) -> Alarm:
     """What is left of an episode that a person has closed."""
+    began, of = before.since[:16].replace("T", " "), f" ({mode})" if mode else ""
     return Alarm(
         deviceID=before.deviceID,
         episode=episode_name(before.deviceID, at_ms),
@@ -75,7 +76,7 @@ def closed(before: Alarm, at_ms: int, by: str, found: str) -> Alarm:
         risk=before.risk,
         cause=None,
         failureExpected=None,
-        why=f"{by} closed the episode of {before.since[:16].replace('T', ' ')} UTC: {found}.",
+        why=f"{by} closed the episode of {began} UTC: {found}{of}.",
     )
 
 

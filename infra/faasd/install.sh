@@ -10,7 +10,7 @@
 # --host       name or address under which fans reach the broker; it goes into the broker's certificate
 # --connector  ours, at least once (the default), or stock, OpenFaaS's own; never both
 # --lite       infer-fan-lite decides, not infer-fan: Telegraf asks that one how it is
-# --without    leave a service out: grafana, model-store, cron-connector, rollup
+# --without    leave a service out: grafana, console, model-store, cron-connector, rollup
 # --remove     take the services out of faasd; readings, history and secrets stay, unless --data
 # REGISTRY     where Fanwatch's images lie, instead of docker.io/fanwatch;  TAG  their tag, instead of 0.1.0
 # ROOT         a directory in place of /, to try it out
@@ -60,8 +60,8 @@ arguments() {
     esac
     for service in $without; do
         case $service in
-            grafana | model-store | cron-connector | rollup) ;;
-            *) fail "--without $service: only grafana, model-store, cron-connector and rollup can be left out." ;;
+            grafana | console | model-store | cron-connector | rollup) ;;
+            *) fail "--without $service: only grafana, console, model-store, cron-connector and rollup can be left out." ;;
         esac
     done
     [ -z "$data" ] || [ -n "$remove" ] || fail "--data goes with --remove."
@@ -217,16 +217,23 @@ secrets() (
         echo "The broker has its certificate already; --host changes nothing. See docs/security.md."
     fi
     new=
-    for user in connector score-fan telegraf operator; do
+    for user in connector score-fan forecast-fan telegraf console operator; do
         [ -e "$own/secrets/services/$user" ] || new="$new $user"
     done
     # shellcheck disable=SC2086 # Each user is a word.
     [ -z "$new" ] || "$fanwatch" users add --dir "$own/secrets" $new > /dev/null
+    page=$own/secrets/services/console
+    # shellcheck disable=SC2086 # Each host is a word.
+    [ -e "$page/page.crt" ] || "$fanwatch" certs page --dir "$own/secrets" $hosts > /dev/null
+    # Nobody may log in until `fanwatch console users add` says who.
+    [ -e "$page/logins" ] || : > "$page/logins"
     password=$own/secrets/grafana/admin-password
     [ -s "$password" ] || head -c 24 /dev/urandom | base64 | tr -d '\n' | tr '+/' '-_' > "$password"
     chmod 711 "$own/secrets" "$own/secrets/services"
     owned 1883 "$own/secrets/mosquitto"
-    owned 10001 "$own/secrets/services/connector"
+    for user in connector console operator; do
+        owned 10001 "$own/secrets/services/$user"
+    done
     owned 999 "$own/secrets/services/telegraf"
     owned 472 "$own/secrets/grafana"
 )

@@ -113,9 +113,13 @@ secrets() {
     elif [ -n "$hosts" ]; then
         echo "The broker has its certificate already; --host changes nothing. See docs/security.md."
     fi
-    for user in connector score-fan telegraf operator; do
+    for user in connector score-fan forecast-fan telegraf console operator; do
         [ -e "$files/services/$user" ] || fanwatch users add --dir "$files" "$user"
     done
+    # shellcheck disable=SC2086 # Each host is a word.
+    [ -e "$files/services/console/page.crt" ] || fanwatch certs page --dir "$files" $hosts
+    # Nobody may log in until `fanwatch console users add` says who.
+    [ -e "$files/services/console/logins" ] || : > "$files/services/console/logins"
     password openfaas/basic-auth-password
     [ -s "$files/openfaas/basic-auth-user" ] || printf admin > "$files/openfaas/basic-auth-user"
     password grafana/admin-password

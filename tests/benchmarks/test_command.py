@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from benchmarks import results
 from benchmarks.pipeline import plain_environment
 from local.layout import CHECKOUT
+from tests.support.wait import patience
 
 
 def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -16,11 +19,12 @@ def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=100 * patience(),
         check=False,
     )
 
 
+@pytest.mark.timeout(400)
 def test_a_short_drain(tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
     done = command("--only", "drain", "--quick", "--out", str(out))

@@ -96,8 +96,8 @@ class Site:
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A technician's and a viewer's logins; the same password saves a hash."""
     path = tmp_path_factory.mktemp("logins") / "logins"
-    ada = logins.made("ada", "technician", PASSWORD)
-    logins.write(path, {"ada": ada, "vic": ada._replace(name="vic", role="viewer")})
+    workshop = logins.made("workshop", "technician", PASSWORD)
+    logins.write(path, {"workshop": workshop, "gallery": workshop._replace(name="gallery", role="viewer")})
     return path
 
 
@@ -119,14 +119,14 @@ def test_logging_in_and_out(site: Site) -> None:
     assert site.ask("GET", "/data").status == 401
     shown = site.ask("GET", asked.headers["location"])
     assert 'value="/fan/fan-07?span=day"' in shown.text
-    done = site.log_in("ada", PASSWORD, next="/fan/fan-07?span=day")
+    done = site.log_in("workshop", PASSWORD, next="/fan/fan-07?span=day")
     assert (done.status, done.headers["location"]) == (303, "/fan/fan-07?span=day")
     assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(done.headers["set-cookie"].split("; "))
     cookie = _cookie(done)
     page = site.ask("GET", "/", Cookie=cookie)
-    assert page.text == "ada, technician"
+    assert page.text == "workshop, technician"
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
-    assert site.ask("GET", "/session", Cookie=cookie).text == '{"name":"ada","role":"technician"}'
+    assert site.ask("GET", "/session", Cookie=cookie).text == '{"name":"workshop","role":"technician"}'
     # A link from a strange page must not log anybody out.
     assert site.ask("POST", "/logout", Cookie=cookie, Origin="http://evil.example").status == 403
     site.ask("GET", "/logout", Cookie=cookie)
@@ -138,27 +138,27 @@ def test_logging_in_and_out(site: Site) -> None:
 
 def test_nobody_is_sent_elsewhere_after_logging_in(site: Site) -> None:
     for evil in ("//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "/login"):
-        assert site.log_in("ada", PASSWORD, next=evil).headers["location"] == "/"
+        assert site.log_in("workshop", PASSWORD, next=evil).headers["location"] == "/"
 
 
 def test_a_wrong_password_says_no_more_than_that_and_guessing_has_an_end(site: Site) -> None:
     for _ in range(attempts.MOST_PAIR - 1):
-        assert site.log_in("ada", "wrong password").status == 401
-    wrong, unknown = site.log_in("ada", "wrong password"), site.log_in("eve", "wrong password")
+        assert site.log_in("workshop", "wrong password").status == 401
+    wrong, unknown = site.log_in("workshop", "wrong password"), site.log_in("stranger", "wrong password")
     assert "Name or password is wrong." in wrong.text
-    assert unknown.text.replace("eve", "ada").split("<main>")[1] == wrong.text.split("<main>")[1]
-    refused = site.log_in("ada", PASSWORD)
+    assert unknown.text.replace("stranger", "workshop").split("<main>")[1] == wrong.text.split("<main>")[1]
+    refused = site.log_in("workshop", PASSWORD)
     assert refused.status == 429
     assert "Try again in 15 minutes." in refused.text
     assert 0 < int(refused.headers["retry-after"]) <= 901
     assert "set-cookie" not in refused.headers
     # Another name from here is still free, and what it is called is text.
-    assert site.log_in("vic", PASSWORD).status == 303
+    assert site.log_in("gallery", PASSWORD).status == 303
     assert "&lt;script&gt;" in site.log_in("<script>alert(1)</script>", "x").text
 
 
 def test_forged_forms_and_strange_sockets_are_turned_away(site: Site) -> None:
-    form = urlencode({"name": "ada", "password": PASSWORD})
+    form = urlencode({"name": "workshop", "password": PASSWORD})
     for origin in (
         {},
         {"Origin": "null"},
@@ -167,7 +167,7 @@ def test_forged_forms_and_strange_sockets_are_turned_away(site: Site) -> None:
     ):
         assert site.ask("POST", "/login", form, **origin).status == 403
     assert site.ask("POST", "/login", form + "&x=" + "x" * 5000, Origin=site.own).status == 413
-    cookie = _cookie(site.log_in("ada", PASSWORD))
+    cookie = _cookie(site.log_in("workshop", PASSWORD))
     assert site.socket(Origin=site.own, Cookie=cookie).status == 101
     assert site.socket(Origin="http://evil.example", Cookie=cookie).status == 403
     assert site.socket(Cookie=cookie).status == 403
@@ -193,11 +193,11 @@ def test_without_logins_only_this_machine_is_let_in() -> None:
 
 def test_behind_a_proxy_its_word_counts(file: Path) -> None:
     site = Site(AccessSettings(console_logins_file=str(file), console_behind_proxy=True))
-    form = urlencode({"name": "ada", "password": PASSWORD})
+    form = urlencode({"name": "workshop", "password": PASSWORD})
 
     def log_in(address: str, password: str) -> Answer:
         headers = {"X_Forwarded_Proto": "https", "X_Forwarded_For": f"192.0.2.99, {address}"}
-        body = urlencode({"name": "ada", "password": password})
+        body = urlencode({"name": "workshop", "password": password})
         return site.ask("POST", "/login", body, Host="fans.example", Origin="https://fans.example", **headers)
 
     try:

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from console.live import wire
@@ -43,6 +43,7 @@ def intake_of(fleet: Fleet) -> Intake:
         st.tuples(st.integers(0, 40), st.integers(-90 * 60, 60), st.floats(0, 1000, width=32)), max_size=60
     )
 )
+@example([(number, 0, float(number)) for number in range(41)])
 @settings(max_examples=60, deadline=None)
 def test_the_newest_reading_stands_and_no_more_fans_than_it_was_made_for(
     came: list[tuple[int, int, float]],
@@ -66,6 +67,8 @@ def test_the_newest_reading_stands_and_no_more_fans_than_it_was_made_for(
 
 
 @given(st.lists(st.tuples(st.integers(0, 150), st.floats(0, 100, width=32)), min_size=1, max_size=80))
+@example([(60, 1.0), (0, 5.0)])
+@example([(0, 5.0), (60, 1.0), (1, 2.0)])
 @settings(max_examples=60, deadline=None)
 def test_a_trend_is_the_mean_of_each_minute_of_the_last_hour(came: list[tuple[int, float]]) -> None:
     fleet = Fleet(4, silent_s=60)
@@ -103,8 +106,8 @@ def test_states_come_from_alarms_scores_and_silence() -> None:
     fleet.alarm(alarm("told", "warning", "it changes", cause="sound"))
     fleet.alarm(alarm("stopped", "stopped", "it stands", cause="sound"))
     fleet.alarm(alarm("new", "unknown", "too little history", risk=None))
-    fleet.read_ms[fleet.place("quiet")] = NOW - 61_000
-    fleet.read_ms[fleet.place("stopped")] = NOW - 61_000  # that it is silent too is no news
+    fleet.heard_ms[fleet.place("quiet")] = NOW - 61_000
+    fleet.heard_ms[fleet.place("stopped")] = NOW - 61_000  # that it is silent too is no news
     codes = states(fleet, NOW)
     found = {name: STATES[codes[place]] for place, name in enumerate(fleet.names)}
     assert found == {
@@ -184,6 +187,24 @@ def test_what_the_rest_would_refuse_changes_nothing(topic: str, payload: bytes) 
     with pytest.raises((wire.Wrong, InvalidAlarm)):
         intake_of(fleet).take(topic, payload)
     assert len(fleet) == 0
+
+
+def test_a_fan_whose_past_is_played_in_is_not_silent_and_shows_the_hour_that_is_played() -> None:
+    fleet = Fleet(4, silent_s=60)
+    past, minute = NOW - 86_400_000, NOW // 60_000
+    for step in range(3):
+        fleet.reading("fan-1", past + step * 60_000, VALUES, NOW)
+    fleet.score("fan-1", past, 0, 0.1, None)
+    found = now(fleet, "fan-1", NOW)
+    assert found is not None
+    assert (found.state, found.read_ms) == ("ok", past + 120_000)
+    assert fleet.trend_end(0, minute) == (past + 120_000) // 60_000
+    assert np.isfinite(fleet.trends.lines(0, fleet.trend_end(0, minute))[0]).sum() == 3
+    late = now(fleet, "fan-1", NOW + 61_000)
+    assert late is not None
+    assert late.state == "silent"
+    fleet.reading("fan-1", NOW, VALUES, NOW)
+    assert fleet.trend_end(0, minute) == minute
 
 
 def test_the_intake_takes_readings_results_and_alarms() -> None:

@@ -23,31 +23,31 @@ def _command(file: Path, *arguments: str, said: str = "") -> "subprocess.Complet
 
 def test_the_command_writes_what_the_page_reads(tmp_path: Path) -> None:
     file = tmp_path / "made" / "logins"
-    done = _command(file, "add", "ada", "--role", "technician", said=PASSWORD + "\n")
+    done = _command(file, "add", "workshop", "--role", "technician", said=PASSWORD + "\n")
     assert done.returncode == 0, done.stderr
     assert file.stat().st_mode & 0o777 == 0o600
     assert PASSWORD not in file.read_text() + done.stdout + done.stderr
     found = logins.Logins(str(file))
-    login = found.check("ada", PASSWORD)
+    login = found.check("workshop", PASSWORD)
     assert login is not None
     assert login.role == "technician"
-    assert found.check("ada", PASSWORD + " ") is None
-    assert found.check("eve", PASSWORD) is None
+    assert found.check("workshop", PASSWORD + " ") is None
+    assert found.check("stranger", PASSWORD) is None
 
-    again = _command(file, "add", "ada", said=PASSWORD + "\n")
+    again = _command(file, "add", "workshop", said=PASSWORD + "\n")
     assert again.returncode == 1
-    assert "There is a user ada already" in again.stderr
-    assert "has 10 to 256 characters" in _command(file, "add", "bob", said="short\n").stderr
+    assert "There is a user workshop already" in again.stderr
+    assert "has 10 to 256 characters" in _command(file, "add", "night", said="short\n").stderr
     # A console that runs learns of it by itself.
-    assert _command(file, "remove", "ada").returncode == 0
-    assert found.find("ada") is None
-    assert found.check("ada", PASSWORD) is None
+    assert _command(file, "remove", "workshop").returncode == 0
+    assert found.find("workshop") is None
+    assert found.check("workshop", PASSWORD) is None
 
 
 @pytest.mark.parametrize(
     "line",
-    ["ada", "ada:technician:plain:16384:8:5:AAAA:AAAA", "ada:owner:scrypt:16384:8:5:{0}:{1}",
-     "ada:viewer:scrypt:4294967296:8:5:{0}:{1}", "ada:viewer:scrypt:16384:8:5:{0}:AAAA"],
+    ["workshop", "workshop:technician:plain:16384:8:5:AAAA:AAAA", "workshop:owner:scrypt:16384:8:5:{0}:{1}",
+     "workshop:viewer:scrypt:4294967296:8:5:{0}:{1}", "workshop:viewer:scrypt:16384:8:5:{0}:AAAA"],
 )  # fmt: skip
 def test_a_file_that_is_no_list_of_logins_is_refused(tmp_path: Path, line: str) -> None:
     file = tmp_path / "logins"
@@ -58,36 +58,36 @@ def test_a_file_that_is_no_list_of_logins_is_refused(tmp_path: Path, line: str) 
 
 def test_a_broken_file_lets_nobody_in(tmp_path: Path) -> None:
     file = tmp_path / "logins"
-    logins.write(file, {"ada": logins.made("ada", "viewer", PASSWORD)})
+    logins.write(file, {"workshop": logins.made("workshop", "viewer", PASSWORD)})
     found = logins.Logins(str(file))
     file.write_text("nonsense\n")
     os.utime(file, ns=(1, 1))
-    assert found.check("ada", PASSWORD) is None
+    assert found.check("workshop", PASSWORD) is None
 
 
 def test_guesses_are_counted_by_pair_address_and_name_and_forgotten() -> None:
     now = [0.0]
     tried = attempts.Attempts(lambda: now[0])
     for _ in range(attempts.MOST_PAIR):
-        assert tried.wait_s("ada", "192.0.2.1") == 0
-        tried.began("ada", "192.0.2.1")
-    assert tried.wait_s("ada", "192.0.2.1") == attempts.WINDOW_S
+        assert tried.wait_s("workshop", "192.0.2.1") == 0
+        tried.began("workshop", "192.0.2.1")
+    assert tried.wait_s("workshop", "192.0.2.1") == attempts.WINDOW_S
     # Whose name it is still gets in from elsewhere.
-    assert tried.wait_s("ada", "192.0.2.2") == 0
+    assert tried.wait_s("workshop", "192.0.2.2") == 0
     for index in range(attempts.MOST_ADDRESS):
         tried.began(f"user-{index}", "192.0.2.1")
-    assert tried.wait_s("bob", "192.0.2.1") > 0
+    assert tried.wait_s("night", "192.0.2.1") > 0
     for index in range(attempts.MOST_NAME):
-        tried.began("ada", f"198.51.100.{index}")
-    assert tried.wait_s("ada", "203.0.113.1") > 0
+        tried.began("workshop", f"198.51.100.{index}")
+    assert tried.wait_s("workshop", "203.0.113.1") > 0
     now[0] = attempts.WINDOW_S + 1
-    assert tried.wait_s("ada", "192.0.2.1") == 0
+    assert tried.wait_s("workshop", "192.0.2.1") == 0
 
-    tried.began("ada", "192.0.2.1")
-    tried.succeeded("ada", "192.0.2.1")
+    tried.began("workshop", "192.0.2.1")
+    tried.succeeded("workshop", "192.0.2.1")
     for _ in range(attempts.MOST_PAIR - 1):
-        tried.began("ada", "192.0.2.1")
-    assert tried.wait_s("ada", "192.0.2.1") == 0
+        tried.began("workshop", "192.0.2.1")
+    assert tried.wait_s("workshop", "192.0.2.1") == 0
 
 
 def test_guesses_from_everywhere_take_no_more_memory() -> None:
@@ -99,27 +99,27 @@ def test_guesses_from_everywhere_take_no_more_memory() -> None:
 
 def test_a_session_ends_with_its_time_its_user_or_its_password(tmp_path: Path) -> None:
     file = tmp_path / "logins"
-    ada = logins.made("ada", "technician", PASSWORD)
-    logins.write(file, {"ada": ada})
+    workshop = logins.made("workshop", "technician", PASSWORD)
+    logins.write(file, {"workshop": workshop})
     found = logins.Logins(str(file))
     now = [0.0]
     held = sessions.Sessions(found, 60.0, lambda: now[0])
-    token = held.begin(ada)
-    assert held.visitor(token) == sessions.Visitor("ada", "technician")
+    token = held.begin(workshop)
+    assert held.visitor(token) == sessions.Visitor("workshop", "technician")
     assert held.visitor(token[:-1]) is None
     # Fewer rights hold at once, a new password ends it, and so do logging out and time.
-    logins.write(file, {"ada": ada._replace(role="viewer")})
-    assert held.visitor(token) == sessions.Visitor("ada", "viewer")
-    logins.write(file, {"ada": logins.made("ada", "viewer", PASSWORD + "!")})
+    logins.write(file, {"workshop": workshop._replace(role="viewer")})
+    assert held.visitor(token) == sessions.Visitor("workshop", "viewer")
+    logins.write(file, {"workshop": logins.made("workshop", "viewer", PASSWORD + "!")})
     assert held.visitor(token) is None
-    logins.write(file, {"ada": ada})
-    token = held.begin(ada)
+    logins.write(file, {"workshop": workshop})
+    token = held.begin(workshop)
     held.end(token)
     assert held.visitor(token) is None
-    token = held.begin(ada)
+    token = held.begin(workshop)
     now[0] = 60.0
     assert held.visitor(token) is None
-    tokens = [held.begin(ada) for _ in range(sessions.MOST_OF_ONE + 1)]
+    tokens = [held.begin(workshop) for _ in range(sessions.MOST_OF_ONE + 1)]
     assert [held.visitor(each) is None for each in tokens] == [True] + [False] * sessions.MOST_OF_ONE
 
 
@@ -128,6 +128,6 @@ def test_a_name_or_role_that_will_not_do_is_said() -> None:
         with pytest.raises(FanwatchError, match="is no name"):
             logins.made(name, "viewer", PASSWORD)
     with pytest.raises(FanwatchError, match="no role"):
-        logins.made("ada", "owner", PASSWORD)
+        logins.made("workshop", "owner", PASSWORD)
     with pytest.raises(FanwatchError, match="contains the name"):
-        logins.made("ada", "viewer", "adaadaada1")
+        logins.made("workshop", "viewer", "1workshop1")

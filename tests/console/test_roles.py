@@ -1,12 +1,18 @@
 """Who may do what on the page, in a real browser: logging in, looking, acting, and what a forger gets."""
 
+import asyncio
 import json
+import re
 import ssl
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
+import socketio
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from console import logins
@@ -32,9 +38,11 @@ class World:
     """A page with logins before a broker, a store and a gateway whose answers the test decides."""
 
     def __init__(self, directory: Path, broker: Mosquitto, influx: Influx) -> None:
-        ada = logins.made("ada", "technician", PASSWORD)
+        workshop = logins.made("workshop", "technician", PASSWORD)
         self.logins = directory / "logins"
-        logins.write(self.logins, {"ada": ada, "vic": ada._replace(name="vic", role="viewer")})
+        logins.write(
+            self.logins, {"workshop": workshop, "gallery": workshop._replace(name="gallery", role="viewer")}
+        )
         self.gateway = HttpStub()
         self.broker = broker
         self.page = Console(
@@ -89,11 +97,11 @@ def test_a_stranger_sees_nothing_and_a_wrong_password_says_so(world: World, cont
     page = context.new_page()
     page.goto(world.page.url + "/alarms")
     assert page.url == world.page.url + "/login?next=/alarms"
-    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Name").fill("workshop")
     page.get_by_label("Password").fill("wrong password")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_have_text("Name or password is wrong.")
-    assert page.get_by_label("Name").input_value() == "ada"
+    assert page.get_by_label("Name").input_value() == "workshop"
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Alarms")).to_be_visible()
@@ -103,7 +111,7 @@ def test_a_technician_decides_and_it_counts_once_forecast_fan_says_yes(
     world: World, context: BrowserContext
 ) -> None:
     made = _episode(world, "fan-10")
-    page = _log_in(world, context, "ada")
+    page = _log_in(world, context, "workshop")
     card = page.locator(f'[data-episode="{made.episode}"]')
     world.gateway.answer = lambda _: Reply(409, b'{"error": "Somebody else has closed it."}')
     card.get_by_role("button", name="Acknowledge").click()
@@ -123,7 +131,7 @@ def test_a_technician_decides_and_it_counts_once_forecast_fan_says_yes(
     expect(page.get_by_text("closed, and what you found is kept")).to_be_visible()
     sent = [each for each in world.commands() if each["episode"] == made.episode]
     assert [each["action"] for each in sent] == ["acknowledge", "acknowledge", "snooze", "close"]
-    assert {each["by"] for each in sent} == {"ada"}
+    assert {each["by"] for each in sent} == {"workshop"}
     assert sent[2]["until"].endswith("Z")
     assert {name: sent[3][name] for name in ("found", "mode", "note")} == {
         "found": "fault", "mode": "bearing", "note": "outer ring pitted",
@@ -136,14 +144,16 @@ def test_a_technician_decides_and_it_counts_once_forecast_fan_says_yes(
 
 def test_a_viewer_looks_and_what_they_forge_is_refused(world: World, context: BrowserContext) -> None:
     made = _episode(world, "fan-11")
-    page = _log_in(world, context, "vic")
+    page = _log_in(world, context, "gallery")
     card = page.locator(f'[data-episode="{made.episode}"]')
     expect(card).to_be_visible()
     expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
     identity, listener = page.evaluate(_LISTENER)
-    asked = {"episode": made.episode, "action": "acknowledge", "by": "ada"}
+    asked = {"episode": made.episode, "action": "acknowledge", "by": "workshop"}
     page.evaluate(_EMIT, [None, identity, listener, asked])
-    expect(card.get_by_role("alert")).to_have_text("vic may look only. Ask for the role technician to act.")
+    expect(card.get_by_role("alert")).to_have_text(
+        "gallery may look only. Ask for the role technician to act."
+    )
     assert not [each for each in world.commands() if each["episode"] == made.episode]
 
 
@@ -151,7 +161,7 @@ def test_a_page_obeys_the_session_alone_that_opened_it(world: World, browser: Br
     made = _episode(world, "fan-12")
     mine, theirs = browser.new_context(), browser.new_context()
     try:
-        page, forger = _log_in(world, mine, "ada"), _log_in(world, theirs, "vic")
+        page, forger = _log_in(world, mine, "workshop"), _log_in(world, theirs, "gallery")
         expect(page.locator(f'[data-episode="{made.episode}"]')).to_be_visible()
         identity, listener = page.evaluate(_LISTENER)
         asked = {"episode": made.episode, "action": "close", "found": "false alarm"}
@@ -173,7 +183,7 @@ def test_a_page_obeys_the_session_alone_that_opened_it(world: World, browser: Br
 
 def test_whatever_others_wrote_is_text(world: World, context: BrowserContext) -> None:
     made = _episode(world, "fan-13", why=SCRIPT)
-    page = _log_in(world, context, "ada")
+    page = _log_in(world, context, "workshop")
     card = page.locator(f'[data-episode="{made.episode}"]')
     expect(card).to_contain_text(SCRIPT)
     world.gateway.answer = lambda _: Reply(409, json.dumps({"error": SCRIPT}).encode())
@@ -184,7 +194,7 @@ def test_whatever_others_wrote_is_text(world: World, context: BrowserContext) ->
 
 
 def test_who_logs_out_or_is_removed_is_out_everywhere(world: World, context: BrowserContext) -> None:
-    page = _log_in(world, context, "vic", "/pipeline")
+    page = _log_in(world, context, "gallery", "/pipeline")
     other = context.new_page()
     other.goto(world.page.url + "/alarms")
     until(lambda: other.evaluate("window.did_handshake"), 20, "the other page's socket")
@@ -192,14 +202,51 @@ def test_who_logs_out_or_is_removed_is_out_everywhere(world: World, context: Bro
     expect(page.get_by_label("Password")).to_be_visible()
     other.wait_for_url("**/login?next=*")
 
-    page = _log_in(world, context, "vic")
+    page = _log_in(world, context, "gallery", "/")
     until(lambda: page.evaluate("window.did_handshake"), 20, "the page's socket")
     everybody = logins.read(world.logins)
     try:
-        logins.write(world.logins, {"ada": everybody["ada"]})
+        logins.write(world.logins, {"workshop": everybody["workshop"]})
         page.wait_for_url("**/login?next=*")
     finally:
         logins.write(world.logins, everybody)
+
+
+def test_who_only_listens_is_cut_off_as_well(world: World) -> None:
+    jar = CookieJar()
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+    form = urllib.parse.urlencode({"name": "gallery", "password": PASSWORD}).encode()
+    asked = urllib.request.Request(world.page.url + "/login", form, {"Origin": world.page.url})
+    with opener.open(asked, timeout=30) as answer:
+        found = re.search(r"client_id\W+([0-9a-f-]{36})", answer.read().decode())
+    assert found is not None
+    sent = {"Cookie": "; ".join(f"{each.name}={each.value}" for each in jar), "Origin": world.page.url}
+    everybody = logins.read(world.logins)
+    remaining = {"workshop": everybody["workshop"]}
+    try:
+        # Playwright's own loop has this thread.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(lambda: asyncio.run(_listen(world, sent, found[1], remaining))).result(90)
+    finally:
+        logins.write(world.logins, everybody)
+
+
+async def _listen(world: World, sent: dict[str, str], page: str, remaining: dict[str, logins.Login]) -> None:
+    """Hears of the fleet without a word of its own, until nobody but `remaining` may log in."""
+    heard, ended = asyncio.Event(), asyncio.Event()
+    client = socketio.AsyncClient(reconnection=False)
+    client.on("fanwatch", lambda _message: heard.set())
+    client.on("disconnect", lambda *_: ended.set())
+    query = f"client_id={page}&tab_id=t&document_id=d&next_message_id=0&implicit_handshake=true"
+    await client.connect(
+        f"{world.page.url}?{query}", sent, transports=["websocket"], socketio_path="/_nicegui_ws/socket.io"
+    )
+    try:
+        await asyncio.wait_for(heard.wait(), 30)
+        logins.write(world.logins, remaining)
+        await asyncio.wait_for(ended.wait(), 30)
+    finally:
+        await client.disconnect()
 
 
 class Secure(Console):
@@ -241,7 +288,7 @@ def test_where_it_is_deployed_tls_protects_it(world: World, browser: Browser, tm
     try:
         page = context.new_page()
         page.goto(served.url + "/alarms")
-        page.get_by_label("Name").fill("vic")
+        page.get_by_label("Name").fill("gallery")
         page.get_by_label("Password").fill(PASSWORD)
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Alarms")).to_be_visible()

@@ -194,6 +194,9 @@ def test_filters_can_be_added_and_ended(client: Client, shared_broker: Mosquitto
     assert client.wait(1) == [b"new"]
     client.subscriber.unsubscribe([topic])
     assert client.subscriber.confirmed == {topic + "/+"}
+    # What is confirmed after it says that the broker has ended the other one.
+    client.subscriber.subscribe([topic + "/+/later"])
+    client.confirmed((topic + "/+", topic + "/+/later"))
     publish(shared_broker, topic, b"unheard")
     publish(shared_broker, topic + "/x", b"heard")
     assert client.wait(2) == [b"new", b"heard"]

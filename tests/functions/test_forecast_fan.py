@@ -57,7 +57,7 @@ def test_a_run_and_a_command_behind_the_official_template(
     assert answer.status_code == 200, answer.data
     assert (answer.json or {})["fans"] == 3
     with watched.listener() as listener:
-        until(lambda: listener.states("bad"), 10, "its alarm")
+        until(lambda: listener.states("bad") and listener.states("good"), 10, "their alarms")
         bad, good = listener.of("bad")[-1], listener.of("good")[-1]
     assert bad.state in ("warning", "alarm"), bad
     assert good.state == "ok", good

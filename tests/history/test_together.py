@@ -74,18 +74,16 @@ def test_only_one_works_at_a_time(influx: Influx) -> None:
 
 
 def test_a_claim_ends_with_its_holder_or_its_time(influx: Influx) -> None:
-    first = Lease(influx.store, 1.0, "rollup").acquire(0)
+    first = Lease(influx.store, 4.0, "rollup").acquire(0)
     with pytest.raises(Held, match=r"^Another rollup \(\S+:\w+\) is at work"):
-        Lease(influx.store, 1.0, "rollup").acquire(0)
+        Lease(influx.store, 4.0, "rollup").acquire(0)
     first.keep()
-    began = time.monotonic()
-    second = Lease(influx.store, 1.0, "rollup").acquire(5)
-    assert time.monotonic() - began > 0.5
+    second = Lease(influx.store, 60.0, "rollup").acquire(20)
     with pytest.raises(Lost):
         first.keep()
     with second:
         second.require()
-    Lease(influx.store, 1.0, "rollup").acquire(0)
+    Lease(influx.store, 4.0, "rollup").acquire(0)
 
 
 def test_two_at_once_while_late_points_come(tmp_path: Path, influx: Influx, record: Record) -> None:

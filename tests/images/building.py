@@ -38,6 +38,10 @@ class Images:
             f"fanwatch/connector:{TAG}", ROOT, "--file", str(ROOT / "infra/connector/Dockerfile")
         )
 
+    def console(self) -> str:
+        """The technician's page."""
+        return self._other(f"fanwatch/console:{TAG}", ROOT, "--file", str(ROOT / "infra/console/Dockerfile"))
+
     def model_store(self) -> str:
         """The static server of bundles."""
         return self._other(f"fanwatch/model-store:{TAG}", ROOT / "infra/model-store")

@@ -12,7 +12,7 @@ from tests.support.servers import ROOT
 pytestmark = [pytest.mark.images, pytest.mark.timeout(900)]
 
 FUNCTIONS = ("score-fan", "infer-fan-lite", "infer-fan", "forecast-fan")
-ALL = (*FUNCTIONS, "connector", "model-store")
+ALL = (*FUNCTIONS, "connector", "console", "model-store")
 LITE_MB = 120
 _TOOLS = "cc gcc c++ g++ ld as make rustc go pip pip3 uv curl wget git"
 # Some of Debian's own may change passwords and the like; without capabilities and new privileges they cannot.
@@ -25,7 +25,8 @@ def image_of(images: Images, name: str) -> str:
     """The image of a function or of what runs beside them."""
     if name in FUNCTIONS:
         return images.function(name)
-    return images.connector() if name == "connector" else images.model_store()
+    others = {"connector": images.connector, "console": images.console, "model-store": images.model_store}
+    return others[name]()
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import json
 import signal
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from credentials.certificates import Certificates
+from credentials.users import Users
 from tests.images.behind import Behind, reachable
 from tests.images.building import Images
 from tests.images.containers import Container, Containers
@@ -60,8 +63,8 @@ def confined(box: Container) -> None:
         assert "No such file" in box.run("cat", f"{folder}/x", check=False)
 
 
-def ended_cleanly(box: Container, name: str) -> None:
-    """Says its memory, stops it; AssertionError where it needs more than a second or did not stop by itself."""
+def ended_cleanly(box: Container, name: str, within_s: float = _END_S) -> None:
+    """Says its memory, stops it; AssertionError where it needs longer or did not stop by itself."""
     peak = box.peak_mb()
     began = time.time()
     box.engine.docker("kill", "--signal", "TERM", box.id)
@@ -70,7 +73,7 @@ def ended_cleanly(box: Container, name: str) -> None:
     took = ended_at(state["FinishedAt"]) - began
     print(f"{name}: {peak:.0f} MB at most, ended {took:.2f} s after SIGTERM")
     assert (code, state["OOMKilled"]) == ("0", False), box.logs()
-    assert took < _END_S
+    assert took < within_s
 
 
 def ended_at(stamp: str) -> float:
@@ -168,6 +171,50 @@ def test_a_function_takes_its_bundle_from_the_model_store(images: Images, contai
     )
     assert images.engine.docker("wait", refused.id) == "1"
     assert url in refused.logs()
+
+
+def test_the_page_is_served_over_tls_to_whoever_may_log_in(
+    images: Images, containers: Containers, tmp_path: Path
+) -> None:
+    certificates, users = Certificates(tmp_path), Users(tmp_path)
+    certificates.init([])
+    users.prepare()
+    secrets = users.home(users.add("console"))
+    certificates.page()
+    (secrets / "logins").touch()
+    # The image's user reads them.
+    for path in (tmp_path, secrets.parent, secrets, *secrets.iterdir()):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    box = containers(
+        images.console(),
+        network="bridge",
+        memory="384Mi",
+        environment={
+            "FANWATCH_CONSOLE_LOGINS_FILE": "/run/secrets/console/logins",
+            "FANWATCH_CONSOLE_CERT_FILE": "/run/secrets/console/page.crt",
+            "FANWATCH_CONSOLE_KEY_FILE": "/run/secrets/console/page.key",
+        },
+        mounts={secrets: "/run/secrets/console:ro"},
+    )
+    context = ssl.create_default_context(cafile=str(secrets / "ca.crt"))
+    # Its certificate has the broker's names, and this address is none of them.
+    context.check_hostname = False
+
+    def page(path: str) -> int:
+        connection = http.client.HTTPSConnection(box.address, 8093, timeout=20, context=context)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status
+        except OSError:
+            return 0
+        finally:
+            connection.close()
+
+    until(lambda: box.alive() and page("/healthz") == 200, _READY_S, "the page")
+    assert page("/") == 401, "nobody may log in yet"
+    confined(box)
+    # Requests under way get a second.
+    ended_cleanly(box, "console", within_s=5)
 
 
 def test_the_model_store_gives_bundles_and_nothing_else(

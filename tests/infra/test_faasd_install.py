@@ -22,6 +22,7 @@ SERVICES = {
     "telegraf",
     "rollup",
     "grafana",
+    "console",
     "model-store",
     "cron-connector",
     "connector",
@@ -160,7 +161,14 @@ def test_secrets_are_nobody_elses(machine: Machine) -> None:
         if "password" in path.name and path.stat().st_size:
             assert path.read_text(encoding="utf-8").strip() not in compose
     if os.getuid() == 0:
-        owners = {"mosquitto": 1883, "services/connector": 10001, "services/telegraf": 999, "grafana": 472}
+        owners = {
+            "mosquitto": 1883,
+            "services/connector": 10001,
+            "services/console": 10001,
+            "services/operator": 10001,
+            "services/telegraf": 999,
+            "grafana": 472,
+        }
         for folder, owner in owners.items():
             assert {path.stat().st_uid for path in (secrets / folder).iterdir()} == {owner}
 
@@ -261,7 +269,7 @@ def test_removal_keeps_data_and_secrets_unless_told(machine: Machine) -> None:
         ([], {"NO_IMAGE": "grafana"}, "the image docker.io/grafana/grafana:12.3.1 is neither here"),
         ([], {"LISTENING": "22 8883"}, "something listens on port 8883 already"),
         (["--connector", "both"], {}, "--connector is ours or stock"),
-        (["--without", "mosquitto"], {}, "only grafana, model-store"),
+        (["--without", "mosquitto"], {}, "only grafana, console, model-store"),
         (["--host"], {}, "--host takes a value"),
         (["--data"], {}, "--data goes with --remove"),
         (["--upgrade"], {}, "there is no option --upgrade"),
@@ -310,7 +318,7 @@ def test_services_of_others_are_never_replaced(machine: Machine, service: str, s
 def test_faasd_is_restarted_where_a_port_is_not_listened_on(machine: Machine) -> None:
     machine.install()
     before = len(machine.log("systemctl"))
-    for listening, restarts in (("3000 8883 8885", 0), ("3000 8883", 1)):
+    for listening, restarts in (("3000 8093 8883 8885", 0), ("3000 8093 8883", 1)):
         environment = os.environ | {"PATH": f"{machine.bin}:/usr/bin:/bin", "ROOT": str(machine.root)}
         subprocess.run(
             ["/bin/sh", str(machine.own / "watch.sh")],

@@ -10,8 +10,10 @@ import yaml
 
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import (
+    AccessSettings,
     BrokerSettings,
     ConnectorSettings,
+    ConsoleSettings,
     GatewaySettings,
     HistorySettings,
     StoreSettings,
@@ -105,10 +107,10 @@ def test_no_secret_is_in_a_config_map_or_in_the_environment() -> None:
     values = {value for manifest in rendered.of("Secret") for value in contents(manifest).values()}
     passwords = {value.decode() for value in values if 0 < len(value) < 64}
     rest = yaml.safe_dump([manifest for manifest in rendered.manifests if manifest["kind"] != "Secret"])
-    assert len(passwords) == 6, "three users', OpenFaaS's two and Grafana's"
+    assert len(passwords) == 9, "six users', OpenFaaS's two and Grafana's"
     assert not [password for password in passwords if password in rest]
     keys = {key for manifest in rendered.of("Secret") for key in contents(manifest) if key.endswith(".key")}
-    assert keys == {"server.key"}, "the CA's keys stay where they were made"
+    assert keys == {"server.key", "page.key"}, "the CA's keys stay where they were made"
 
 
 def test_settings_are_known_and_sessions_belong_to_the_pods_that_use_them() -> None:
@@ -119,8 +121,10 @@ def test_settings_are_known_and_sessions_belong_to_the_pods_that_use_them() -> N
             if container["image"].startswith("fanwatch/"):
                 environment = {entry["name"]: entry.get("value", "") for entry in container.get("env", [])}
                 for cls in (
+                    AccessSettings,
                     BrokerSettings,
                     ConnectorSettings,
+                    ConsoleSettings,
                     GatewaySettings,
                     HistorySettings,
                     StoreSettings,

@@ -17,17 +17,23 @@ INTERNET = "203.0.113.9"
 METADATA = "169.254.169.254"
 PORTS = (
     *(22, 53, 80, 443, 587, 1883, 3000, 5000, 6443, 8080, 8081, 8082, 8086, 8091, 8092),
-    *(8883, 8884, 8885, 9090, 9093, 10250),
+    *(8093, 8883, 8884, 8885, 9090, 9093, 10250),
 )
 
-SCORING = ("score-fan", "infer-fan", "infer-fan-lite")
+FUNCTIONS = ("score-fan", "infer-fan", "infer-fan-lite", "forecast-fan")
 EDGES: set[tuple[str, str, int]] = {
     # Readings, results and what becomes of them.
-    *((source, "mosquitto", 8884) for source in ("connector", "telegraf", "score-fan")),
-    *((source, "influxdb", 8086) for source in ("telegraf", "rollup", "grafana")),
+    *(
+        (source, "mosquitto", 8884)
+        for source in ("connector", "telegraf", "score-fan", "forecast-fan", "console")
+    ),
+    *((source, "influxdb", 8086) for source in ("telegraf", "rollup", "grafana", "forecast-fan", "console")),
     # Calls. Functions call each other through the gateway too.
-    *((source, "gateway", 8080) for source in ("connector", "telegraf", "score-fan", "cron-connector")),
-    *(("gateway", function, 8080) for function in SCORING),
+    *(
+        (source, "gateway", 8080)
+        for source in ("connector", "telegraf", "score-fan", "cron-connector", "console")
+    ),
+    *(("gateway", function, 8080) for function in FUNCTIONS),
     ("infer-fan", "model-store", 8080),
     ("infer-fan-lite", "model-store", 8080),
     # What the parts say of themselves.
@@ -41,12 +47,14 @@ EDGES: set[tuple[str, str, int]] = {
     # From the local network, directly or through K3s's load balancer.
     *((lan, "mosquitto", port) for lan in (*LAN, "svclb-mosquitto-lan") for port in (8883, 8885)),
     *((lan, "grafana", 3000) for lan in (*LAN, "svclb-grafana-lan")),
+    *((lan, "console", 8093) for lan in (*LAN, "svclb-console-lan")),
     # Out of the cluster: webhooks and mail, Kubernetes' API, the registries of functions' images.
     *(("grafana", outside, port) for outside in (*LAN, INTERNET) for port in (443, 587)),
+    *(("forecast-fan", outside, 443) for outside in (*LAN, INTERNET)),
     *(("gateway", outside, port) for outside in (*LAN, INTERNET) for port in (443, 5000, 6443)),
     *(("prometheus", outside, 6443) for outside in (*LAN, INTERNET)),
 }
-RESOLVING = ("connector", "telegraf", "rollup", "grafana", *OPENFAAS, *SCORING)
+RESOLVING = ("connector", "telegraf", "rollup", "grafana", "console", *OPENFAAS, *FUNCTIONS)
 """Pods that may ask for names; the broker, the store and the model store never speak first."""
 
 

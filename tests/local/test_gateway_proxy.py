@@ -126,7 +126,11 @@ def test_connections_are_kept_on_both_sides(world: World) -> None:
 
 
 def test_large_bodies_both_ways_with_bounded_memory(world: World) -> None:
-    gateway = started(world, BIG.replace('b"x"', 'event.body[:1] + b"x"'), max_body_bytes="200000000")
+    # A busy machine moves it more slowly than the world's calls may take.
+    world.settings["FANWATCH_GATEWAY_TIMEOUT"] = "60"
+    gateway = started(
+        world, BIG.replace('b"x"', 'event.body[:1] + b"x"'), max_body_bytes="200000000", exec_timeout="60s"
+    )
     before = gateway.memory_mb()
     connection = gateway.connection()
     connection.request(

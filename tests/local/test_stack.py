@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fanwatch.settings import ConnectorSettings, LocalSettings, ScoreSettings
+from fanwatch.settings import ConnectorSettings, LocalSettings, ScoreSettings, duration_ms
+from local.schedule import parse
 from local.stack import Stack, StackError, local_environment, read, substitute
 from tests.support.servers import ROOT
 
@@ -113,7 +114,9 @@ def test_a_generation_changes_with_what_a_build_would_change(tmp_path: Path) -> 
 
 def test_the_committed_stack_locally() -> None:
     stack = read(ROOT / "stack.yml", local_environment({"FANWATCH_GATEWAY_PORT": "9000"}))
-    assert set(stack.local) == {"score-fan", "infer-fan-lite"}
+    assert set(stack.local) == {"score-fan", "infer-fan-lite", "forecast-fan"}
+    forecast = stack.functions["forecast-fan"].environment
+    assert forecast["FANWATCH_INFLUX_URL"] == "http://127.0.0.1:8086"
     score = stack.functions["score-fan"].environment
     assert score["FANWATCH_INFER_FUNCTION"] == "infer-fan-lite"
     assert score["FANWATCH_GATEWAY_URL"] == "http://127.0.0.1:9000"
@@ -183,6 +186,19 @@ def test_the_pinned_bundle_is_the_committed_one() -> None:
         environment = stack.functions[name].environment
         model = ROOT / environment["FANWATCH_BUNDLE"] / "model.json"
         assert environment["FANWATCH_BUNDLE_SHA256"] == hashlib.sha256(model.read_bytes()).hexdigest()
+    environment = stack.functions["forecast-fan"].environment
+    model = ROOT / environment["FANWATCH_FORECAST_BUNDLE"] / "model.json"
+    assert environment["FANWATCH_FORECAST_BUNDLE_SHA256"] == hashlib.sha256(model.read_bytes()).hexdigest()
+
+
+def test_forecast_fan_is_called_by_a_schedule_and_its_timeouts_are_in_order() -> None:
+    function = read(ROOT / "stack.yml", {}).functions["forecast-fan"]
+    # cron-connector takes functions of exactly this topic.
+    assert function.annotations["topic"] == "cron-function"
+    parse(function.annotations["schedule"])
+    environment = function.environment
+    longest = float(environment["FANWATCH_FORECAST_BUDGET"]) + float(environment["FANWATCH_INFLUX_TIMEOUT"])
+    assert longest < duration_ms(environment["exec_timeout"]) / 1000 < LocalSettings().gateway_timeout
 
 
 def test_another_bundle_is_deployed_by_two_variables() -> None:

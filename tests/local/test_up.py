@@ -53,8 +53,8 @@ def test_it_scores_stores_and_stops_and_starts_again_with_its_data(machine: Mach
         found = machine.status()
         assert found["healthy"], found
         assert {part["name"] for part in found["parts"]} == {
-            "mosquitto", "gateway", "score-fan", "infer-fan-lite", "connector", "deploy", "cron", "simulator",
-            "influxd", "telegraf", "rollup", "console",
+            "mosquitto", "gateway", "score-fan", "infer-fan-lite", "forecast-fan", "connector", "deploy", "cron",
+            "simulator", "influxd", "telegraf", "rollup", "console",
         }  # fmt: skip
         assert found["ledger"]["connector"]["received"] > 10
         elsewhere = machine.elsewhere("dead-letters", "list"), machine.elsewhere("connector", "prune")

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from credentials.certificates import Certificates
+from credentials.names import SERVICES
 from credentials.users import Users
 from fanwatch.settings import LocalSettings
 from local import tools
@@ -46,8 +47,10 @@ def checkout(directory: Path) -> Path:
     certificates, users = Certificates(files), Users(files)
     certificates.init([])
     users.prepare()
-    for name in ("connector", "score-fan", "telegraf", "operator"):
+    for name in SERVICES:
         certificates.distribute([users.home(users.add(name))])
+    certificates.page()
+    (files / "services/console/logins").touch(mode=0o600)
     for name in ("openfaas/basic-auth-user", "openfaas/basic-auth-password", "grafana/admin-password"):
         (files / name).parent.mkdir(exist_ok=True)
         (files / name).write_text(f"one of {name.replace('/', ' ')}", encoding="ascii")

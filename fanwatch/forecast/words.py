@@ -28,6 +28,7 @@ from fanwatch.reading import FEATURES
 _BINS_AN_HOUR: Final = 6
 _HOUR_MS: Final = 3_600_000
 _UNITS: Final = (" rpm", " °C", "", " dB")
+_VISIBLE: Final = 0.01
 _DIGITS: Final = (0, 1, 0, 1)
 
 
@@ -121,6 +122,10 @@ def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: 
     if cause == SILENT:
         return f"Nothing has come from it for {_hours(number - float(memory.heard[0]))}."
     name, since = FEATURES[sensor], _hours(number + 1 - float(memory.since[0]))
+    # How long it has been so, and not only how long it has been known.
+    run = {STUCK: memory.same[0, sensor] + 1, ZERO: memory.zero_run[0, sensor]}.get(cause)
+    if run is not None:
+        since = _hours(float(run * memory.interval[0]))
     if cause == STUCK:
         shown = _value(float(memory.earlier[0, sensor, 0]), sensor)
         return f"The {name} sensor has shown {shown} unchanged for {since}: it is stuck."
@@ -139,28 +144,28 @@ def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: 
 
 
 def _trend(memory: Memory, edges: Floats, cause: int, number: int) -> str:
-    """What the sensor that is blamed shows, against what is usual for this fan, and what else has changed most."""
+    """What the sensor that is blamed shows, against what is usual for this fan, and what else is worse than usual."""
     low, width = edges[:, 0], edges[:, 1] - edges[:, 0]
     usual, now = low + memory.usual[0, :, 0] * width, low + levels(memory)[0] * width
-    off = levels(memory)[0] - memory.usual[0, :, 0]
-    under, over = beyond(memory)[0, cause].tolist()
-    outside = max(under, over)
-    edge = _value(float(edges[cause, int(over >= under)]), cause)
-    side = "above" if over >= under else "below"
-    bad = off[cause] >= UNUSUAL or (cause == 0 and off[cause] <= -UNUSUAL)
-    if bad and memory.way[0, cause] == np.sign(off[cause]):
+    off, outside = levels(memory)[0] - memory.usual[0, :, 0], beyond(memory)[0]
+    told, worse = cause, off >= UNUSUAL
+    # Only a fan's rotation can be too low.
+    worse[0] |= off[0] <= -UNUSUAL
+    if worse[cause] and memory.way[0, cause] == np.sign(off[cause]):
         length = _hours(number + 1 - float(memory.turned[0, cause]))
         then = low[cause] + float(memory.turned_from[0, cause]) * width[cause]
         way = "risen" if off[cause] > 0 else "fallen"
         said = f"{FEATURES[cause]} has {way} for {length}, from {_value(then, cause)} to {_value(now[cause], cause)}"
-    elif outside >= 0.01:
-        share = f"{outside:.0%} of the last 6 h"
-        return f"{FEATURES[cause]} was {side} {edge}, beyond what healthy fans show, for {share}"
+    elif outside.max() >= _VISIBLE:
+        sensor = told = cause if outside[cause].max() >= _VISIBLE else int(outside.max(axis=1).argmax())
+        side = int(outside[sensor].argmax())
+        edge = f"{('below', 'above')[side]} {_value(float(edges[sensor, side]), sensor)}"
+        share = f"{outside[sensor, side]:.0%} of the last 6 h"
+        said = f"{FEATURES[sensor]} was {edge}, beyond what healthy fans show, for {share}"
     else:
-        said = f"{FEATURES[cause]} speaks for it most, at {_value(now[cause], cause)}"
-    others = [
-        index for index in np.argsort(-np.abs(off)).tolist() if index != cause and abs(off[index]) >= UNUSUAL
-    ]
+        shows = f"{FEATURES[cause]} most, at {_value(now[cause], cause)} where {_value(usual[cause], cause)} is usual"
+        said = f"the sensors together look like a fault that begins, {shows}"
+    others = [index for index in np.argsort(-np.abs(off)).tolist() if index != told and worse[index]]
     if others:
         other = others[0]
         change = (now[other] - usual[other]) / max(abs(float(usual[other])), 1e-6)

@@ -36,7 +36,7 @@ export default {
   <header class="fl-head"><div class="fl-says">
     <h1 class="fl-title"><template v-if="!ready">Fleet</template><template v-else>{{ headline }}</template></h1>
     <p class="fl-lead" v-if="ready && lead">
-      <a :href="'/fan/' + lead.id">{{ lead.id }}</a> {{ lead.text }}<template v-if="lead.span"> <strong>{{ lead.span }}</strong></template>
+      <a :href="'/fan/' + lead.id">{{ lead.id }}</a> {{ lead.text }}<template v-if="lead.span">{{ " " }}<strong>{{ lead.span }}</strong></template>
     </p>
     <p class="fl-lead" v-else>{{ ready && total ? subline : "" }}</p>
     </div>

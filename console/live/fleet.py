@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
-from console.live.trends import Trends
+from console.live.trends import MINUTES, Trends
 from fanwatch.alarm import Alarm
 from fanwatch.reading import FEATURES
 from fanwatch.timestamps import parse_ms
@@ -43,6 +43,9 @@ class Fleet:
         self.alarm_revision = 0
         """Grows with every alarm that changed."""
         self.read_ms = np.zeros(most, np.int64)
+        """When the newest reading was measured."""
+        self.heard_ms = np.zeros(most, np.int64)
+        """When a reading came last: that of history which is played in, or of a backlog, was measured long before."""
         self.scored_ms = np.zeros(most, np.int64)
         self.values = np.zeros((most, len(FEATURES)), np.float64)
         self.probability = np.zeros(most, np.float64)
@@ -89,11 +92,14 @@ class Fleet:
         self.fault[index] = NOBODY
         return index
 
-    def reading(self, device: str, ms: int, values: tuple[float, float, float, float]) -> None:
-        """Takes a reading, measured at `ms`."""
+    def reading(
+        self, device: str, ms: int, values: tuple[float, float, float, float], came_ms: int = 0
+    ) -> None:
+        """Takes a reading, measured at `ms`, that came at `came_ms`."""
         index = self.place(device)
         if index < 0:
             return
+        self.heard_ms[index] = max(self.heard_ms[index], ms, came_ms)
         self.trends.add(index, ms, values)
         if ms >= self.read_ms[index]:
             self.read_ms[index] = ms
@@ -105,6 +111,7 @@ class Fleet:
         index = self.place(device)
         if index >= 0 and ms > self.read_ms[index]:
             self.read_ms[index] = ms
+            self.heard_ms[index] = max(self.heard_ms[index], ms)
             self.values[index] = values
             self.revision += 1
 
@@ -156,6 +163,12 @@ class Fleet:
         self.latest_ms[index] = 0 if expected is None else parse_ms(expected.latest, _UTC)
         self.acknowledged[index] = alarm is not None and alarm.acknowledged
         self.snoozed_ms[index] = 0 if snoozed is msgspec.UNSET else parse_ms(snoozed, _UTC)
+
+    def trend_end(self, index: int, minute: int) -> int:
+        """The last minute of a fan's trends: `minute`, or that of its newest reading where history is played in."""
+        newest = int(self.read_ms[index]) // 60_000
+        live = int(self.heard_ms[index]) // 60_000 > minute - MINUTES
+        return newest if live and newest <= minute - MINUTES else minute
 
     def all_alarms(self) -> dict[str, Alarm]:
         """The alarm of every fan that has one, of any state."""

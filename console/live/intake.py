@@ -86,7 +86,7 @@ class Intake(Link):
             reading, ms = wire.reading(topics.device_of(topic), payload, self._timezone)
             values = (reading.rotation, reading.temperature, reading.vibration, reading.sound)
             with fleet.lock:
-                fleet.reading(reading.deviceID, ms, values)
+                fleet.reading(reading.deviceID, ms, values, time.time_ns() // 1_000_000)
         elif payload:
             alarm = decode_alarm(topic, payload)
             with fleet.lock:

@@ -28,7 +28,7 @@ def states(fleet: Fleet, now_ms: int) -> np.ndarray:
     codes[~told & (fleet.scored_ms[:count] > 0)] = _OK
     quiet = codes >= _SILENT
     codes[quiet & fleet.suspects()] = _SUSPECT
-    heard = np.maximum(fleet.read_ms[:count], fleet.listening_ms)
+    heard = np.maximum(fleet.heard_ms[:count], fleet.listening_ms)
     late = now_ms - heard > fleet.silent_ms
     codes[late & (codes >= _SILENT)] = _SILENT
     return codes

@@ -57,17 +57,20 @@ class FleetView:
                 "lead": self._lead(ranking),
                 "rows": [self._row(place, ranking, now_ms) for place in shown],
                 "words": {names[place]: self._words(place, ranking) for place in shown if fresh[place][1]},
-                "lines": {names[place]: self._lines(place, minute) for place in shown if fresh[place][2]},
+                "lines": {
+                    names[place]: self._lines(place, fresh[place][0][2]) for place in shown if fresh[place][2]
+                },
             }
         self._told = told
         return message
 
     def _news(self, place: int, ranking: Ranking, minute: int) -> tuple[tuple[int, int, int], bool, bool]:
-        state = (self._fleet.alarm_seen[place], int(ranking.codes[place]), minute)
+        end = self._fleet.trend_end(place, minute)
+        state = (self._fleet.alarm_seen[place], int(ranking.codes[place]), end)
         before = self._told.get(self._fleet.names[place])
         if before is None:
             return state, True, True
-        return state, before[:2] != state[:2], before[2] != minute
+        return state, before[:2] != state[:2], before[2] != end
 
     def _row(self, place: int, ranking: Ranking, now_ms: int) -> list[Any]:
         fleet = self._fleet

@@ -106,8 +106,8 @@ def test_states_come_from_alarms_scores_and_silence() -> None:
     fleet.alarm(alarm("told", "warning", "it changes", cause="sound"))
     fleet.alarm(alarm("stopped", "stopped", "it stands", cause="sound"))
     fleet.alarm(alarm("new", "unknown", "too little history", risk=None))
-    fleet.read_ms[fleet.place("quiet")] = NOW - 61_000
-    fleet.read_ms[fleet.place("stopped")] = NOW - 61_000  # that it is silent too is no news
+    fleet.heard_ms[fleet.place("quiet")] = NOW - 61_000
+    fleet.heard_ms[fleet.place("stopped")] = NOW - 61_000  # that it is silent too is no news
     codes = states(fleet, NOW)
     found = {name: STATES[codes[place]] for place, name in enumerate(fleet.names)}
     assert found == {
@@ -187,6 +187,24 @@ def test_what_the_rest_would_refuse_changes_nothing(topic: str, payload: bytes) 
     with pytest.raises((wire.Wrong, InvalidAlarm)):
         intake_of(fleet).take(topic, payload)
     assert len(fleet) == 0
+
+
+def test_a_fan_whose_past_is_played_in_is_not_silent_and_shows_the_hour_that_is_played() -> None:
+    fleet = Fleet(4, silent_s=60)
+    past, minute = NOW - 86_400_000, NOW // 60_000
+    for step in range(3):
+        fleet.reading("fan-1", past + step * 60_000, VALUES, NOW)
+    fleet.score("fan-1", past, 0, 0.1, None)
+    found = now(fleet, "fan-1", NOW)
+    assert found is not None
+    assert (found.state, found.read_ms) == ("ok", past + 120_000)
+    assert fleet.trend_end(0, minute) == (past + 120_000) // 60_000
+    assert np.isfinite(fleet.trends.lines(0, fleet.trend_end(0, minute))[0]).sum() == 3
+    late = now(fleet, "fan-1", NOW + 61_000)
+    assert late is not None
+    assert late.state == "silent"
+    fleet.reading("fan-1", NOW, VALUES, NOW)
+    assert fleet.trend_end(0, minute) == minute
 
 
 def test_the_intake_takes_readings_results_and_alarms() -> None:

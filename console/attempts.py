@@ -48,9 +48,12 @@ class Attempts:
 
     def succeeded(self, name: str, address: str) -> None:
         """Takes that attempt back; the pair begins anew."""
-        pair, *others = _keys(name, address)
-        self._failed.pop(pair, None)
-        for key in others:
+        self.withdrawn(name, address)
+        self._failed.pop((name, address), None)
+
+    def withdrawn(self, name: str, address: str) -> None:
+        """Takes that attempt back, for nobody has looked at its password."""
+        for key in _keys(name, address):
             if key in self._failed:
                 since, count = self._failed[key]
                 self._failed[key] = (since, max(0, count - 1))

@@ -123,6 +123,7 @@ class Entrance:
         try:
             login = await run_in_threadpool(self._logins.check, key, password)
         except Unavailable as error:
+            self._attempts.withdrawn(key, address)
             return _page(back, name=name, said=str(error), status=503)
         if login is None:
             _LOG.warning("a log-in was refused", user=key, address=request.address)

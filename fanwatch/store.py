@@ -63,7 +63,7 @@ class Store:
         try:
             with urllib.request.urlopen(request, timeout=self._timeout_s) as response:
                 return str(response.headers.get("X-Influxdb-Version") or "")
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return None
 
     def query(self, text: str, policy: str = RAW) -> list[dict[str, Any]]:

@@ -82,11 +82,17 @@ class Lane:
         function = self._function
         failures = 0
         while deliveries:
+            calls = function.calls
+            if len(deliveries) > calls.size:
+                # The function was deployed anew meanwhile, and takes fewer at once.
+                for start in range(0, len(deliveries), calls.size):
+                    self._deliver(turn, deliveries[start : start + calls.size])
+                return
             if not function.breaker.wait():
                 self._abandon(deliveries)
                 return
             seen = function.successes
-            answer = function.calls.invoke(deliveries)
+            answer = calls.invoke(deliveries)
             left = self._settle(deliveries, answer)
             if left:
                 turn.retrying()

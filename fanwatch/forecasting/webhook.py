@@ -6,6 +6,7 @@ side's answer and the store's lies a moment in which this process may die: then 
 Idempotency-Key.
 """
 
+import http.client
 import queue
 import threading
 import time
@@ -110,7 +111,7 @@ class Webhook:
                 response.read(1)
         except urllib.error.HTTPError as error:
             return f"it answered {error.code}"
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             return f"it gave no answer ({type(error).__name__})"
         return None
 

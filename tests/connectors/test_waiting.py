@@ -1,8 +1,11 @@
 """Which messages a call takes, and when it begins."""
 
+import random
 import threading
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from connectors.mqtt import waiting as module
 from connectors.mqtt.delivery import Delivery
@@ -152,3 +155,82 @@ def test_stopped_it_keeps_what_waits() -> None:
     put(waiting, "a2")
     waiting.stop()
     assert waiting.take(SIZE) is None
+
+
+DEVICES = "abcde"
+PUTS = 300
+
+
+class Crowd:
+    """Lanes that take, retry and end their calls as chance has it, and note what they saw."""
+
+    def __init__(self, waiting: Waiting, lanes: int, size: int, seed: int) -> None:
+        self.order: dict[int, list[int]] = {ord(device): [] for device in DEVICES}
+        self.twice: list[int] = []
+        """Devices that were in two calls at once."""
+        self._waiting, self._size = waiting, size
+        self._lock = threading.Lock()
+        self._busy: set[int] = set()
+        self._lanes = [
+            threading.Thread(target=self._run, args=(random.Random(seed + lane),), daemon=True)
+            for lane in range(lanes)
+        ]
+        for lane in self._lanes:
+            lane.start()
+
+    def ended(self) -> bool:
+        """Whether every lane came to its end."""
+        for lane in self._lanes:
+            lane.join(60)
+        return not any(lane.is_alive() for lane in self._lanes)
+
+    def _run(self, chance: random.Random) -> None:
+        while (turn := self._waiting.take(self._size)) is not None:
+            keys = {delivery.key for delivery in turn.deliveries}
+            with self._lock:
+                self.twice += self._busy & keys
+                self._busy |= keys
+                for delivery in turn.deliveries:
+                    self.order[delivery.key].append(int(delivery.payload[1:]))
+            if chance.random() < 0.3:
+                turn.retrying()
+            if chance.random() < 0.3:
+                threading.Event().wait(chance.random() / 1000)
+            with self._lock:
+                self._busy -= keys
+            turn.over()
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    lanes=st.integers(1, 12),
+    size=st.sampled_from([1, 2, 8, 64]),
+    slow=st.sampled_from([0.0, 0.001, 600.0]),
+    stopped=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_many_lanes_lose_nothing_keep_each_devices_order_and_come_to_their_end(
+    lanes: int, size: int, slow: float, stopped: bool, seed: int
+) -> None:
+    chance = random.Random(seed)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "_SLOW_S", slow)
+        waiting = Waiting()
+        crowd = Crowd(waiting, lanes, size, seed)
+        names = [f"{chance.choice(DEVICES)}{number}" for number in range(PUTS)]
+        for name in names:
+            put(waiting, name)
+            if chance.random() < 0.02:
+                threading.Event().wait(0.001)
+        if not stopped:
+            # Before anything is said of an end: nobody may have been forgotten.
+            until(lambda: sum(map(len, crowd.order.values())) == PUTS, 60, "all is handed out")
+            waiting.end()
+        else:
+            waiting.stop()
+        assert crowd.ended()
+    assert crowd.twice == []
+    for device in DEVICES:
+        sent = [int(name[1:]) for name in names if name[0] == device]
+        got = crowd.order[ord(device)]
+        assert got == (sent[: len(got)] if stopped else sent)

@@ -1,14 +1,18 @@
 """Names, passwords, guesses and sessions, without a page."""
 
+import asyncio
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from starlette.datastructures import Headers
 
 from console import attempts, logins, sessions
-from fanwatch.errors import FanwatchError, SettingsError
+from console.entrance import Entrance
+from console.guard import Request
+from fanwatch.errors import FanwatchError, SettingsError, Unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery"
@@ -131,3 +135,19 @@ def test_a_name_or_role_that_will_not_do_is_said() -> None:
         logins.made("workshop", "owner", PASSWORD)
     with pytest.raises(FanwatchError, match="contains the name"):
         logins.made("workshop", "viewer", "1workshop1")
+
+
+def test_an_attempt_that_nobody_looked_at_is_no_wrong_password(tmp_path: Path) -> None:
+    class Busy(logins.Logins):
+        def check(self, name: str, password: str) -> logins.Login | None:
+            raise Unavailable("Too many people are logging in just now.")
+
+    path = tmp_path / "logins"
+    logins.write(path, {"ann": logins.made("ann", "viewer", PASSWORD)})
+    busy = Busy(str(path))
+    entrance = Entrance(busy, sessions.Sessions(busy, 60), attempts.Attempts(), 60)
+    scope = {"type": "http", "client": ("192.0.2.1", 1)}
+    request = Request(scope, Headers({}), proxied=False)
+    form = {"name": "ann", "password": PASSWORD}
+    answers = [asyncio.run(entrance._try(form, request)) for _ in range(2 * attempts.MOST_PAIR)]
+    assert {answer.status_code for answer in answers} == {503}

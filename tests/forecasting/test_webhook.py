@@ -1,12 +1,17 @@
 """People are told of an episode once, whatever the other side does meanwhile."""
 
 import json
+import socket
+import threading
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
-from fanwatch.forecasting import webhook
+from fanwatch.forecasting import webhook, wording
+from fanwatch.logs import Log
+from fanwatch.settings import ForecastSettings, StoreSettings, load
+from fanwatch.store import Store
 from tests.forecasting.conftest import Watch
 from tests.support.http_stub import HttpStub, Reply, Request
 from tests.support.wait import until
@@ -64,3 +69,21 @@ def test_a_dead_other_side_never_holds_a_run_up(watch: Watch, stub: HttpStub) ->
     until(lambda: stub.requests, 10, "it was told")
     assert watched.run()["skipped"] is None
     assert watched.store.query('SELECT "episode" FROM "forecast_told"') == []
+
+
+def test_another_side_that_speaks_no_http_is_no_end_of_telling() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(65_536)
+                peer.sendall(b"220 mail.example.com\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/secret"
+        settings = load(ForecastSettings, {"FANWATCH_WEBHOOK_URL": url})
+        told = webhook.Webhook(settings, Store(load(StoreSettings, {})), Log("test"))
+        assert told._post(wording.unreadable("fan-01", 0, None, "a reason")) == (
+            "it gave no answer (BadStatusLine)"
+        )

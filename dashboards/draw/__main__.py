@@ -21,7 +21,7 @@ from PIL import Image
 from dashboards.bundle import ROOT
 from dashboards.draw import plots, tiles
 from dashboards.draw.canvas import INK, LEGEND_PX, View
-from dashboards.expansion import panels
+from dashboards.expansion import duration_ms, panels
 from dashboards.source import Source, committed
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import StoreSettings
@@ -110,6 +110,12 @@ def _panel(
     _DRAW[panel["type"]](axes, panel, view)
 
 
+def _span(text: str) -> tuple[str, str]:
+    name, _, time = text.partition("=")
+    duration_ms(time)
+    return name, time
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """0, or 1 where the store cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m dashboards.draw", description=__doc__)
@@ -123,12 +129,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--now", type=int, help="the time of the picture in ms since the epoch; by default now"
     )
+    parser.add_argument(
+        "--span",
+        action="append",
+        default=[],
+        type=_span,
+        metavar="NAME=TIME",
+        help="another range than a dashboard's own, such as fan=7d; several by several",
+    )
     chosen = parser.parse_args(arguments)
-    store = Store(StoreSettings(influx_url=chosen.url))
+    store, spans = Store(StoreSettings(influx_url=chosen.url)), dict(chosen.span)
     try:
         for uid, dashboard in committed().items():
-            target = chosen.out / f"{uid.removeprefix('fanwatch-')}.png"
-            draw(Source(store, dashboard, fans=chosen.fan, now_ms=chosen.now), dashboard, target)
+            name = uid.removeprefix("fanwatch-")
+            target = chosen.out / f"{name}.png"
+            source = Source(store, dashboard, fans=chosen.fan, now_ms=chosen.now, span=spans.get(name, ""))
+            draw(source, dashboard, target)
             print(f"{target} ({target.stat().st_size / 1000:.0f} kB)")
     except FanwatchError as error:
         print(error, file=sys.stderr)

@@ -153,7 +153,7 @@ def _severities() -> statetimeline.Panel:
 
 
 def _episodes() -> table.Panel:
-    when = [prop("unit", "dateTimeAsIso"), prop("custom.width", 150)]
+    when = [prop("unit", "dateTimeAsIso"), prop("custom.width", 125)]
     colored = {"type": "color-background", "mode": "basic"}
     panel = rows(
         "Alarm episodes",
@@ -177,7 +177,7 @@ def _episodes() -> table.Panel:
     for column in ("Since", "Failure from", "Failure until", "Last update"):
         panel = panel.override_by_name(column, when)
     for column in ("Fan", "State", "Cause", "Sensor", "Known to"):
-        panel = panel.override_by_name(column, [prop("custom.width", 95)])
+        panel = panel.override_by_name(column, [prop("custom.width", 90)])
     return (
         panel.unit("short")
         .override_by_name(

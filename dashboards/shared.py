@@ -19,18 +19,18 @@ PER_SECOND: Final = "suffix: /s"
 
 # Columns of the table of fans: field, heading, width in pixels (0: what is left).
 _COLUMNS: Final = (
-    ("deviceID", "Fan", 95),
-    ("need", "Needs", 105),
-    ("Time", "Last seen", 130),
-    ("score", "Score", 60),
-    ("cause", "Cause", 90),
-    ("quality", "Quality", 90),
-    ("rotation", "Rotation", 85),
-    ("temperature", "Temperature", 95),
-    ("vibration", "Vibration", 80),
-    ("sound", "Sound", 70),
-    ("state", "Alarm", 80),
-    ("earliest_ms", "Failure from", 135),
+    ("deviceID", "Fan", 80),
+    ("need", "Needs", 100),
+    ("Time", "Last seen", 115),
+    ("score", "Score", 55),
+    ("cause", "Cause", 85),
+    ("quality", "Quality", 85),
+    ("rotation", "Rotation", 80),
+    ("temperature", "Temperature", 90),
+    ("vibration", "Vibration", 75),
+    ("sound", "Sound", 65),
+    ("state", "Alarm", 75),
+    ("earliest_ms", "Failure from", 120),
     ("why", "Why", 0),
 )
 

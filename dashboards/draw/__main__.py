@@ -99,7 +99,7 @@ def _panel(
         va="center",
     )
     # Room for names on the left of an axis, and for times and the legend below it.
-    names_px = {"timeseries": 62, "state-timeline": 74, "heatmap": 40, "bargauge": 150}.get(panel["type"], 8)
+    names_px = {"timeseries": 62, "state-timeline": 84, "heatmap": 40, "bargauge": 150}.get(panel["type"], 8)
     below_px = {"timeseries": 46, "state-timeline": 40, "heatmap": 24}.get(panel["type"], 8)
     beside_px = LEGEND_PX if panel["options"].get("legend", {}).get("placement") == "right" else 0
     if beside_px:

@@ -9,7 +9,7 @@ from dashboards.look import ORANGE, PURPLE, RED, YELLOW, fixed, prop
 from dashboards.page import FAN, page
 from dashboards.panels import rows, series, stacked, timeline
 from dashboards.sdk import dashboard, statetimeline, table, timeseries
-from dashboards.shared import fans_table, renamed, sensor_panel
+from dashboards.shared import JOINED_MS, fans_table, renamed, sensor_panel
 
 
 def fan(bundle: Bundle) -> Dashboard:
@@ -85,6 +85,7 @@ def _probability() -> timeseries.Panel:
             Query(chosen.probability(), ref="A", alias="$tag_deviceID"),
             Query(chosen.threshold(), ref="B", alias="threshold"),
         )
+        .span_nulls(JOINED_MS)
         .min(0)
         .max(1)
         .override_by_name("threshold", [fixed(RED), dashes])

@@ -17,6 +17,9 @@ UNITS: Final = {"rotation": "rotrpm", "temperature": "celsius", "vibration": "no
 
 PER_SECOND: Final = "suffix: /s"
 
+JOINED_MS: Final = 660_000
+"""Readings that lie no further apart are one line, so that a fan that sends every ten minutes is not a row of dots."""
+
 # Columns of the table of fans: field, heading, width in pixels (0: what is left).
 _COLUMNS: Final = (
     ("deviceID", "Fan", 80),
@@ -47,6 +50,7 @@ def sensor_panel(sensor: Sensor, description: str, *targets: Query) -> timeserie
     panel = series(unit, f"{description} {healthy}", UNITS[sensor.name], *targets)
     return (
         shaded(panel, look.band(sensor.low, sensor.high))
+        .span_nulls(JOINED_MS)
         .axis_soft_min(round(sensor.low - margin, 2))
         .axis_soft_max(round(sensor.high + margin, 2))
     )

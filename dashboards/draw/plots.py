@@ -49,7 +49,7 @@ def lines(axes: Axes, panel: Mapping[str, Any], view: View) -> None:
             handles.append(Patch(color=paint))
         else:
             kept = ~np.isnan(values)
-            gap_s = max(120.0, width_s * 1.01) if options.get("custom.spanNulls") else width_s * 1.01
+            gap_s = max((options.get("custom.spanNulls") or 0) / 1000, width_s * 1.01)
             _broken_line(
                 axes,
                 np.array(each.times_s)[kept],

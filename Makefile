@@ -62,8 +62,8 @@ $(VENV)/.run: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Fanwatch needs Python 3.11 or later with its venv module ($(PYTHON) is $$($(PYTHON) --version 2>&1 | head -n 1));" \
 		"on Debian or Ubuntu: sudo apt-get install python3 python3-venv; or give another one: make PYTHON=python3.12" >&2; exit 1; }
-	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	@echo "Installing requirements (once, about 20 seconds) ..."
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@

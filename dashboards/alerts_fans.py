@@ -1,5 +1,7 @@
 """Rules about fans."""
 
+from typing import Final
+
 from dashboards.alerts_model import Above, Group, Rule
 from dashboards.alerts_queries import fans_of, increase, last_severity, within
 from dashboards.queries import ALARM, EACH_FAN, INSTRUMENT, KNOWN_FOR, WARNING, means, raw, select, union
@@ -8,6 +10,9 @@ SILENT_AFTER_S = 60
 """Seconds without a reading after which a fan is silent: several times what lies between two readings of one."""
 FAULTS = 3
 """So many faults at least, however slow a sensor is: a net that is wrong once in a thousand is alone with it."""
+CONFIRMED: Final = "12m"
+"""What can wait is told once forecast-fan's next run, ten minutes later, says it again: a run that falls into the
+seconds in which days are played in sees fans that sent nothing, and the next one takes that back."""
 _SEVERAL = f'"faults" >= {FAULTS}'
 MANY = 10
 """From so many faulty fans on, more than half of the fleet is one trouble and not many."""
@@ -145,7 +150,13 @@ def _faults(age_s: int) -> tuple[Rule, ...]:
 
 def _alarms() -> tuple[Rule, ...]:
     def rule(
-        name: str, title: str, fires: Above | str, severity: str, summary: str, description: str
+        name: str,
+        title: str,
+        fires: Above | str,
+        severity: str,
+        summary: str,
+        description: str,
+        lasting: str = CONFIRMED,
     ) -> Rule:
         return Rule(
             name=name,
@@ -153,6 +164,7 @@ def _alarms() -> tuple[Rule, ...]:
             queries={"s": last_severity()},
             fires=fires,
             reach_s=31 * 86_400,
+            lasting=lasting,
             severity=severity,
             scope="fan",
             summary=summary,
@@ -167,6 +179,7 @@ def _alarms() -> tuple[Rule, ...]:
             "critical",
             f"{_FAN} is expected to fail, or stands still",
             f"forecast-fan says alarm or stopped of {_FAN}; its row on dashboard Fleet says why, and until when.",
+            lasting="0s",
         ),
         rule(
             "fan-warning",

@@ -119,10 +119,18 @@ def episode_events() -> str:
 
 
 def fault_events() -> str:
-    """Where faults begin: the first minute in which a chosen fan is faulty, once a run: `deviceID`."""
+    """Where faults begin: the first minute in which a chosen fan is faulty, once a run: `deviceID`.
+
+    Single results begin nothing: of a sensor that sends every ten minutes each fault would be a line.
+    """
     by = ("time(1m)", EACH_FAN)
     minutes = select(
-        'round(mean("fault")) AS "faulty"', raw("anomaly"), "$timeFilter", CHOSEN, by=by, fill="none"
+        'round(mean("fault")) AS "faulty", count("fault") AS "n"',
+        raw("anomaly"),
+        "$timeFilter",
+        CHOSEN,
+        by=by,
+        fill="none",
     )
-    changes = select('difference("faulty") AS "began"', union(minutes), by=(EACH_FAN,))
+    changes = select('difference("faulty") AS "began"', union(minutes), '"n" >= 3', by=(EACH_FAN,))
     return select('"deviceID"', union(changes), '"began" > 0', tail="LIMIT 200")

@@ -9,7 +9,7 @@ from dashboards.look import ORANGE, PURPLE, RED, YELLOW, fixed, prop
 from dashboards.page import FAN, page
 from dashboards.panels import rows, series, stacked, timeline
 from dashboards.sdk import dashboard, statetimeline, table, timeseries
-from dashboards.shared import fans_table, renamed, sensor_panel
+from dashboards.shared import JOINED_MS, fans_table, renamed, sensor_panel
 
 
 def fan(bundle: Bundle) -> Dashboard:
@@ -85,6 +85,7 @@ def _probability() -> timeseries.Panel:
             Query(chosen.probability(), ref="A", alias="$tag_deviceID"),
             Query(chosen.threshold(), ref="B", alias="threshold"),
         )
+        .span_nulls(JOINED_MS)
         .min(0)
         .max(1)
         .override_by_name("threshold", [fixed(RED), dashes])
@@ -153,7 +154,7 @@ def _severities() -> statetimeline.Panel:
 
 
 def _episodes() -> table.Panel:
-    when = [prop("unit", "dateTimeAsIso"), prop("custom.width", 150)]
+    when = [prop("unit", "dateTimeAsIso"), prop("custom.width", 125)]
     colored = {"type": "color-background", "mode": "basic"}
     panel = rows(
         "Alarm episodes",
@@ -177,7 +178,7 @@ def _episodes() -> table.Panel:
     for column in ("Since", "Failure from", "Failure until", "Last update"):
         panel = panel.override_by_name(column, when)
     for column in ("Fan", "State", "Cause", "Sensor", "Known to"):
-        panel = panel.override_by_name(column, [prop("custom.width", 95)])
+        panel = panel.override_by_name(column, [prop("custom.width", 90)])
     return (
         panel.unit("short")
         .override_by_name(

@@ -17,20 +17,23 @@ UNITS: Final = {"rotation": "rotrpm", "temperature": "celsius", "vibration": "no
 
 PER_SECOND: Final = "suffix: /s"
 
+JOINED_MS: Final = 660_000
+"""Readings that lie no further apart are one line, so that a fan that sends every ten minutes is not a row of dots."""
+
 # Columns of the table of fans: field, heading, width in pixels (0: what is left).
 _COLUMNS: Final = (
-    ("deviceID", "Fan", 95),
-    ("need", "Needs", 105),
-    ("Time", "Last seen", 130),
-    ("score", "Score", 60),
-    ("cause", "Cause", 90),
-    ("quality", "Quality", 90),
-    ("rotation", "Rotation", 85),
-    ("temperature", "Temperature", 95),
-    ("vibration", "Vibration", 80),
-    ("sound", "Sound", 70),
-    ("state", "Alarm", 80),
-    ("earliest_ms", "Failure from", 135),
+    ("deviceID", "Fan", 80),
+    ("need", "Needs", 100),
+    ("Time", "Last seen", 115),
+    ("score", "Score", 55),
+    ("cause", "Cause", 85),
+    ("quality", "Quality", 85),
+    ("rotation", "Rotation", 80),
+    ("temperature", "Temperature", 90),
+    ("vibration", "Vibration", 75),
+    ("sound", "Sound", 65),
+    ("state", "Alarm", 75),
+    ("earliest_ms", "Failure from", 120),
     ("why", "Why", 0),
 )
 
@@ -47,6 +50,7 @@ def sensor_panel(sensor: Sensor, description: str, *targets: Query) -> timeserie
     panel = series(unit, f"{description} {healthy}", UNITS[sensor.name], *targets)
     return (
         shaded(panel, look.band(sensor.low, sensor.high))
+        .span_nulls(JOINED_MS)
         .axis_soft_min(round(sensor.low - margin, 2))
         .axis_soft_max(round(sensor.high + margin, 2))
     )

@@ -162,7 +162,7 @@ def _footer(feed: Feed, picture: Picture) -> list[Text]:
         first.append(f"   first result after {picture.first_result_s:.1f} s", style="dim")
     behind = feed.behind_s()
     if behind is not None and behind > _BEHIND_S:
-        first.append(f"   the fans' clock is {behind / 3600:.1f} h behind", style="bold cyan")
+        first.append(f"   played in: readings of {behind / 3600:.1f} h ago", style="bold cyan")
     lines = [first, Text(counts(picture.ledger))]
     style = "green" if picture.store.state == "ok" else "yellow"
     lines.append(Text("store: ").append(_store(picture.store), style=style))

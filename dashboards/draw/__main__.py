@@ -21,7 +21,7 @@ from PIL import Image
 from dashboards.bundle import ROOT
 from dashboards.draw import plots, tiles
 from dashboards.draw.canvas import INK, LEGEND_PX, View
-from dashboards.expansion import panels
+from dashboards.expansion import duration_ms, panels
 from dashboards.source import Source, committed
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import StoreSettings
@@ -99,7 +99,7 @@ def _panel(
         va="center",
     )
     # Room for names on the left of an axis, and for times and the legend below it.
-    names_px = {"timeseries": 62, "state-timeline": 74, "heatmap": 40, "bargauge": 150}.get(panel["type"], 8)
+    names_px = {"timeseries": 62, "state-timeline": 84, "heatmap": 40, "bargauge": 150}.get(panel["type"], 8)
     below_px = {"timeseries": 46, "state-timeline": 40, "heatmap": 24}.get(panel["type"], 8)
     beside_px = LEGEND_PX if panel["options"].get("legend", {}).get("placement") == "right" else 0
     if beside_px:
@@ -108,6 +108,12 @@ def _panel(
     axes = page.add_axes(inner)
     view = View(source.rows(panel), source.start_ms / 1000, source.end_ms / 1000, events)
     _DRAW[panel["type"]](axes, panel, view)
+
+
+def _span(text: str) -> tuple[str, str]:
+    name, _, time = text.partition("=")
+    duration_ms(time)
+    return name, time
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -123,12 +129,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--now", type=int, help="the time of the picture in ms since the epoch; by default now"
     )
+    parser.add_argument(
+        "--span",
+        action="append",
+        default=[],
+        type=_span,
+        metavar="NAME=TIME",
+        help="another range than a dashboard's own, such as fan=7d; several by several",
+    )
     chosen = parser.parse_args(arguments)
-    store = Store(StoreSettings(influx_url=chosen.url))
+    store, spans = Store(StoreSettings(influx_url=chosen.url)), dict(chosen.span)
     try:
         for uid, dashboard in committed().items():
-            target = chosen.out / f"{uid.removeprefix('fanwatch-')}.png"
-            draw(Source(store, dashboard, fans=chosen.fan, now_ms=chosen.now), dashboard, target)
+            name = uid.removeprefix("fanwatch-")
+            target = chosen.out / f"{name}.png"
+            source = Source(store, dashboard, fans=chosen.fan, now_ms=chosen.now, span=spans.get(name, ""))
+            draw(source, dashboard, target)
             print(f"{target} ({target.stat().st_size / 1000:.0f} kB)")
     except FanwatchError as error:
         print(error, file=sys.stderr)

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MultipleLocator
 
 from dashboards.draw import shown
 from dashboards.draw.canvas import INK, View, beside, color, empty, filled, legend, shortened, time_axis, when
@@ -35,11 +36,20 @@ def lines(axes: Axes, panel: Mapping[str, Any], view: View) -> None:
         if options.get("custom.drawStyle") == "bars":
             bottoms = [base.get(at, 0.0) for at in each.times_s]
             base |= {at: low + value for at, low, value in zip(each.times_s, bottoms, values, strict=True)}
-            axes.bar(times, values, width=width_s / 86_400 * 0.85, bottom=bottoms, color=paint, align="edge")
+            axes.bar(
+                times,
+                values,
+                width=width_s / 86_400 * 0.85,
+                bottom=bottoms,
+                color=paint,
+                align="edge",
+                edgecolor=paint,
+                linewidth=0.6,
+            )
             handles.append(Patch(color=paint))
         else:
             kept = ~np.isnan(values)
-            gap_s = max(120.0, width_s * 1.01) if options.get("custom.spanNulls") else width_s * 1.01
+            gap_s = max((options.get("custom.spanNulls") or 0) / 1000, width_s * 1.01)
             _broken_line(
                 axes,
                 np.array(each.times_s)[kept],
@@ -63,6 +73,8 @@ def lines(axes: Axes, panel: Mapping[str, Any], view: View) -> None:
         if end > at:
             axes.axvspan(when(at), when(end), color=color(paint), alpha=0.1, linewidth=0)
     time_axis(axes, view)
+    if options.get("unit") == "bytes":
+        axes.yaxis.set_major_locator(MultipleLocator(2 ** np.ceil(np.log2(max(axes.get_ylim()[1], 5) / 5))))
     axes.yaxis.set_major_formatter(
         lambda value, _: shown.text(value, options | {"decimals": None}, view.end_s)
     )

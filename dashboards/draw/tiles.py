@@ -137,6 +137,6 @@ def _cell(
             Rectangle((left + 1, top + 1.5), width - 3, _ROW_PX - 3, color=color(paint), linewidth=0)
         )
     text_color = "white" if kind == "color-background" and paint else color(paint) if kind and paint else INK
-    fits = max(int(width / 5.6), 3)
+    fits = max(int((width - 6) / 6.1), 3)
     short = label if len(label) <= fits else label[: fits - 1] + "…"
     axes.text(left + 6, top + _ROW_PX / 2, short, va="center", fontsize=8, color=text_color, clip_on=True)

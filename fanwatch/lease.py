@@ -18,6 +18,8 @@ from fanwatch.store import Store, point
 _RETRY_S = (0.2, 1.5)
 _LONGEST = "3h"
 """No claim counts for longer."""
+_HURRY_S = 1.0
+"""For giving back at a signal."""
 
 
 class Lost(FanwatchError):
@@ -51,8 +53,8 @@ class Lease:
                 self._claim(held=True)
                 other = self._other()
             except SystemExit:
-                # A signal: nobody shall wait for one that is gone.
-                self._give_back()
+                # A signal: nobody shall wait for one that is gone, nor this one for a store that hangs.
+                self._give_back(_HURRY_S)
                 raise
             if other is None:
                 return self
@@ -80,22 +82,22 @@ class Lease:
     def __enter__(self) -> "Lease":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            self._give_back()
+            self._give_back(_HURRY_S if kind is SystemExit else None)
         except SystemExit:
-            self._give_back()
+            self._give_back(_HURRY_S)
             raise
 
-    def _give_back(self) -> None:
+    def _give_back(self, timeout_s: float | None = None) -> None:
         # Where the store is away, the claim ends by itself.
         with contextlib.suppress(FanwatchError):
-            self._claim(held=False)
+            self._claim(held=False, timeout_s=timeout_s)
 
-    def _claim(self, *, held: bool) -> None:
+    def _claim(self, *, held: bool, timeout_s: float | None = None) -> None:
         before = time.monotonic()
         fields = {"owner": self._owner, "held": int(held), "seconds": float(self._seconds)}
-        self._store.write([point(self._measurement, {}, fields, None)])
+        self._store.write([point(self._measurement, {}, fields, None)], timeout_s=timeout_s)
         self._renewed = before
 
     def _other(self) -> str | None:

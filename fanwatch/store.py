@@ -83,12 +83,15 @@ class Store:
         rows = self.query(f'SELECT count("{field}") AS n FROM "{measurement}"')
         return int(rows[0]["n"]) if rows else 0
 
-    def write(self, lines: Iterable[str], policy: str = RAW) -> None:
-        """Stores points in line protocol, times in ns; one without a time gets the store's. Refused otherwise."""
+    def write(self, lines: Iterable[str], policy: str = RAW, timeout_s: float | None = None) -> None:
+        """Stores points in line protocol, times in ns; one without a time gets the store's. Refused otherwise.
+
+        `timeout_s` for each exchange, where it shall not be that of the settings.
+        """
         target = urllib.parse.urlencode({"db": self.database, "rp": policy, "precision": "ns"})
         pending = iter(lines)
         while batch := list(islice(pending, _LINES)):
-            self._exchange("POST", f"/write?{target}", "\n".join(batch).encode())
+            self._exchange("POST", f"/write?{target}", "\n".join(batch).encode(), timeout_s=timeout_s)
 
     def call(self, method: str, path: str, content: object = None) -> Any:
         """One request to the API of 2.x, JSON both ways; None for an answer without content."""
@@ -113,13 +116,18 @@ class Store:
         ]
 
     def _exchange(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        timeout_s: float | None = None,
     ) -> Any:
         request = urllib.request.Request(
             self.url + path, data=body, headers=self._headers | (headers or {}), method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout_s) as response:
+            with urllib.request.urlopen(request, timeout=timeout_s or self._timeout_s) as response:
                 content = response.read()
             return msgspec.json.decode(content) if content else None
         except urllib.error.HTTPError as error:

@@ -30,6 +30,7 @@ _TICK_S: Final = 0.005
 _MOST_BEHIND_S: Final = 5.0
 _LAST_WAIT_S: Final = 2.0
 _ASKED_S: Final = 0.5
+_STORED_WITHIN_S: Final = 120.0
 _LONGEST_RECONNECT_S: Final = 2
 _PAST_PER_SECOND: Final = 500.0
 _LEAST_PAST_PER_SECOND: Final = 50.0
@@ -190,6 +191,7 @@ def _publish(
             player.play(outbox)
             if player.done:
                 log.info("the past is published", readings=player.played)
+                threading.Thread(target=_forecast, args=(running, player.played), daemon=True).start()
                 player = None
         outbox.pump()
         next_s = start + fleet.seconds(done) - time.monotonic()
@@ -198,6 +200,18 @@ def _publish(
         longest_s = 4 * _TICK_S if busy else _ASKED_S if asking is not None else next_s
         if running.stop.wait(max(_TICK_S, min(next_s, longest_s))):
             return
+
+
+def _forecast(running: _Running, played: int) -> None:
+    """Has forecast-fan look at the past once it is stored.
+
+    A run of its schedule that fell into the playing has seen fans that sent nothing for days; the next is minutes off.
+    """
+    stage = demo.Stage(running.outbox, running.stop, running.log)
+    end_ms = int(running.start_s * 1000)
+    begin_ms = end_ms - int(running.options.history_days * 86_400_000)
+    if played and stage.stored(begin_ms, end_ms, played, _STORED_WITHIN_S):
+        stage.forecast()
 
 
 def _drain(outbox: Outbox) -> None:

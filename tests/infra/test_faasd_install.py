@@ -331,7 +331,7 @@ def test_faasd_is_restarted_where_a_port_is_not_listened_on(machine: Machine) ->
 
 def test_keep_starts_again_what_ends_and_passes_signals_on(tmp_path: Path) -> None:
     told = tmp_path / "told"
-    script = f'echo started >> {told}; trap "echo hup >> {told}" HUP; trap "exit 3" TERM; while :; do sleep 0.05; done'
+    script = f'trap "echo hup >> {told}" HUP; trap "exit 3" TERM; echo started >> {told}; while :; do sleep 0.05; done'
     # A shell cannot trap what was ignored before it started, as SIGHUP is under nohup.
     fresh = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); os.execv('/bin/sh', sys.argv[1:])"
     argv = [sys.executable, "-c", fresh, "sh", str(ROOT / "infra/faasd/keep.sh"), "sh", "-c", script]

@@ -138,7 +138,7 @@ def vouched(source: str | Path, pin: str | None) -> tuple[Path, bytes, str]:
     if pin is not None and digest != pin.strip().lower():
         raise BundleError(
             f"{path / METADATA} has SHA-256 {digest}, not the pinned {pin}: deploy the bundle"
-            " that belongs to the pin, or set FANWATCH_BUNDLE_SHA256 to this one if it is meant."
+            " that belongs to the pin, or put this one into stack.yml if it is meant."
         )
     return path, raw, digest
 

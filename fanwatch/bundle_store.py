@@ -140,7 +140,7 @@ def _download(store: _Store, pin: str, kept: Path) -> None:
     if sha256(raw) != pin:
         raise BundleError(
             f"{store.url}/{METADATA} has SHA-256 {sha256(raw)}, not the pinned {pin}: put the bundle that belongs to"
-            " the pin there, or set FANWATCH_BUNDLE_SHA256 to this one if it is meant."
+            " the pin there, or put this one into stack.yml if it is meant."
         )
     files = _listed(store, raw)
     made: Path | None = None

@@ -1,5 +1,6 @@
 """The labelled history: its marginals, its seed, and that neither fan nor time gives the label away."""
 
+import gc
 import io
 import tracemalloc
 from pathlib import Path
@@ -62,13 +63,16 @@ def test_memory_does_not_grow_with_the_rows() -> None:
         def write(self, text: str) -> int:
             return len(text)
 
+    write(2_880, Nowhere())  # what is made once stays out of it
     peaks = []
     for rows in (2_880, 28_800):
+        gc.collect()
         tracemalloc.start()
         write(rows, Nowhere())
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.2 * peaks[0]
+    # Held in memory, the longer one would take ten times as much; what other threads allocate meanwhile is less.
+    assert peaks[1] < 2 * peaks[0]
 
 
 def test_the_ideal_rule_is_the_likelihood_ratio_and_reaches_the_known_ceiling() -> None:

@@ -48,7 +48,7 @@ def test_the_default_bundle_is_whole_and_its_pin_is_the_hash_of_its_description(
 
 
 def test_another_pin_is_refused(copy: Path) -> None:
-    refused(copy, "model.json", "0" * 64, "FANWATCH_BUNDLE_SHA256", pin="0" * 64)
+    refused(copy, "model.json", "0" * 64, "stack.yml", pin="0" * 64)
 
 
 @pytest.mark.parametrize("name", ["model.tflite", "MODEL_CARD.md", "saved_model/saved_model.pb"])

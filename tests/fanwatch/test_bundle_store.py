@@ -117,7 +117,7 @@ def test_another_description_than_the_pinned_one_is_not_even_parsed(
         settings(store, tmp_path / "cache"),
         f"{store.url}{PLACE}/model.json",
         DIGEST,
-        "FANWATCH_BUNDLE_SHA256",
+        "stack.yml",
     )
     assert paths(store) == ["model.json"]
 

@@ -17,7 +17,8 @@ from console.episodes import (
     mode_in_words,
     ms,
 )
-from fanwatch.alarm import INSTRUMENT_MODES, Alarm
+from fanwatch.alarm import Alarm
+from fanwatch.command import INSTRUMENT_MODES
 from fanwatch.errors import FanwatchError
 from fanwatch.logs import Log
 

@@ -130,7 +130,7 @@ def series(
     scores: list[dict[str, Any]],
     risks: list[dict[str, Any]],
 ) -> Series:
-    """Puts rows together, with gaps where nothing came for more than three steps, or three of the fan's own intervals."""
+    """Puts rows together, with gaps where nothing came for three steps, or three of the fan's own intervals."""
     step_ms = chosen.step_s * 1000
     known = {int(row["time"]) // _MS: row for row in signals}
     probabilities = {int(row["time"]) // _MS: row["score"] for row in scores}

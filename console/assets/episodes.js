@@ -75,7 +75,7 @@ export default {
       <dialog ref="close" class="ep-dialog" :aria-labelledby="id + '-close'" @cancel="asked = null">
         <form method="dialog" @submit.prevent="decide({ action: 'close', found, mode: modes().length && mode ? mode : null, ...ended(), note: note.trim() || null })">
           <h2 :id="id + '-close'">What was wrong with {{ asked && asked.device }}?</h2>
-          <p class="fw-soft">Your answer closes the episode. The next model is trained with it.</p>
+          <p class="fw-soft">{{ past ? "What you say is kept with the episode." : "Your answer closes the episode." }} The next model is trained with it.</p>
           <fieldset class="ep-found">
             <legend class="ep-hidden">What was found</legend>
             <label v-for="(words, value) in foundWords" :key="value"><input type="radio" :name="id + '-found'" :value="value" v-model="found" required>{{ words }}</label>
@@ -96,7 +96,7 @@ export default {
           </label>
           <div class="ep-foot">
             <button type="button" class="fw-button" @click="cancel('close')">Cancel</button>
-            <button type="submit" class="fw-button fw-primary">Close the episode</button>
+            <button type="submit" class="fw-button fw-primary">{{ past ? "Keep what it was" : "Close the episode" }}</button>
           </div>
         </form>
       </dialog>

@@ -94,7 +94,8 @@ def test_episodes_carry_what_was_found(influx: Influx) -> None:
     rows = (influx.store.query(each.text, each.policy) for each in history.episode_queries("ep"))
     assert history.episodes(*rows) == [
         history.Episode(
-            since_ms=since, updated_ms=since + HOUR_MS, stopped_ms=since + 2000, ended_ms=since + 3000, state="alarm", cause="sound", sensor=None,
-            why="sound has risen", acknowledged_by=None, found="A fault of the fan: Bearing, it failed", note="dry", closed_by="kim",
+            since_ms=since, updated_ms=since + HOUR_MS, stopped_ms=since + 2000, ended_ms=since + 3000,
+            state="alarm", cause="sound", sensor=None, why="sound has risen", acknowledged_by=None,
+            found="A fault of the fan: Bearing, it failed", note="dry", closed_by="kim",
         )
     ]  # fmt: skip

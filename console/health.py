@@ -170,6 +170,8 @@ def _forecast(found: Measured) -> Part:
             "attention",
             f"{words} {_fans(figures['failed'])} could not be worked up: see its log.",
         )
+    if figures.get("behind"):
+        words += f" {_fans(figures['behind'])} were left for its next run, for there was no time."
     return Part("Forecast", does, "ok", words)
 
 

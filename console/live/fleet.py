@@ -41,6 +41,8 @@ class Fleet:
         self.names: list[str] = []
         self.turned_away = 0
         """Messages of fans beyond `most`."""
+        self.model = ""
+        """Name and version of the model that gave the newest result."""
         self.revision = 0
         """Grows with every message that changed something."""
         self.alarm_revision = 0

@@ -2,6 +2,8 @@
 
 import json
 import math
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from console.live.ranking import Ranker, Wish
 from console.live.states import STATES, now, states
 from console.live.trends import MINUTES
 from console.live.view import FleetView, text
+from console.ranges import Ranges
 from fanwatch import topics
 from fanwatch.alarm import InvalidAlarm, encode_alarm
 from fanwatch.bundle import load, locate
@@ -140,6 +143,30 @@ def test_a_fan_that_does_not_turn_is_not_called_healthy_before_the_forecast_has_
     # It turns again, which is told though neither alarm nor state has changed.
     fleet.reading("well", NOW + 1000, VALUES)
     assert view.message(NOW + 1000)["words"] == {"well": ("", "", "")}
+
+
+def test_ranges_are_those_of_the_model_whose_results_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = locate(None)
+    target = tmp_path / "models" / shipped.parent.name / "7"
+    shutil.copytree(shipped, target)
+    told = json.loads((target / "model.json").read_bytes())
+    told["version"], told["features"][0]["healthy"]["low"] = 7, 444.0
+    (target / "model.json").write_text(json.dumps(told), encoding="utf-8")
+    fleet = fleet_of("fan-1")
+    ranges, fixed = (Ranges(setting, fleet, Log("test")) for setting in (None, str(shipped)))
+    monkeypatch.chdir(tmp_path)
+    before = ranges.features
+    assert before[0].healthy.low != 444.0
+    payload = json.dumps(result("fan-1", 0.25) | {"model": "fan-anomaly@7"}).encode()
+    intake_of(fleet).take(topics.RESULTS, payload)
+    assert ranges.features[0].healthy.low == 444.0
+    assert fixed.features == before
+    fleet.model = "fan-anomaly@99"
+    assert ranges.features == ()  # no other model's ranges in its place
+    fleet.model = "../../fan-anomaly@1"
+    assert ranges.features[0].healthy.low == 444.0  # no path from the wire: the newest that is here
 
 
 def test_a_healthy_fan_whose_risk_is_raised_says_so() -> None:

@@ -44,6 +44,7 @@ class Cron:
         self._lock = threading.Lock()
         self._refused: set[tuple[str, str]] = set()
         self._trouble = ""
+        self._stepped = 0.0
         self.entries: dict[str, Entry] = {}
 
     def step(self, now: float) -> None:
@@ -57,6 +58,11 @@ class Cron:
             if kind != self._trouble:
                 self._log.warning(kind, error=str(error))
             self._trouble = kind
+        if now < self._stepped:
+            # The clock was put back: what was due by the other one may be days off.
+            for entry in self.entries.values():
+                entry.due = min(entry.due, entry.schedule.after(now))
+        self._stepped = now
         for name, entry in self.entries.items():
             if entry.due <= now:
                 entry.due = entry.schedule.after(now)

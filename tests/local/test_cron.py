@@ -12,6 +12,7 @@ from fanwatch.gateway_client import Gateway
 from fanwatch.logs import Log
 from fanwatch.settings import ConnectorSettings, GatewaySettings
 from local import sessions
+from local.cron import Cron
 from tests.local.gateways import World, available
 from tests.support.process import Process
 from tests.support.servers import ROOT, Server
@@ -116,6 +117,23 @@ def test_refused_credentials_are_no_end_of_it_and_taken_from_their_file_again(ri
     password.write_text("secret", encoding="utf-8")
     until(rig.calls, 20, "a call")
     assert sum(line["event"] == "functions cannot be listed" for line in rig.events()) == 1
+
+
+def test_a_clock_that_is_put_back_does_not_put_off_what_is_due(rig: Rig) -> None:
+    rig.start(topic="cron-function", schedule="1-59/10 * * * *")
+    settings = {name.removeprefix("FANWATCH_").lower(): text for name, text in rig.settings().items()}
+    access = {
+        name: text for name, text in settings.items() if name.startswith("gateway") and "port" not in name
+    }
+    cron = Cron(Gateway(GatewaySettings(**access), 5.0), Log("test"))
+    day_s, ahead_s = 86_400.0, 20_000 * 86_400.0
+    cron.step(ahead_s)
+    assert cron.entries["timed"].due == ahead_s + 60
+    cron.step(ahead_s - 3 * day_s)
+    assert cron.entries["timed"].due == ahead_s - 3 * day_s + 60
+    assert rig.calls() == []
+    cron.step(ahead_s - 3 * day_s + 61)
+    until(rig.calls, 20, "the call")
 
 
 def test_it_is_no_topic_of_the_broker(rig: Rig) -> None:

@@ -44,12 +44,8 @@ class Gateway:
         self._secure, self._host, port, self._path = _address(settings.gateway_url)
         self._port = port or (443 if self._secure else 80)
         self._timeout_s = timeout_s
-        user = secret(settings.gateway_user_file, "FANWATCH_GATEWAY_USER_FILE")
-        password = secret(settings.gateway_password_file, "FANWATCH_GATEWAY_PASSWORD_FILE")
-        self._auth: dict[str, str] = {}
-        if user is not None and password is not None:
-            token = base64.b64encode(f"{user}:{password}".encode()).decode()
-            self._auth = {"Authorization": f"Basic {token}"}
+        self._settings = settings
+        self._auth = _credentials(settings)
         self._local = threading.local()
 
     def call(self, function: str, body: bytes, headers: Mapping[str, str]) -> Response:
@@ -67,8 +63,14 @@ class Gateway:
             return False
 
     def functions(self) -> list[FunctionInfo]:
-        """All functions of the gateway. Unavailable where it does not answer with a list of them."""
+        """All functions of the gateway. Unavailable where it does not answer with a list of them.
+
+        SettingsError where it refuses the credentials, also after their files were read again: they may be new ones.
+        """
         response = self._request("GET", "/system/functions", None, self._auth)
+        if response.status == 401:
+            self._auth = _credentials(self._settings)
+            response = self._request("GET", "/system/functions", None, self._auth)
         if response.status == 401:
             raise SettingsError(
                 "The gateway refused the credentials: check FANWATCH_GATEWAY_USER_FILE and _PASSWORD_FILE."
@@ -118,6 +120,16 @@ class Gateway:
     def _away(self, error: Exception) -> Unavailable:
         what = "did not answer in time" if isinstance(error, TimeoutError) else f"gave no answer ({error})"
         return Unavailable(f"The gateway at {self._host}:{self._port} {what}.")
+
+
+def _credentials(settings: GatewaySettings) -> dict[str, str]:
+    """The header that says who asks; none where the settings name no files."""
+    user = secret(settings.gateway_user_file, "FANWATCH_GATEWAY_USER_FILE")
+    password = secret(settings.gateway_password_file, "FANWATCH_GATEWAY_PASSWORD_FILE")
+    if user is None or password is None:
+        return {}
+    token = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {token}"}
 
 
 def _address(url: str) -> tuple[bool, str, int | None, str]:

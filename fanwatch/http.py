@@ -24,6 +24,10 @@ class ClosedEarly(HttpError):
     """The other side closed before a byte of its answer came: on a kept-alive connection it may have been idle."""
 
 
+class TooLarge(HttpError):
+    """The answer's body is larger than was allowed; asking again gives the same."""
+
+
 class Headers(dict[str, str]):
     """Headers by lower-case name; `get` and `[]` take any case."""
 
@@ -49,13 +53,13 @@ class Answer:
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
-        """Takes bytes from the socket. HttpError where they are no answer, or more than is allowed."""
+        """Takes bytes from the socket. HttpError where they are no answer, TooLarge where too many."""
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise HttpError(f"it is no HTTP: {error}") from error
         if self._size > self._most_bytes:
-            raise HttpError(f"it has more than {self._most_bytes} bytes")
+            raise TooLarge(f"it has more than {self._most_bytes} bytes")
 
     def end(self) -> None:
         """The stream has ended: where nothing said how long the body is, this does. HttpError where it is not whole."""

@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 import pytest
 
 from fanwatch.forecasting import episodes
@@ -183,8 +184,7 @@ def test_a_retired_fan_is_gone_until_it_sends_again(watch: Watch) -> None:
         assert watched.run()["fans"] == 2
         assert watched.fan("fan") not in listener.fans()
         # It sends, at a time that is later than when it was retired.
-        watched.begin_ms += 8 * 3_600_000
-        watched.write("fan", 23, 23.5)
-        watched.tick(23.5)
+        later_ms = time.time_ns() // 1_000_000 + 60_000
+        watched.store.write(watched.reading("fan", later_ms, np.array([600.0, 40.0, 150.0, 48.5])))
         assert watched.run()["fans"] == 3
         until(lambda: watched.fan("fan") in listener.fans(), 10, "it is back")

@@ -12,7 +12,7 @@ import msgspec
 from fanwatch.alarm import EPISODES, Alarm
 from fanwatch.errors import Unavailable
 from fanwatch.forecast import BIN_MS, ForecastModel
-from fanwatch.forecasting import aggregates, episodes, gathering, plan, rows, wording
+from fanwatch.forecasting import aggregates, ahead, episodes, gathering, plan, rows, wording
 from fanwatch.forecasting.aggregates import Span
 from fanwatch.forecasting.announcer import Announcer
 from fanwatch.forecasting.clock import Clock
@@ -20,10 +20,13 @@ from fanwatch.forecasting.gathering import Goal
 from fanwatch.forecasting.passage import Passed, passed
 from fanwatch.forecasting.rows import Row
 from fanwatch.logs import Log
+from fanwatch.reading import AHEAD_MS
 from fanwatch.settings import ForecastSettings
 from fanwatch.store import Store
 from fanwatch.timestamps import format_ms
 
+LATEST_MS = 9_000_000_000_000
+"""A time that InfluxDB takes, and that is later than any: 2255."""
 GRACE_MS = 30_000
 """A bin is complete once so much later readings were scored."""
 
@@ -67,6 +70,8 @@ class Run:
         self._settings = settings
         self._now_ms = time.time_ns() // 1_000_000
         self._since_ms = self._now_ms - kept_ms
+        # As far ahead as score-fan takes readings; what lies beyond comes of a clock that was wrong.
+        self._until_ms = self._now_ms + AHEAD_MS
         self._deadline = time.monotonic() + settings.forecast_budget
         self.summary = Summary()
         self.fleet: dict[str, Row] = {}
@@ -75,13 +80,10 @@ class Run:
     def work(self, keep: Callable[[], None], require: Callable[[], None]) -> None:
         """Unavailable where the store or the broker is away; what was saved until then stays right."""
         summary, store = self.summary, self._store
-        scored = aggregates.newest(store, self._since_ms)
+        scored = aggregates.newest(store, self._since_ms, self._until_ms)
         clock_ms = max(scored.values(), default=None)
         if clock_ms is None:
-            raise Unavailable(
-                "InfluxDB holds no result: does score-fan get readings, and does Telegraf store what comes of them? "
-                "`fanwatch status` shows it."
-            )
+            raise Unavailable(self._nothing())
         summary.clock = format_ms(clock_ms)
         clock = Clock(store, clock_ms, self._now_ms)
         summary.stale = wording.blind_since(clock_ms) if clock.stands(self._settings.stale_ms) else None
@@ -105,18 +107,34 @@ class Run:
         summary.seconds = round(self._settings.forecast_budget - (self._deadline - time.monotonic()), 3)
         clock.record(msgspec.structs.asdict(summary) | {"failed": len(summary.failed)})
 
+    def _nothing(self) -> str:
+        if aggregates.newest(self._store, self._until_ms, LATEST_MS):
+            now = format_ms(self._now_ms)
+            return f"All results in InfluxDB are of times to come: here it is {now}. Set this machine's clock right."
+        return (
+            "InfluxDB holds no result: does score-fan get readings, and does Telegraf store what comes of them? "
+            "`fanwatch status` shows it."
+        )
+
     def _in_time(self) -> bool:
         return time.monotonic() < self._deadline
 
+    def _known(self) -> dict[str, Row]:
+        # A day longer: the point of a checkpoint stands at the beginning of its day.
+        return rows.latest(self._store, self._since_ms - rows.DAY_MS)
+
     def _members(self, goal: Goal) -> list[Row]:
         """All fans, each from where it is to be worked up."""
-        # A day longer: the point of a checkpoint stands at the beginning of its day.
-        known = rows.latest(self._store, self._since_ms - rows.DAY_MS)
+        known = self._known()
+        while hasty := ahead.forget(self._store, known, self._until_ms, self._since_ms):
+            self._log.warning("states of times to come are forgotten: the clock was ahead", fans=len(hasty))
+            self._announcer.repeat(hasty)
+            known = self._known()
         late = plan.void_late(self._store, known, self._since_ms)
         unread = [row for row in known.values() if not row.void and not plan.readable(row)]
         plan.take_back(self._store, {row.fan: (row, 0) for row in unread}, self._since_ms)
         if late or unread:
-            known = rows.latest(self._store, self._since_ms - rows.DAY_MS)
+            known = self._known()
         self.summary.rebuilt = len(late) + len(unread)
         away = {fan for fan, row in known.items() if 0 < goal.scored.get(fan, 0) <= row.note.retired_ms}
         known = self._without_gone(known, goal.scored)

@@ -102,8 +102,8 @@ def _why(
     if state == INSTRUMENT:
         return _instrument(memory, model.edges, cause, sensor, number)
     said = _trend(memory, model.edges, max(cause, 0), number)
-    if state == WARNING and memory.borne[0] < model.machine.exit:
-        # Whatever the fan shows, one sensor less would take it all away.
+    if state == WARNING and memory.borne[0] < model.machine.alarm:
+        # What holds the alarm back: with one sensor less, too little would be left.
         said += ", and no other sensor bears it out yet: the fan, or its sensor"
     said += f"; {_untold(memory, model.machine)}" if untold else ""
     return f"{said}{_besides(memory)}."

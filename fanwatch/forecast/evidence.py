@@ -8,6 +8,7 @@ from statistics import NormalDist
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fanwatch.forecast.bins import Floats
 
@@ -38,6 +39,14 @@ def scores(values: Floats) -> Floats:
     """Normal scores of values in shares of the healthy range, as if they were spread evenly over it."""
     found: Floats = np.interp(values, _VALUES, _SCORES).astype(np.float32)
     return found
+
+
+def noisier(values: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values, in shares of the healthy range, whose scores are moved by `noise`; far beyond the edges by its slope."""
+    score = np.interp(values, _VALUES, _SCORES)
+    moved = np.interp(score + noise, _SCORES, _VALUES) - np.interp(score, _SCORES, _VALUES)
+    inside = (values >= _VALUES[0]) & (values <= _VALUES[-1])
+    return values + np.where(inside, moved, noise * (_BEYOND / (_FARTHEST - float(_EDGE))))
 
 
 def ratio(values: Floats, expected: Floats, grown: float) -> Floats:

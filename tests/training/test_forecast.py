@@ -203,8 +203,9 @@ def test_intervals_of_figures_come_from_drawing_fans() -> None:
 
 
 def test_the_changed_copy_drifts_where_its_events_say_so_and_the_fans_stay_as_they_were(
-    history: Path,
+    history: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("training.forecast.varied._NOISE", 0.0)
     own = read(history)
     edges = own.edges()
     both = varied(own, edges, 3)

@@ -1,6 +1,6 @@
 """A second copy of the fans that are learned from, with what their own history has too little of.
 
-In it sensors drift that were sound, and each fan's values are spread a little more or less widely. So the network
+In it sensors drift that were sound, and each fan's values are spread and noisy a little more or less. So the network
 sees enough drifts to tell them from faults that begin, and that another fan's healthy range may be another. What
 thresholds and intervals are chosen from is never changed.
 """
@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from fanwatch.forecast import evidence
 from fanwatch.forecast.bins import PLAUSIBLE, SENSORS, Floats
 from training.forecast.history import Broken, History
 
@@ -17,8 +18,10 @@ DRIFTS: Final = 0.25
 _DRIFT_DAYS: Final = (5.0, 15.0)
 _DRIFT_WIDTHS: Final = (0.7, 2.0)
 """How far off, in healthy ranges, a sensor is in the end."""
-_SPREAD: Final = 0.03
+_SPREAD: Final = 0.02
 """Standard deviation of the logarithm by which a fan's spread is changed."""
+_NOISE: Final = 0.6
+"""Standard deviation, at most, of what is added to a fan's values, as normal scores of them; each fan has its own."""
 _DAY_MS: Final = 86_400_000
 
 
@@ -33,7 +36,11 @@ def varied(history: History, edges: Floats, seed: int) -> History:
     sound &= (values[:, :1] > 0) | (values[:, 2:3] >= low[2])
     middle = (low + high) / 2
     spread = np.exp(random.normal(0, _SPREAD, fans))[history.fan][:, None]
-    values = np.where(sound, middle + spread * (values - middle), values)
+    changed = middle + spread * (values - middle)
+    noise = random.uniform(0, _NOISE, fans)[history.fan][:, None] * random.standard_normal(values.shape)
+    shares = (changed - low) / (high - low)
+    changed += (evidence.noisier(shares, noise) - shares) * (high - low)
+    values = np.where(sound, np.clip(changed, lowest, highest), values)
     broken = list(history.broken)
     first, last = int(history.time_ms[0]), int(history.time_ms[-1])
     rows_of = np.argsort(history.fan, kind="stable")

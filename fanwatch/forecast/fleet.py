@@ -116,7 +116,7 @@ def advance(memory: Memory, bins: Bins, model: ForecastModel, number: int) -> No
     """Move the memory's fans on by bin `number`."""
     observed, ready = observe(memory, bins, model.edges, number)
     scores, borne = score(memory, model)
-    instruments.drift(memory, scores.drift, ready, model.machine.drift, number)
+    instruments.drift(memory, scores.drift, ready, model.machine.drift)
     episodes.smooth(memory, scores, borne, observed, model.machine, number)
     episodes.step(memory, observed, model.machine, number)
     episodes.blame(memory, scores.cause, ready & ((memory.state == WARNING) | (memory.state == ALARM)))

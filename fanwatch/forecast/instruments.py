@@ -55,11 +55,10 @@ def watch(memory: Memory, bins: Bins, cleaned: Cleaned, number: int) -> Flags:
     return there & (memory.same < SUSPECT_BINS)
 
 
-def drift(memory: Memory, probability: Floats, ready: Flags, limit: float, number: int) -> None:
+def drift(memory: Memory, probability: Floats, ready: Flags, limit: float) -> None:
     """Call a sensor drifting where the network has said so for hours, on average, and no longer once it has not."""
-    # Before this bin is noted as scored: so long ago was the one before, for a fan that is read seldom.
-    elapsed = np.where(memory.scored > 0, np.minimum(number - memory.scored, DRIFT_BINS), 1)
-    step = np.where(ready, -np.expm1(-elapsed / np.float32(DRIFT_BINS)), 0)[:, None]
+    # A fan that is read seldom has as many bins between its readings.
+    step = np.where(ready, -np.expm1(-memory.interval / np.float32(DRIFT_BINS)), 0)[:, None]
     memory.drifting += step * (probability - memory.drifting)
     drifted = memory.drifts > 0
     memory.drifts[:] = np.where(drifted, memory.drifting >= limit / 2, memory.drifting >= limit)

@@ -77,7 +77,7 @@ export default {
     </div>
   </div>
 </div>`,
-  props: { device: String, begin: String, states: Array, signals: Array, ranges: Array, safety: String, history: Object },
+  props: { device: String, begin: String, first: Object, states: Array, signals: Array, ranges: Array, safety: String, history: Object },
   data() {
     return { now: null, asked: false, at: Date.now(), range: this.begin, waiting: false, row_height: ROW, gap: GAP };
   },
@@ -174,6 +174,7 @@ export default {
     },
   },
   mounted() {
+    if (this.first.known) this.now = this.first;
     this.stop = window.fanwatch.listen((message) => {
       if (!message.page) return;
       this.asked = true;

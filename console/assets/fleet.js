@@ -99,7 +99,7 @@ export default {
     </div>
   </div>
 </div>`,
-  props: { states: Array, signals: Array, broker: String },
+  props: { states: Array, signals: Array, broker: String, begin: Object },
   data() {
     return {
       ready: false,
@@ -188,6 +188,7 @@ export default {
   },
   mounted() {
     this.known = new Map(); // by fan: words and trends, which come only when they change
+    if (this.begin) this.told(this.begin);
     this.stop = window.fanwatch.listen((message) => this.told(message));
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.$refs.scroll);

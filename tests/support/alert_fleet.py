@@ -143,4 +143,6 @@ class Fleet:
         """A run a minute after each ten minutes, as stack.yml's schedule has it."""
         if self.at_ms % _WINDOW_MS != 60_000 or self.down & {"store", "gateway", "forecast"}:
             return
-        lines.append(f"forecast clock_ms={self.at_ms}i,failed={self.unreadable}i,behind=0i,seconds=0.9 {self.at_ms}")
+        lines.append(
+            f"forecast clock_ms={self.at_ms}i,failed={self.unreadable}i,behind=0i,seconds=0.9 {self.at_ms}"
+        )

@@ -90,7 +90,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What somebody has decided about an episode; `mode` and `note` say what was found when it was looked at."""
+    """What somebody has decided about an episode; of close, `mode` and `note` say what was found."""
 
     episode: str
     action: Action
@@ -192,8 +192,8 @@ def check_command(command: Command, now_ms: int) -> None:
         raise InvalidAlarm(f"until belongs to snooze, not to {command.action}.")
     if command.action == "close":
         _check_found(command)
-    elif command.found is not None or command.mode is not None:
-        raise InvalidAlarm(f"found and mode belong to close, not to {command.action}.")
+    elif (command.found, command.mode, command.note) != (None, None, None):
+        raise InvalidAlarm(f"found, mode and note belong to close, not to {command.action}.")
 
 
 def _check_until(command: Command, now_ms: int) -> None:

@@ -78,15 +78,40 @@ def close(
             help="Of a fault: bearing, imbalance, motor or obstruction; of an instrument such as vibration:stuck.",
         ),
     ] = None,
+    failed: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME|seen", help="The fan failed: when, or `seen` for when it was seen to stop."
+        ),
+    ] = None,
+    prevented: Annotated[
+        str | None,
+        typer.Option(metavar="TIME|now", help="It was repaired, or taken out of service, before it failed."),
+    ] = None,
     note: Note = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what was found, which ends it, and is a label for training. Also for an episode that is over."""
-    _send(episode, as_json, action="close", by=by, found=found.replace("-", " "), mode=mode, note=note)
+    said = {"outcome": None, "outcomeAt": None} | _outcome(failed, prevented)
+    _send(
+        episode, as_json, action="close", by=by, found=found.replace("-", " "), mode=mode, note=note, **said
+    )
+
+
+def _outcome(failed: str | None, prevented: str | None) -> dict[str, str]:
+    if failed is not None and prevented is not None:
+        raise typer.BadParameter(
+            "A fan has failed, or that was prevented: give one of --failed and --prevented."
+        )
+    for outcome, at in (("failed", failed), ("prevented", prevented)):
+        if at is not None:
+            return {"outcome": outcome} | ({} if at in ("seen", "now") else {"outcomeAt": at})
+    return {}
 
 
 def _send(named: str, as_json: bool, **content: Any) -> None:
-    from fanwatch.alarm import Command, InvalidAlarm
+    from fanwatch.alarm import InvalidAlarm
+    from fanwatch.command import Command
     from local import watching
     from local.report import reachable
 

@@ -24,18 +24,20 @@ def export(
 ) -> None:
     """Write them as the events file that `fanwatch train forecast` reads, the oldest first.
 
-    Start is when the episode began, which is later than the fault did. False alarms are no events.
+    Start is when the episode began, which is later than the fault did. Failure is what people said of it, or where
+    they did not, when the fan was seen to stop; empty where it was repaired before. False alarms are no events.
     """
     from local import watching
     from local.report import reachable
 
-    found, false_alarms = watching.events(reachable(os.environ))
+    found, left_out = watching.events(reachable(os.environ))
     if out is None:
         _write(sys.stdout, found)
     else:
         with out.open("w", encoding="utf-8", newline="") as file:
             _write(file, found)
-    print(f"{len(found):,} events; {false_alarms:,} false alarms left out.", file=sys.stderr)
+    rest = ", ".join(f"{count:,} {why}" for why, count in left_out.items()) or "nothing"
+    print(f"{len(found):,} events; left out: {rest}.", file=sys.stderr)
 
 
 def _write(file: TextIO, found: list[dict[str, str]]) -> None:

@@ -38,7 +38,7 @@ def train(
     from training.forecast.train import train as run
 
     number = version or (int(out.name) if out.name.isdecimal() and int(out.name) else 1)
-    with _progress() as say:
+    with progress() as say:
         trained = run(
             history, out, version=number, seed=seed, epochs=epochs, false_alarms=false_alarms, say=say
         )
@@ -71,7 +71,7 @@ def evaluate(
     """Let a fleet live through a history as in service, and compare what is told with what happens."""
     from training.forecast.evaluate import evaluate as run
 
-    with _progress() as say:
+    with progress() as say:
         evaluation = run(history, model, engine=engine, against=against, seed=seed, say=say)
     content = evaluation.as_dict()
     if out is not None:
@@ -88,11 +88,12 @@ def evaluate(
     for name in evaluation.figures:
         table.add_column(name, justify="right")
     for figure in next(iter(evaluation.figures.values())):
-        table.add_row(figure, *(_shown(found.get(figure)) for found in evaluation.figures.values()))
+        table.add_row(figure, *(shown(found.get(figure)) for found in evaluation.figures.values()))
     Console(width=None if Console().is_terminal else 160).print(table)
 
 
-def _shown(figure: tuple[float, float, float] | None) -> str:
+def shown(figure: tuple[float, float, float] | None) -> str:
+    """A figure with its interval, a dash where there is none."""
     if figure is None or figure[0] != figure[0]:
         return "-"
     value, low, high = figure
@@ -102,7 +103,8 @@ def _shown(figure: tuple[float, float, float] | None) -> str:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Bars on stderr: called with what is done, how much of it, and how much there is."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -110,13 +112,13 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks: dict[str, TaskID] = {}
 
         def say(what: str, done: int, total: int) -> None:
             step = what.partition(" ")[0]
             if step not in tasks:
-                tasks[step] = progress.add_task(what)
-            progress.update(tasks[step], description=what, completed=done, total=total)
+                tasks[step] = bars.add_task(what)
+            bars.update(tasks[step], description=what, completed=done, total=total)
 
         yield say

@@ -14,6 +14,7 @@ from console import shell
 from console.access import end_sockets, guard_sockets, operator
 from console.context import Console
 from console.guard import Guard, check
+from console.kept import Kept
 from console.live.fleet import Fleet
 from console.live.intake import Intake
 from console.live.recall import recall
@@ -79,6 +80,7 @@ def make() -> tuple[FastAPI, Console]:
         message_history_length=50,
     )
     guard_sockets()
+    app.add_middleware(Kept)
     # The last one added is the outermost: nothing of the page runs before it.
     app.add_middleware(Guard, access=access)
     return app, console

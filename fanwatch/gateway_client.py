@@ -7,11 +7,11 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from fanwatch.errors import FanwatchError, SettingsError, Unavailable
-from fanwatch.http import ClosedEarly, Headers, HttpConnection, HttpError
+from fanwatch.errors import SettingsError, Unavailable
+from fanwatch.http import ClosedEarly, Headers, HttpConnection, HttpError, written
 from fanwatch.settings import GatewaySettings, secret
 
-_MAX_ANSWER_BYTES = 16_000_000
+MAX_ANSWER_BYTES = 16_000_000
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -43,8 +43,6 @@ class Gateway:
         """`timeout_s` bounds each call as a whole. SettingsError for a URL that is none."""
         self._secure, self._host, port, self._path = _address(settings.gateway_url)
         self._port = port or (443 if self._secure else 80)
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        self._named = f" HTTP/1.1\r\nHost: {host}:{self._port}\r\n"
         self._timeout_s = timeout_s
         self._settings = settings
         self._auth = _credentials(settings)
@@ -91,7 +89,7 @@ class Gateway:
         self._connection().close()
 
     def _request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
-        request = self._written(method, path, body, headers)
+        request = written(method, self._path + path, self._host, self._port, body, headers)
         connection = self._connection()
         fresh = connection.fresh
         try:
@@ -106,20 +104,6 @@ class Gateway:
             raise self._away(error) from error
         return Response(answer.status, answer.headers, answer.body)
 
-    def _written(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
-        """Head and body in one piece, so that they go out at once."""
-        lines = [method, " ", self._path, path, self._named]
-        for name, text in headers.items():
-            if "\n" in text or "\r" in text or "\0" in text:
-                raise FanwatchError(
-                    f"The header {name} cannot carry {text[:80]!r}: it has a line break or NUL."
-                )
-            lines += (name, ": ", text, "\r\n")
-        if body is None:
-            return ("".join(lines) + "\r\n").encode()
-        lines.append(f"Content-Length: {len(body)}\r\n\r\n")
-        return "".join(lines).encode() + body
-
     def _connection(self) -> HttpConnection:
         connection: HttpConnection | None = getattr(self._local, "connection", None)
         if connection is None:
@@ -128,7 +112,7 @@ class Gateway:
                 self._port,
                 secure=self._secure,
                 timeout_s=self._timeout_s,
-                most_bytes=_MAX_ANSWER_BYTES,
+                most_bytes=MAX_ANSWER_BYTES,
             )
             self._local.connection = connection
         return connection

@@ -7,8 +7,11 @@ everything else in a call.
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 
 import httptools
+
+from fanwatch.errors import FanwatchError
 
 _READ_BYTES = 65_536
 
@@ -85,6 +88,25 @@ class Answer:
         if self.status:
             self.body = b"".join(self._parts)
             self.complete = True
+
+
+def written(
+    method: str, path: str, host: str, port: int, body: bytes | None, headers: Mapping[str, str]
+) -> bytes:
+    """A request's head and body in one piece, so that they go out at once.
+
+    Header values go out as UTF-8. FanwatchError for one with a line break, which HTTP cannot carry.
+    """
+    host = f"[{host}]" if ":" in host else host
+    lines = [f"{method} {path} HTTP/1.1\r\nHost: {host}:{port}\r\n"]
+    for name, text in headers.items():
+        if "\n" in text or "\r" in text or "\0" in text:
+            raise FanwatchError(f"The header {name} cannot carry {text[:80]!r}: it has a line break or NUL.")
+        lines += (name, ": ", text, "\r\n")
+    if body is None:
+        return ("".join(lines) + "\r\n").encode()
+    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+    return "".join(lines).encode() + body
 
 
 class HttpConnection:

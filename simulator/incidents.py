@@ -20,9 +20,9 @@ FAULT, PAUSE, SILENT, SENSORS = 0, 1, 2, slice(3, 7)
 SLOTS: Final = 7
 STUCK, ZERO, DRIFT, SPIKES = 1, 2, 3, 4
 _KINDS: Final = {STUCK: "stuck", ZERO: "zero", DRIFT: "drift", SPIKES: "spikes"}
-_HOURS: Final = {STUCK: (1.0, 12.0), ZERO: (0.2, 6.0), DRIFT: (120.0, 360.0), SPIKES: (2.0, 24.0)}
+HOURS: Final = {STUCK: (1.0, 12.0), ZERO: (0.2, 6.0), DRIFT: (120.0, 360.0), SPIKES: (2.0, 24.0)}
 _SILENT_H: Final = (0.5, 12.0)
-_DRIFTS: Final = (1.0, 2.0)
+DRIFTS: Final = (1.0, 2.0)
 """Widths of the healthy box by which a sensor is off at the end of its drift."""
 
 
@@ -134,9 +134,9 @@ class Incidents:
         rates = np.array([physics.stuck, physics.zero, physics.drift, physics.bursts])
         kind = int(self._random.choice(4, p=rates / rates.sum())) + 1
         self.kind[fan, sensor] = kind
-        end = self.end[fan, slot] = start + self._hours(*_HOURS[kind])
+        end = self.end[fan, slot] = start + self._hours(*HOURS[kind])
         width = HEALTHY[sensor, 1] - HEALTHY[sensor, 0]
-        drifts = self._random.uniform(*_DRIFTS) * self._random.choice((-1.0, 1.0)) * width
+        drifts = self._random.uniform(*DRIFTS) * self._random.choice((-1.0, 1.0)) * width
         self.amount[fan, sensor] = last[sensor] if kind == STUCK else drifts
         return Event(fan, start, None, end, "instrument", f"{FEATURES[sensor]}:{_KINDS[kind]}")
 
@@ -145,7 +145,7 @@ class Incidents:
         mode = MODES[forced.mode]
         self.life_s[fan] = forced.life_s
         self.exponent[fan] = mode.exponent * self._physics.exponent
-        self.slide[fan] = _slide(mode, self._physics.weights)
+        self.slide[fan] = slide(mode, self._physics.weights)
         if forced.down_s is None:
             return Event(fan, start, None, np.inf, "fault", forced.mode)
         fails = self.fails[fan] = start + forced.life_s
@@ -166,8 +166,9 @@ class Incidents:
         return float(self._random.uniform(low, high)) * HOUR_S
 
 
-def _slide(mode: Mode, factor: float) -> Floats:
-    slide: Floats = (FAULTY - HEALTHY) * factor * np.array(mode.weights)[:, None]
+def slide(mode: Mode, factor: float) -> Floats:
+    """How far the edges of each sensor's box go at full severity, shape (4, 2)."""
+    moves: Floats = (FAULTY - HEALTHY) * factor * np.array(mode.weights)[:, None]
     if mode.raises_rotation:
-        slide[0] = -slide[0, ::-1]
-    return slide
+        moves[0] = -moves[0, ::-1]
+    return moves

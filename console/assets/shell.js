@@ -44,17 +44,47 @@
     if (Math.abs(ms - current) < 6 * 86400e3) return `${weekday.format(ms)} ${clock.format(ms)}`;
     return `${day.format(ms)} ${clock.format(ms)}`;
   }
-  const ago = (ms) => (ms > now() ? `in ${length(ms - now())}` : `${length(now() - ms)} ago`);
-  function span(earliest, latest) {
-    const current = now();
-    if (latest < current) return `overdue since ${when(latest)}`;
-    const unit = latest - current < 2 * 3600e3 ? [60e3, "min"] : latest - current < 48 * 3600e3 ? [3600e3, "h"] : [86400e3, "d"];
-    const from = Math.max(0, Math.floor((earliest - current) / unit[0]));
-    const to = Math.max(from, Math.ceil((latest - current) / unit[0]));
-    return from === to ? `${to} ${unit[1]}` : `${from}–${to} ${unit[1]}`;
+  // From one time to another: a day is named where it is another one than the first's, today's as well.
+  function between(from, to) {
+    if (sameDay(from, to)) return `${when(from)} – ${clock.format(to)}`;
+    const named = (ms) => (sameDay(ms, now()) ? `today ${clock.format(ms)}` : when(ms));
+    return `${named(from)} – ${named(to)}`;
   }
+  const ago = (ms) => (ms > now() ? `in ${length(ms - now())}` : `${length(now() - ms)} ago`);
+  // How long it is from `at` until something happens between two times, each end rounded outwards in a unit of its own.
+  const UNITS = [
+    [60e3, 2 * 3600e3, "min", "minute"],
+    [3600e3, 48 * 3600e3, "h", "hour"],
+    [86400e3, Infinity, "d", "day"],
+  ];
+  function ends(earliest, latest, at) {
+    const [from, to] = [Math.max(0, earliest - at), latest - at].map((ms) => [ms, UNITS.find((unit) => ms < unit[1])]);
+    const low = Math.floor(from[0] / from[1][0]);
+    const high = Math.max(1, Math.ceil(to[0] / to[1][0]));
+    return { low, high, unit: from[1], last: to[1], same: from[1] === to[1], soon: from[0] < 0.1 * to[0] || !low };
+  }
+  function span(earliest, latest, at = now()) {
+    if (latest <= at) return "overdue";
+    const { low, high, unit, last, same, soon } = ends(earliest, latest, at);
+    if (soon) return `up to ${high} ${last[2]}`;
+    if (!same) return `${low} ${unit[2]} – ${high} ${last[2]}`;
+    return low === high ? `${high} ${last[2]}` : `${low}–${high} ${last[2]}`;
+  }
+  // The same as the end of a sentence: `within 4 days`.
+  function within(earliest, latest, at = now()) {
+    if (latest <= at) return `and was expected to by ${when(latest)}`;
+    const { low, high, unit, last, same, soon } = ends(earliest, latest, at);
+    const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+    if (soon) return `within ${many(high, last[3])}`;
+    if (!same) return `in ${many(low, unit[3])} to ${many(high, last[3])}`;
+    return low === high ? `in ${many(high, last[3])}` : `in ${low} to ${many(high, last[3])}`;
+  }
+  // Others write times in UTC; a viewer reads them in their own zone.
+  const UTC = /\b(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC\b/g;
+  const local = (text) => text.replace(UTC, (_, date, time) => when(Date.parse(`${date}T${time}Z`)));
   // What is wrong, and why: a sentence that begins with the cause does not say it twice.
-  function split(cause, why) {
+  function split(cause, told) {
+    const why = local(told);
     if (!cause) return ["", why];
     if (why.toLowerCase().startsWith(cause.toLowerCase())) return [why.slice(0, cause.length), why.slice(cause.length)];
     return [why ? `${cause}. ` : cause, why];
@@ -132,10 +162,10 @@
     if (!place) return;
     const shown = [];
     const { last, lost } = state;
-    if (lost) shown.push(["lost", `This page has lost its server at ${when(lost)}. What you see is from then; it tries again by itself.`]);
+    if (lost) shown.push(["lost", `No connection to the server since ${when(lost)}. What you see is from then; the page tries again by itself.`]);
     else if (last) {
-      if (last.broker) shown.push(["broker", `The broker is away since ${when(last.broker)}: nothing new comes in. The values shown are the last ones; it is tried again all the time.`]);
-      if (last.store) shown.push(["store", `InfluxDB is away since ${when(last.store)}: history cannot be shown until it is back. Live values are not affected.`]);
+      if (last.broker) shown.push(["broker", `The broker is away since ${when(last.broker)}: no new readings. Shown are the last ones; this page tries again by itself.`]);
+      if (last.store) shown.push(["store", `InfluxDB is away since ${when(last.store)}: history is not shown until it is back. Live values go on.`]);
     }
     root.dataset.live = lost ? "lost" : !last ? "wait" : last.broker ? "away" : "live";
     const text = shown.map((each) => each[1]).join("\n");
@@ -168,6 +198,9 @@
     when,
     ago,
     span,
+    within,
+    between,
+    local,
     length,
     split,
     second: (ms) => second.format(ms),

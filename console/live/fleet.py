@@ -21,6 +21,9 @@ _WEIGHT = 0.1
 """Of one result in that share: it looks about ten results back."""
 ENOUGH = 5
 """Results before which nothing is said of that share."""
+STILL_RPM = 1.0
+BEHIND_MS = 300_000
+"""What was measured so long before it came is not of now."""
 NOBODY = -1
 _UTC = ZoneInfo("UTC")
 
@@ -170,12 +173,32 @@ class Fleet:
         live = int(self.heard_ms[index]) // 60_000 > minute - MINUTES
         return newest if live and newest <= minute - MINUTES else minute
 
+    def clock(self, index: int, now_ms: int) -> int:
+        """The time that it is for a fan whose past is being played in, or a backlog worked off; else 0."""
+        return int(self.clocks(now_ms)[index])
+
+    def clock_of(self, device: str, now_ms: int) -> int:
+        """The same of a fan by its name; takes the lock."""
+        with self.lock:
+            index = self.find(device)
+            return 0 if index is None else self.clock(index, now_ms)
+
+    def clocks(self, now_ms: int) -> np.ndarray:
+        """The same by fan."""
+        count = len(self.names)
+        read, heard = self.read_ms[:count], self.heard_ms[:count]
+        return np.where((now_ms - heard <= self.silent_ms) & (now_ms - read > BEHIND_MS), read, 0)
+
     def all_alarms(self) -> dict[str, Alarm]:
         """The alarm of every fan that has one, of any state."""
         with self.lock:
             return {
                 name: alarm for name, alarm in zip(self.names, self.alarms, strict=True) if alarm is not None
             }
+
+    def standing(self) -> np.ndarray:
+        """By fan, whether its last reading says that it does not turn."""
+        return self.values[: len(self.names), 0] < STILL_RPM
 
     def suspects(self) -> np.ndarray:
         """By fan, whether most of its last readings were called faulty."""

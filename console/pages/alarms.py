@@ -7,9 +7,10 @@ from nicegui import ui
 
 from console import shell
 from console.context import Console
-from console.episodes import DAYS, EPISODE_QUERY, LABEL_QUERY, SHOWN_OPEN, open_ones, past
+from console.episodes import DAYS, EPISODE_QUERY, LABEL_QUERY, SHOWN_OPEN, TURN_QUERY, open_ones, past
 from console.pages.actions import Episodes, cards, past_card
 from fanwatch.errors import FanwatchError
+from fanwatch.store import MEANS
 
 _AGAIN_S = 15
 """A page that reconnects has missed what it was told; so often it is told anew."""
@@ -36,7 +37,7 @@ class _Told:
         """The episodes, and the sentence above them."""
         found = open_ones(self._console.fleet.all_alarms().values(), now_ms)
         return {
-            "episodes": cards(found),
+            "episodes": cards(self._console, found, now_ms),
             "head": _head(len(found), sum(not each.acknowledged for each in found)),
         }
 
@@ -56,7 +57,7 @@ def register(console: Console) -> None:
                     console,
                     now["episodes"],
                     live=True,
-                    empty="Nothing is open. Every fan that is heard of is well.",
+                    empty="Nothing needs you. Every fan that is heard of is well.",
                 )
             with ui.element("section").props('aria-labelledby="past"').classes("ac-section"):
                 ui.html(f"The last {DAYS} days", sanitize=False, tag="h2").props('id="past"')
@@ -84,6 +85,7 @@ class _Ended:
         try:
             episodes = await console.store.query(EPISODE_QUERY)
             labels = await console.store.query(LABEL_QUERY)
+            turns = await console.store.query(TURN_QUERY, MEANS)
         except FanwatchError:
             self._trouble.set_text(
                 "The history is not there while the store is away; it comes back by itself."
@@ -94,7 +96,7 @@ class _Ended:
         still = {each.episode for each in open_ones(console.fleet.all_alarms().values(), now_ms)}
         self._trouble.set_visibility(False)
         self._listed.set_visibility(True)
-        self._listed.show([past_card(each) for each in past(episodes, labels, still)])
+        self._listed.show([past_card(each) for each in past(episodes, labels, turns, still)])
 
 
 def _head(count: int, waiting: int) -> str:

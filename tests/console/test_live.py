@@ -119,6 +119,37 @@ def test_states_come_from_alarms_scores_and_silence() -> None:
     assert STATES[states(fleet, NOW)[0]] == "ok"
 
 
+def test_a_fan_that_does_not_turn_is_not_called_healthy_before_the_forecast_has_spoken() -> None:
+    still = (0.0, 25.0, 2.0, 38.0)
+    fleet = fleet_of("new", "young", "well", "warned", "gone")
+    fleet.alarm(alarm("young", "unknown", "too little history", risk=None))
+    fleet.alarm(alarm("well", "ok", "as usual", risk=0.01))
+    fleet.alarm(alarm("warned", "warning", "it changes", cause="sound"))
+    for name in ("new", "young", "well", "warned", "gone"):
+        fleet.reading(name, NOW, still)
+    fleet.heard_ms[fleet.place("gone")] = NOW - 61_000
+    codes = states(fleet, NOW)
+    found = {name: STATES[codes[place]] for place, name in enumerate(fleet.names)}
+    assert found == {
+        "new": "suspect", "young": "suspect", "well": "ok", "warned": "warning", "gone": "silent",
+    }  # fmt: skip
+    view = FleetView(fleet, Ranker(fleet), ())
+    told = view.message(NOW)["words"]
+    assert told["new"][1].startswith("It does not turn")
+    assert told["well"][1] == "It does not turn just now."
+    # It turns again, which is told though neither alarm nor state has changed.
+    fleet.reading("well", NOW + 1000, VALUES)
+    assert view.message(NOW + 1000)["words"] == {"well": ("", "", "")}
+
+
+def test_a_healthy_fan_whose_risk_is_raised_says_so() -> None:
+    fleet = fleet_of("calm", "raised")
+    fleet.alarm(alarm("calm", "ok", "as usual", risk=0.05))
+    fleet.alarm(alarm("raised", "ok", "as usual", risk=0.3))
+    told = FleetView(fleet, Ranker(fleet), ()).message(NOW)["words"]
+    assert (told["calm"][1], "risk is raised" in told["raised"][1]) == ("", True)
+
+
 def test_who_needs_a_person_first_comes_first_and_who_is_taken_care_of_after_that() -> None:
     fleet = fleet_of("fan-10", "fan-2", "a", "b", "c", "d", "e")
     fleet.alarm(alarm("a", "alarm", "soon", hours=(20, 40), risk=0.9))
@@ -198,6 +229,10 @@ def test_a_fan_whose_past_is_played_in_is_not_silent_and_shows_the_hour_that_is_
     found = now(fleet, "fan-1", NOW)
     assert found is not None
     assert (found.state, found.read_ms) == ("ok", past + 120_000)
+    # What is left of the time is counted from there, and the page says that this is no news.
+    assert fleet.clock_of("fan-1", NOW) == past + 120_000
+    message = FleetView(fleet, Ranker(fleet), ()).message(NOW)
+    assert (message["past"], message["rows"][0][-1]) == (past + 120_000,) * 2
     assert fleet.trend_end(0, minute) == (past + 120_000) // 60_000
     assert np.isfinite(fleet.trends.lines(0, fleet.trend_end(0, minute))[0]).sum() == 3
     late = now(fleet, "fan-1", NOW + 61_000)
@@ -205,6 +240,8 @@ def test_a_fan_whose_past_is_played_in_is_not_silent_and_shows_the_hour_that_is_
     assert late.state == "silent"
     fleet.reading("fan-1", NOW, VALUES, NOW)
     assert fleet.trend_end(0, minute) == minute
+    assert fleet.clock_of("fan-1", NOW) == 0
+    assert FleetView(fleet, Ranker(fleet), ()).message(NOW)["past"] == 0
 
 
 def test_the_intake_takes_readings_results_and_alarms() -> None:

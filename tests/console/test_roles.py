@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from console import logins
 from credentials import authority
 from fanwatch.alarm import Alarm
+from tests.support.axe import violations_either_way
 from tests.support.console import Console, alarm, raise_alarm
 from tests.support.http_stub import HttpStub, Reply
 from tests.support.influx import Influx
@@ -97,10 +98,12 @@ def test_a_stranger_sees_nothing_and_a_wrong_password_says_so(world: World, cont
     page = context.new_page()
     page.goto(world.page.url + "/alarms")
     assert page.url == world.page.url + "/login?next=/alarms"
+    assert violations_either_way(page) == []
     page.get_by_label("Name").fill("workshop")
     page.get_by_label("Password").fill("wrong password")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_have_text("Name or password is wrong.")
+    assert violations_either_way(page) == []
     assert page.get_by_label("Name").input_value() == "workshop"
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")

@@ -96,6 +96,20 @@ class Machine:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def watch(self, listening: str) -> None:
+        """One run of the timer's script while these ports are listened on."""
+        subprocess.run(
+            ["/bin/sh", str(self.own / "watch.sh")],
+            env={
+                **os.environ,
+                "PATH": f"{self.bin}:/usr/bin:/bin",
+                "ROOT": str(self.root),
+                "LISTENING": listening,
+            },
+            timeout=20,
+            check=True,
+        )
+
     def services(self) -> dict[str, Any]:
         found: dict[str, Any] = yaml.safe_load(self.compose.read_text(encoding="utf-8"))["services"]
         return found
@@ -319,14 +333,26 @@ def test_faasd_is_restarted_where_a_port_is_not_listened_on(machine: Machine) ->
     machine.install()
     before = len(machine.log("systemctl"))
     for listening, restarts in (("3000 8093 8883 8885", 0), ("3000 8093 8883", 1)):
-        environment = os.environ | {"PATH": f"{machine.bin}:/usr/bin:/bin", "ROOT": str(machine.root)}
-        subprocess.run(
-            ["/bin/sh", str(machine.own / "watch.sh")],
-            env=environment | {"LISTENING": listening},
-            timeout=20,
-            check=True,
-        )
+        machine.watch(listening)
         assert machine.log("systemctl")[before:] == ["restart faasd"] * restarts
+
+
+def test_addresses_of_the_dead_are_given_back(machine: Machine) -> None:
+    machine.install()
+    folder = machine.root / "var/run/cni/openfaas-cni-bridge"
+    folder.mkdir(parents=True)
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    # As CNI's host-local plugin writes them.
+    for address, owner in (
+        ("10.62.0.8", f"score-fan-{os.getpid()}"),
+        ("10.62.0.9", f"infer-fan-lite-{dead.pid}"),
+    ):
+        (folder / address).write_text(f"{owner}\r\neth1", encoding="utf-8")
+    for other in ("lock", "last_reserved_ip.0"):
+        (folder / other).write_text("10.62.0.9", encoding="utf-8")
+    machine.watch("3000 8093 8883 8885")
+    assert sorted(path.name for path in folder.iterdir()) == ["10.62.0.8", "last_reserved_ip.0", "lock"]
 
 
 def test_keep_starts_again_what_ends_and_passes_signals_on(tmp_path: Path) -> None:

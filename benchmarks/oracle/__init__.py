@@ -1,0 +1,1 @@
+"""What nobody could exceed: a detector that knows the simulator's numbers, `python -m benchmarks.oracle`."""

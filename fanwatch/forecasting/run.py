@@ -93,7 +93,7 @@ class Run:
                 summary.behind += len(group)
                 continue
             keep()
-            span = gathering.gathered(store, group, goal, self._in_time)
+            span = gathering.gathered(store, group, goal, lambda: self._goes_on(keep))
             summary.behind += len(group) if span.end_ms < goal.head_ms else 0
             found = self._isolated(group, span, goal)
             require()
@@ -104,6 +104,11 @@ class Run:
         )
         summary.seconds = round(self._settings.forecast_budget - (self._deadline - time.monotonic()), 3)
         clock.record(msgspec.structs.asdict(summary) | {"failed": len(summary.failed)})
+
+    def _goes_on(self, keep: Callable[[], None]) -> bool:
+        # A large fleet has one checkpoint, and its bins may take longer to read than the lease lasts.
+        keep()
+        return self._in_time()
 
     def _in_time(self) -> bool:
         return time.monotonic() < self._deadline

@@ -32,7 +32,7 @@ function path(line) {
 
 export default {
   template: `
-<div class="fl" :class="[narrow ? 'fl-narrow' : 'fl-broad', { 'fl-calm': ready && !needs }]">
+<div class="fl" :class="[narrow ? 'fl-narrow' : 'fl-broad', { 'fl-calm': ready && total && !needs && !away }]">
   <header class="fl-head"><div class="fl-says">
     <h1 class="fl-title"><template v-if="!ready">Fleet</template><template v-else>{{ headline }}</template></h1>
     <p class="fl-lead" v-if="ready && lead">
@@ -72,7 +72,7 @@ export default {
       </div>
     </div>
     <div class="fl-rows" role="rowgroup" :style="{ height: n * height + 'px' }">
-      <div v-for="row in shown" :key="row.id" class="fl-row" :class="['s-' + states[row.code].name, { 'fl-hand': row.hand, 'fl-quiet': row.code > 5, 'fl-stale': row.stale, 'fl-raised': row.raised }]"
+      <div v-for="row in shown" :key="row.id" class="fl-row" :class="['s-' + states[row.code].name, { 'fl-hand': row.hand, 'fl-quiet': row.code > 5, 'fl-stale': row.stale, 'fl-raised': row.raised, 'fl-timed': row.latest }]"
         role="row" :aria-rowindex="row.at + 2" :style="{ transform: 'translateY(' + row.at * height + 'px)', height: height + 'px' }">
         <div class="fl-c-need" role="cell"><span class="fw-state"><svg viewBox="0 0 20 20" aria-hidden="true" v-html="states[row.code].sign"></svg>{{ states[row.code].word }}</span><small v-if="row.hand" class="fl-by">{{ row.by ? row.by + ' has it' : 'snoozed' }}</small></div>
         <div class="fl-c-name" role="cell"><a :href="'/fan/' + row.id" :data-at="row.at">{{ row.id }}</a></div>

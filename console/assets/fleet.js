@@ -153,7 +153,7 @@ export default {
       const name = this.states[code].name;
       const about = cause ? ` (${cause.toLowerCase()})` : "";
       const words = {
-        stopped: `has stopped${about}`,
+        stopped: cause ? `has stopped, as its ${cause.toLowerCase()} had announced` : "has stopped",
         alarm: `${latest ? "is likely to fail" : "raises an alarm"}${about}`,
         warning: `${latest ? "may fail" : "gives a warning"}${about}`,
         suspect: cause ? `is suspect${about}` : "does not turn",

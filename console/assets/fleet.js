@@ -45,7 +45,7 @@ export default {
     <div class="fl-find">
     <label class="fl-search">
       <svg viewBox="0 0 20 20" aria-hidden="true"><circle cx="8.5" cy="8.5" r="5.5" fill="none" stroke="currentColor" stroke-width="1.8"/><path d="m13 13 5 5" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"/></svg>
-      <input ref="search" type="search" v-model="text" maxlength="100" :placeholder="narrow ? 'Search' : 'Search fan or cause'" aria-label="Search fan or cause" autocomplete="off" spellcheck="false" @keydown.esc="text = ''">
+      <input ref="search" type="search" v-model="text" maxlength="100" :placeholder="narrow ? 'Search' : 'Search fan or cause'" aria-label="Search fan or cause" autocomplete="off" spellcheck="false" @keydown.esc="text = ''" @keydown.down.prevent="go(0)">
     </label>
     <label class="fl-sort"><span>Sort</span>
       <select v-model="sorted" aria-label="Sort by">
@@ -259,8 +259,14 @@ export default {
       const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 }[event.key];
       if (!step || event.altKey || event.ctrlKey || event.metaKey) return;
       const at = Number(event.target.dataset.at ?? -1) + step;
-      if (at < 0 || at >= this.n) return;
+      if (at < 0) this.$refs.search.focus();
+      else if (at < this.n) this.go(at);
+      else return;
       event.preventDefault();
+    },
+    /** Scrolls to a line and gives it the focus, once it is there. */
+    go(at) {
+      if (at >= this.n) return;
       const place = this.$refs.scroll;
       const head = 34;
       if (at * this.height < place.scrollTop) place.scrollTop = at * this.height;

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from fanwatch.lease import FORECAST, Held, Lease
 from fanwatch.logs import Log
 from fanwatch.reading import FEATURES
 from fanwatch.store import point
@@ -133,7 +134,12 @@ def test_only_what_influxdb_lacks_is_played_once_it_stores_what_happens_now(
         )
         influx.store.write([result])
         until(lambda: "the past is published" in events(process), 40, "the past played")
+        # No forecast meanwhile: it would see fans that were silent for hours.
+        with pytest.raises(Held, match="at work"):
+            Lease(influx.store, 30, FORECAST).acquire(0)
         process.stop()
+        with Lease(influx.store, 30, FORECAST).acquire(10):
+            pass
         past = [each for each in listener.seen if each.time_ms <= now_ms]
         counts = {device: sum(each.device_id == device for each in past) for device in ("fan-01", "fan-02")}
         assert counts["fan-01"] == pytest.approx(18, abs=1)

@@ -3,6 +3,7 @@
 The page asks the store and the gateway only, which it reaches in every deployment; what it cannot know then, it says.
 """
 
+import re
 import time
 from collections.abc import Callable
 from typing import Final, Literal
@@ -187,7 +188,9 @@ def _collector(found: Measured) -> Part:
 
 
 def _store(trouble: str | None) -> Part:
-    return Part("Store", "Keeps the history.", "down" if trouble else "ok", trouble or "It answers.")
+    # What the operating system calls it helps nobody here.
+    words = re.sub(r" \(<[^)]*>\)", "", trouble) if trouble else "It answers."
+    return Part("Store", "Keeps the history.", "down" if trouble else "ok", words)
 
 
 def _machine(found: Measured) -> list[Part]:

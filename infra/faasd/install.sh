@@ -107,14 +107,16 @@ others() {
     sed "\\|^ *$begin|,\\|^ *$end|d" "${1:-$compose}"
 }
 
-# Ours, without those that were left out, under the chosen images' names.
+# Ours, without those that were left out, under the chosen images' names. Telegraf looks at no page that is not there.
 ours() {
+    case $without in *' console '*) page='/TELEGRAF_PAGE_CERTIFICATE/d' ;; *) page='' ;; esac
     cat "$here/services.yaml" "$fragment" | awk -v without="$without" '
         /^  [a-z-]+:/ { name = $1; sub(":", "", name); skip = index(without, " " name " ") }
         /^  #/ { held = held $0 "\n"; next }
         { if (!skip) printf "%s%s\n", held, $0; held = "" }' |
         sed "s|image: fanwatch/\([a-z-]*\):0.1.0|image: ${REGISTRY:-docker.io/fanwatch}/\1:${TAG:-0.1.0}|;
-            s|FANWATCH_INFER_FUNCTION: infer-fan$|FANWATCH_INFER_FUNCTION: $infer|"
+            s|FANWATCH_INFER_FUNCTION: infer-fan$|FANWATCH_INFER_FUNCTION: $infer|
+            $page"
 }
 
 names() {

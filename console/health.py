@@ -195,10 +195,12 @@ def _store(trouble: str | None) -> Part:
 
 def _machine(found: Measured) -> list[Part]:
     does = "What all of it runs on."
-    for name, days in found.certificates.items():
+    if found.certificates:
+        days, name = min((days, name) for name, days in found.certificates.items())
         if days < _CERTIFICATE_DAYS:
             left = f"{days:.0f} day{'' if round(days) == 1 else 's'}"
-            ends = f"The certificate of {name} ends in {left}: `fanwatch certs rotate`."
+            renew = "page" if name.startswith("console") else "rotate"
+            ends = f"The certificate of {name} ends in {left}: `fanwatch certs {renew}`."
             return [Part("Machine", does, "attention", ends)]
     figures = found.machine
     if not figures:

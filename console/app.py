@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 from nicegui import ui
 
-from console import shell
+from console import certificate, shell
 from console.access import end_sockets, guard_sockets, operator
 from console.context import Console
 from console.guard import Guard, check
@@ -118,6 +118,7 @@ def serve() -> None:
         ssl_certfile=console.access.console_cert_file,
         ssl_keyfile=console.access.console_key_file,
     )
+    certificate.follow(config, Log("console"))
     server = uvicorn.Server(config)
     try:
         listener = config.bind_socket()

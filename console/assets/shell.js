@@ -86,7 +86,7 @@
   // What is wrong, and why: a sentence that begins with the cause does not say it twice.
   function split(cause, told) {
     const why = local(told);
-    if (!cause) return ["", why];
+    if (!cause || why.toLowerCase().includes(`its ${cause.toLowerCase()} had announced`)) return ["", why];
     const said = cause.length + (/^the /i.test(why) && !/^the /i.test(cause) ? 4 : 0);
     if (why.slice(0, said).toLowerCase().endsWith(cause.toLowerCase())) return [why.slice(0, said), why.slice(said)];
     return [why ? `${cause}. ` : cause, why];

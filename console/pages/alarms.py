@@ -42,10 +42,11 @@ class _Told:
             codes = states(console.fleet, console.intake.away_since_ms or now_ms)
         # Fans that need somebody although the forecast has not said so.
         others = int((codes <= LAST_NEED).sum()) - len(found)
+        away = console.intake.away_since_ms is not None
         return {
             "episodes": cards(console, found, now_ms),
-            "calm": others <= 0,
-            "empty": _empty(others),
+            "calm": others <= 0 and len(codes) > 0 and not away,
+            "empty": _empty(len(codes), others, away),
             "head": _head(len(found), sum(not each.acknowledged for each in found)),
         }
 
@@ -108,11 +109,15 @@ class _Ended:
         self._listed.show([past_card(each) for each in past(episodes, labels, turns, still)])
 
 
-def _empty(others: int) -> str:
+def _empty(fans: int, others: int, away: bool) -> str:
+    if not fans:
+        return "The broker is away: no fan is known yet." if away else "No fan has been heard of yet."
+    if away:
+        return "None was open when the broker was heard of last."
     if others <= 0:
         return "Nothing needs you. Every fan that is heard of is well."
-    fans = "One fan needs a look" if others == 1 else f"{others} fans need a look"
-    return f"No alarm is open. {fans} though: the fleet shows {'it' if others == 1 else 'them'} first."
+    need = "One fan needs a look" if others == 1 else f"{others} fans need a look"
+    return f"No alarm is open. {need} though: the fleet shows {'it' if others == 1 else 'them'} first."
 
 
 def _head(count: int, waiting: int) -> str:

@@ -3,7 +3,6 @@
 import csv
 import threading
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -27,22 +26,6 @@ from tests.support.mosquitto import Mosquitto
 from tests.support.wait import until
 
 INTERVAL_MS = 600_000
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A broker of the test's own."""
-    started = Mosquitto(tmp_path / "mosquitto")
-    yield started
-    started.kill()
-
-
-@pytest.fixture
-def listener(broker: Mosquitto) -> Iterator[Listener]:
-    """Subscribed before anything is published."""
-    started = Listener(broker)
-    yield started
-    started.close()
 
 
 def test_the_days_before_come_first_and_real_time_goes_on_from_them(

@@ -5,6 +5,7 @@ import pytest
 
 from fanwatch.forecast import BIN_MS, gather
 from fanwatch.forecasting import aggregates
+from fanwatch.lease import Lease
 from fanwatch.store import point
 from tests.forecasting.conftest import Watch
 
@@ -67,3 +68,16 @@ def test_what_was_packed_comes_back_and_what_was_not_scored_is_left_out(watch: W
     assert again.points.sum(axis=0).tolist() == [24, 13, 0]
     assert np.isnan(again.bins(20).mean[1:]).all()
     assert aggregates.newest(watched.store, 0) == {name: watched.at(4) - BIN_MS // 2 for name in names}
+
+
+def test_the_lease_is_kept_while_a_large_fleets_bins_are_read(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = watch(ago=HOURS)
+    watched.write("a", 0, HOURS)
+    # As many queries as there are bins, as a fleet of thousands takes.
+    monkeypatch.setattr(aggregates, "POINTS", 1)
+    kept, keep = [], Lease.keep
+    monkeypatch.setattr(Lease, "keep", lambda lease: kept.append(keep(lease)))
+    assert watched.run()["fans"] == 1
+    assert len(kept) > HOURS * 6 - 2

@@ -47,9 +47,9 @@ def list_(
 
 
 @app.command()
-def acknowledge(episode: Episode, by: By, note: Note = None, as_json: AsJson = False) -> None:
+def acknowledge(episode: Episode, by: By, as_json: AsJson = False) -> None:
     """Say that somebody takes care of it."""
-    _send(episode, as_json, action="acknowledge", by=by, note=note)
+    _send(episode, as_json, action="acknowledge", by=by)
 
 
 @app.command()
@@ -57,14 +57,13 @@ def snooze(
     episode: Episode,
     by: By,
     until: Annotated[str, typer.Option(metavar="8h|TIME", help="For how long, or up to when.")],
-    note: Note = None,
     as_json: AsJson = False,
 ) -> None:
     """Say that nobody wants to hear of it for a while; at most 30 days."""
     from fanwatch.timestamps import format_ms
     from local import watching
 
-    _send(episode, as_json, action="snooze", by=by, until=format_ms(watching.until_ms(until)), note=note)
+    _send(episode, as_json, action="snooze", by=by, until=format_ms(watching.until_ms(until)))
 
 
 @app.command()
@@ -79,15 +78,40 @@ def close(
             help="Of a fault: bearing, imbalance, motor or obstruction; of an instrument such as vibration:stuck.",
         ),
     ] = None,
+    failed: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME|seen", help="The fan failed: when, or `seen` for when it was seen to stop."
+        ),
+    ] = None,
+    prevented: Annotated[
+        str | None,
+        typer.Option(metavar="TIME|now", help="It was repaired, or taken out of service, before it failed."),
+    ] = None,
     note: Note = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what was found, which ends it, and is a label for training. Also for an episode that is over."""
-    _send(episode, as_json, action="close", by=by, found=found.replace("-", " "), mode=mode, note=note)
+    said = {"outcome": None, "outcomeAt": None} | _outcome(failed, prevented)
+    _send(
+        episode, as_json, action="close", by=by, found=found.replace("-", " "), mode=mode, note=note, **said
+    )
+
+
+def _outcome(failed: str | None, prevented: str | None) -> dict[str, str]:
+    if failed is not None and prevented is not None:
+        raise typer.BadParameter(
+            "A fan has failed, or that was prevented: give one of --failed and --prevented."
+        )
+    for outcome, at in (("failed", failed), ("prevented", prevented)):
+        if at is not None:
+            return {"outcome": outcome} | ({} if at in ("seen", "now") else {"outcomeAt": at})
+    return {}
 
 
 def _send(named: str, as_json: bool, **content: Any) -> None:
-    from fanwatch.alarm import Command, InvalidAlarm
+    from fanwatch.alarm import InvalidAlarm
+    from fanwatch.command import Command
     from local import watching
     from local.report import reachable
 

@@ -4,6 +4,7 @@ import json
 import os
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Annotated
 
 import typer
@@ -38,7 +39,7 @@ def prune(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] 
     except urllib.error.HTTPError as error:
         said = error.read(300).decode(errors="replace").strip()
         raise FanwatchError(f"The connector refused: {error.code} {said}") from error
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, HTTPException, ValueError, KeyError) as error:
         raise Unavailable(f"The connector at {url} does not answer ({error}). Is it running?") from error
     if as_json:
         print(json.dumps({"removed": removed}))

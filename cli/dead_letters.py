@@ -26,9 +26,11 @@ def list_(as_json: AsJson = False) -> None:
         return
     if not found:
         print("There are no dead letters.")
+        return
+    print(_row("ID", "FIRST SEEN", "REASON", "TIMES", "TOPIC"))
     for letter in found:
-        identity, count = letter["id"][:12], f"x{letter['count']}"
-        print(f"{identity}  {letter['firstSeen']}  {letter['reason']:<12} {count:<5} {letter['topic']}")
+        count = f"x{letter['count']}"
+        print(_row(letter["id"][:12], letter["firstSeen"], letter["reason"], count, letter["topic"]))
 
 
 @app.command()
@@ -56,6 +58,10 @@ def resend(
     for letter in chosen:
         letters.publish(load(BrokerSettings, reachable(os.environ)), letter)
         print(f"Sent {letter.id[:12]} to {letter.topic}.")
+
+
+def _row(identity: str, first_seen: str, reason: str, times: str, topic: str) -> str:
+    return f"{identity:<12}  {first_seen:<30}  {reason:<12} {times:<5} {topic}"
 
 
 def _store() -> "Store":

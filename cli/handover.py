@@ -20,6 +20,7 @@ _POLL_S: Final = 0.3
 
 def wait_for(bundle: "AnyBundle") -> str:
     """Where Fanwatch runs here, wait until its function answers with the bundle; a sentence about what happened."""
+    from local import refused
     from local.demonstration import running
     from local.layout import of
     from local.lock import holder
@@ -46,6 +47,8 @@ def wait_for(bundle: "AnyBundle") -> str:
         if _model(gateway, function, medians) == bundle.model:
             took = time.monotonic() - began
             return f"The pipeline that runs here has taken it over: after {took:.0f} s {function} is {bundle.model}."
+        if reasons := refused.read(layout):
+            return f"It was not taken over. {' '.join(reasons)}"
         time.sleep(_POLL_S)
     log = layout.log("deploy")
     return f"{function} does not answer as {bundle.model} after {_LONGEST_S:.0f} s; the old one serves on. See {log}."

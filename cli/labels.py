@@ -1,5 +1,6 @@
 """`fanwatch labels`: what people found, for training."""
 
+import contextlib
 import csv
 import os
 import sys
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
+
+from fanwatch.errors import FanwatchError
 
 app = typer.Typer(name="labels", help="What people found when they closed episodes.", no_args_is_help=True)
 
@@ -24,18 +27,24 @@ def export(
 ) -> None:
     """Write them as the events file that `fanwatch train forecast` reads, the oldest first.
 
-    Start is when the episode began, which is later than the fault did. False alarms are no events.
+    Start is when the episode began, which is later than the fault did. Failure is what people said of it, or where
+    they did not, when the fan was seen to stop; empty where it was repaired before. False alarms are no events.
     """
     from local import watching
     from local.report import reachable
 
-    found, false_alarms = watching.events(reachable(os.environ))
-    if out is None:
-        _write(sys.stdout, found)
-    else:
-        with out.open("w", encoding="utf-8", newline="") as file:
+    found, left_out = watching.events(reachable(os.environ))
+    try:
+        with contextlib.nullcontext(sys.stdout) if out is None else _opened(out) as file:
             _write(file, found)
-    print(f"{len(found):,} events; {false_alarms:,} false alarms left out.", file=sys.stderr)
+    except OSError as error:
+        raise FanwatchError(f"{out or 'The output'} cannot be written: {error.strerror}.") from error
+    rest = ", ".join(f"{count:,} {why}" for why, count in left_out.items()) or "nothing"
+    print(f"{len(found):,} events; left out: {rest}.", file=sys.stderr)
+
+
+def _opened(out: Path) -> TextIO:
+    return out.open("w", encoding="utf-8", newline="")
 
 
 def _write(file: TextIO, found: list[dict[str, str]]) -> None:

@@ -15,6 +15,7 @@ from fanwatch.bundle import Bundle
 from fanwatch.errors import BundleError, SettingsError
 
 if TYPE_CHECKING:
+    from training.forecast.evaluate import Evaluation
     from training.install import Compared, Plan
     from training.kinds import AnyBundle
 
@@ -31,6 +32,10 @@ def use(
         Path | None,
         typer.Option(help="Compare on this labelled history, not on the rows that the bundle carries."),
     ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(help="Compare two forecasts on this: a directory with readings.csv and events.csv."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and compare only.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -44,10 +49,21 @@ def use(
     plan = install.plan(directory, stack_file())
     compared = None
     before, after = plan.running, plan.bundle
-    if isinstance(before, Bundle) and isinstance(after, Bundle) and before.digest != after.digest:
-        compared = install.compare(before, after, install.rows_of(after, csv))
+    single = isinstance(after, Bundle)
+    if (history if single else csv) is not None:
+        raise SettingsError(
+            f"{after.model} judges single readings: compare it with --csv, not --history."
+            if single
+            else f"{after.model} forecasts: compare it with --history, not --csv."
+        )
+    lived: list[Evaluation] = []
+    if before is not None and before.digest != after.digest:
+        if isinstance(before, Bundle) and isinstance(after, Bundle):
+            compared = install.compare(before, after, install.rows_of(after, csv))
+        elif history is not None:
+            lived = _live(history, before, after)
     if not as_json:
-        _explain(plan, compared)
+        _explain(plan, compared, lived)
     already = plan.in_use
     for pin in pins.find(plan.text, plan.bundle.metadata.name):
         if os.environ.get(pin.variable):
@@ -57,7 +73,7 @@ def use(
     if not dry_run:
         install.install(plan)
     if as_json:
-        print(json.dumps(_as_dict(plan, compared) | {"done": not dry_run}))
+        print(json.dumps(_as_dict(plan, compared, lived) | {"done": not dry_run}))
         return
     if dry_run:
         print("Nothing was changed.")
@@ -122,7 +138,16 @@ def show(directory: Annotated[Path, typer.Argument(help="Directory of a bundle."
     print(kinds.load(directory).read(FILE).decode("utf-8"))
 
 
-def _explain(plan: "Plan", compared: "Compared | None") -> None:
+def _live(history: Path, *bundles: "AnyBundle") -> "list[Evaluation]":
+    """The same fleet's history, lived through with each."""
+    from cli.train_forecast import progress
+    from training.forecast.evaluate import evaluate
+
+    with progress() as say:
+        return [evaluate(history, bundle.path, say=say) for bundle in bundles]
+
+
+def _explain(plan: "Plan", compared: "Compared | None", lived: "list[Evaluation]") -> None:
     from training.kinds import threshold
 
     bundle, running = plan.bundle, plan.running
@@ -132,7 +157,7 @@ def _explain(plan: "Plan", compared: "Compared | None") -> None:
         print(f"The one in use cannot be compared: {plan.trouble}.")
     if compared is None or running is None:
         if running is not None and running.digest != bundle.digest:
-            _recorded(running, bundle)
+            _forecasts(running, bundle, lived)
         return
     names = [running.model + " (in use)", bundle.model]
     table = Table(title=f"On {compared.source}", title_justify="left")
@@ -156,20 +181,31 @@ def _explain(plan: "Plan", compared: "Compared | None") -> None:
     )
 
 
-def _recorded(before: "AnyBundle", after: "AnyBundle") -> None:
-    """What two models say of themselves, where a bundle carries no rows to compare them on."""
-    table = Table(title="As each was measured on its own validation fans", title_justify="left")
-    for name in ("", before.model + " (in use)", after.model):
-        table.add_column(name, justify="right" if name else "left")
-    both = (before.metadata.metrics, after.metadata.metrics)
-    for name in sorted({*both[0], *both[1]}):
-        table.add_row(
-            name.replace("_", " "), *(f"{found[name]:g}" if name in found else "" for found in both)
-        )
+def _forecasts(before: "AnyBundle", after: "AnyBundle", lived: "list[Evaluation]") -> None:
+    """What two forecasts do on one history; without it, what each says of itself."""
+    from cli.train_forecast import shown
+
+    names = [before.model + " (in use)", after.model]
+    if lived:
+        title = f"{lived[0].months:.0f} fan-months with {lived[0].failures} failures, with 95 % intervals"
+        found = [next(iter(each.figures.values())) for each in lived]
+        rows = {name: [shown(each.get(name)) for each in found] for name in found[1]}
+    else:
+        title = "Each on its own validation fans, so not to be compared: --history lets both live through one history"
+        metrics = [each.metadata.metrics for each in (before, after)]
+        rows = {
+            name: [f"{each[name]:g}" if name in each else "" for each in metrics]
+            for name in sorted({*metrics[0], *metrics[1]})
+        }
+    table = Table(title=title, title_justify="left")
+    for number, name in enumerate(("", *names)):
+        table.add_column(name, justify="right" if number else "left")
+    for name, values in rows.items():
+        table.add_row(name.replace("_", " "), *values)
     Console().print(table)
 
 
-def _as_dict(plan: "Plan", compared: "Compared | None") -> dict[str, object]:
+def _as_dict(plan: "Plan", compared: "Compared | None", lived: "list[Evaluation]") -> dict[str, object]:
     found: dict[str, object] = {
         "model": plan.bundle.model,
         "sha256": plan.bundle.digest,
@@ -178,6 +214,8 @@ def _as_dict(plan: "Plan", compared: "Compared | None") -> dict[str, object]:
     found["running"] = plan.running.model if plan.running else None
     if compared is not None:
         found |= compared._asdict() | {"before": compared.before.as_dict(), "after": compared.after.as_dict()}
+    if lived:
+        found |= dict(zip(("before", "after"), (each.as_dict() for each in lived), strict=True))
     return found
 
 

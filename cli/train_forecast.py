@@ -56,7 +56,7 @@ def train(
         say(what, done, total)
 
     number = version or (int(out.name) if out.name.isdecimal() and int(out.name) else 1)
-    with _progress() as say:
+    with progress() as say:
         trained = run(
             history, out, version=number, seed=seed, epochs=epochs, false_alarms=false_alarms, say=heard
         )
@@ -94,7 +94,7 @@ def evaluate(
     from training.report.forecast import render, study
     from training.report.page import keep
 
-    with _progress() as say:
+    with progress() as say:
         evaluation = run(history, model, engine=engine, against=against, seed=seed, say=say)
         if report is not None:
             subject = study(history, model, engine=engine, seed=seed, found=evaluation.figures, say=say)
@@ -114,11 +114,12 @@ def evaluate(
     for name in evaluation.figures:
         table.add_column(name, justify="right")
     for figure in next(iter(evaluation.figures.values())):
-        table.add_row(figure, *(_shown(found.get(figure)) for found in evaluation.figures.values()))
+        table.add_row(figure, *(shown(found.get(figure)) for found in evaluation.figures.values()))
     Console(width=None if Console().is_terminal else 160).print(table)
 
 
-def _shown(figure: tuple[float, float, float] | None) -> str:
+def shown(figure: tuple[float, float, float] | None) -> str:
+    """A figure with its interval, a dash where there is none."""
     if figure is None or figure[0] != figure[0]:
         return "-"
     value, low, high = figure
@@ -128,7 +129,8 @@ def _shown(figure: tuple[float, float, float] | None) -> str:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Bars on stderr: called with what is done, how much of it, and how much there is."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -136,13 +138,13 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks: dict[str, TaskID] = {}
 
         def say(what: str, done: int, total: int) -> None:
             step = what.partition(" ")[0]
             if step not in tasks:
-                tasks[step] = progress.add_task(what)
-            progress.update(tasks[step], description=what, completed=done, total=total)
+                tasks[step] = bars.add_task(what)
+            bars.update(tasks[step], description=what, completed=done, total=total)
 
         yield say

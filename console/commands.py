@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from fanwatch.alarm import decode_command, encode_command
+from fanwatch.command import decode_command, encode_command
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
 from fanwatch.gateway_client import Gateway, Response
 

@@ -22,6 +22,7 @@ MODES: Final = {
     "motor": "Motor",
     "obstruction": "Obstruction",
 }
+OUTCOMES: Final = {"failed": "it failed", "prevented": "repaired before it failed"}
 FOUND: Final = {"fault": "A fault of the fan", "false alarm": "False alarm", "instrument": "A sensor fault"}
 
 
@@ -62,9 +63,13 @@ class Past(msgspec.Struct, kw_only=True):
     sensor: str | None = None
     why: str = ""
     updated_ms: int | None = None
+    stopped_ms: int | None = None
+    """When the fan stopped in it; None where it did not."""
+    ended_ms: int | None = None
+    """When it was over, where that is known."""
     acknowledged_by: str | None = None
     found: str | None = None
-    mode: str | None = None
+    """In words."""
     note: str | None = None
     found_by: str | None = None
     closed_ms: int | None = None
@@ -73,6 +78,11 @@ class Past(msgspec.Struct, kw_only=True):
 EPISODE_QUERY: Final = (
     f'SELECT * FROM "episode" WHERE time > now() - {DAYS}d ORDER BY time DESC LIMIT {SHOWN_PAST}'
 )
+TURN_QUERY: Final = (
+    f'SELECT "stopped_ms", "ended_ms", "deviceID" FROM "forecast_episode" WHERE time > now() - {DAYS}d '
+    f"ORDER BY time DESC LIMIT {SHOWN_PAST}"
+)
+"""Of policy MEANS."""
 LABEL_QUERY: Final = (
     f'SELECT * FROM "label" WHERE time > now() - {DAYS}d ORDER BY time DESC LIMIT {SHOWN_PAST}'
 )
@@ -80,11 +90,25 @@ LABEL_QUERY: Final = (
 Row = Mapping[str, Any]
 
 
-def past(episodes: Iterable[Row], labels: Iterable[Row], still_open: Iterable[str]) -> list[Past]:
+def found_in_words(label: Row) -> str | None:
+    """`A fault of the fan: Bearing, repaired before it failed`; None where nobody has said anything."""
+    if not label.get("found"):
+        return None
+    said = FOUND.get(label["found"], str(label["found"]))
+    if label.get("mode"):
+        said += f": {mode_in_words(label['mode'])}"
+    return f"{said}, {OUTCOMES[label['outcome']]}" if label.get("outcome") in OUTCOMES else said
+
+
+def past(
+    episodes: Iterable[Row], labels: Iterable[Row], turns: Iterable[Row], still_open: Iterable[str]
+) -> list[Past]:
     """The newest first, without those that are open."""
+    turned = {(row["deviceID"], row["time"]): row for row in turns}
     found: dict[str, Past] = {}
     for row in episodes:
         name = str(row["episode"])
+        turn = turned.get((row["deviceID"], row["time"]), {})
         found[name] = Past(
             device=str(row["deviceID"]),
             episode=name,
@@ -94,13 +118,15 @@ def past(episodes: Iterable[Row], labels: Iterable[Row], still_open: Iterable[st
             sensor=row.get("sensor"),
             why=str(row.get("why") or ""),
             updated_ms=_whole(row.get("updated_ms")),
+            stopped_ms=_whole(turn.get("stopped_ms")),
+            ended_ms=_whole(turn.get("ended_ms")),
             acknowledged_by=row.get("acknowledgedBy"),
         )
     for row in labels:
         name = str(row["episode"])
         device, _, since = name.partition("/")
         each = found.setdefault(name, Past(device=device, episode=name, since_ms=ms(since) or 0))
-        each.found, each.mode, each.note = row.get("found"), row.get("mode"), row.get("note")
+        each.found, each.note = found_in_words(row), row.get("note")
         each.found_by, each.closed_ms = row.get("by"), _whole(row.get("closed_ms"))
     hidden = set(still_open)
     return sorted(

@@ -3,6 +3,7 @@
 The page asks the store and the gateway only, which it reaches in every deployment; what it cannot know then, it says.
 """
 
+import re
 import time
 from collections.abc import Callable
 from typing import Final, Literal
@@ -100,6 +101,10 @@ def _dead(counted: Ledger) -> str:
     return f" {_readings(counted.dead)} could not be used and became {what}."
 
 
+def _fans(count: float) -> str:
+    return f"{count:,.0f} {'fan' if count == 1 else 'fans'}"
+
+
 def _readings(count: int) -> str:
     return f"{count:,} {'reading' if count == 1 else 'readings'}"
 
@@ -110,7 +115,7 @@ def _broker(trouble: str | None, found: Measured) -> Part:
     if trouble is not None:
         return Part("Broker", does, "down", trouble)
     if found.broker_dropped > 0:
-        lost = f"{found.broker_dropped:,.0f} messages were dropped within {_MINUTES} minutes, for its queue was full."
+        lost = f"Messages dropped within {_MINUTES} minutes, for its queue was full: {found.broker_dropped:,.0f}."
         return Part("Broker", does, "attention", lost)
     if kept > _BACKLOG:
         behind = f"It keeps {kept:,.0f} messages for a part that is away or behind."
@@ -153,15 +158,21 @@ def _forecast(found: Measured) -> Part:
             "Forecast", does, "unknown", "It has not run within the last two hours. Is forecast-fan deployed?"
         )
     minutes = max(0, (time.time() * 1000 - figures["at_ms"]) / 60_000)
-    fans = int(figures.get("fans", 0))
-    when = "less than a minute" if minutes < 1 else f"{minutes:.0f} minutes"
-    words = f"It looked at {fans:,} {'fan' if fans == 1 else 'fans'} {when} ago."
+    when = (
+        "less than a minute" if minutes < 1 else f"{minutes:.0f} minute{'' if round(minutes) == 1 else 's'}"
+    )
+    words = f"It looked at {_fans(figures.get('fans', 0))} {when} ago."
     if minutes > _FORECAST_MINUTES:
         return Part("Forecast", does, "attention", f"{words} It is due every few minutes.")
     if figures.get("failed"):
         return Part(
-            "Forecast", does, "attention", f"{words} {figures['failed']:.0f} alarms could not be published."
+            "Forecast",
+            does,
+            "attention",
+            f"{words} {_fans(figures['failed'])} could not be worked up: see its log.",
         )
+    if figures.get("behind"):
+        words += f" {_fans(figures['behind'])} were left for its next run, for there was no time."
     return Part("Forecast", does, "ok", words)
 
 
@@ -177,14 +188,19 @@ def _collector(found: Measured) -> Part:
 
 
 def _store(trouble: str | None) -> Part:
-    return Part("Store", "Keeps the history.", "down" if trouble else "ok", trouble or "It answers.")
+    # What the operating system calls it helps nobody here.
+    words = re.sub(r" \(<[^)]*>\)", "", trouble) if trouble else "It answers."
+    return Part("Store", "Keeps the history.", "down" if trouble else "ok", words)
 
 
 def _machine(found: Measured) -> list[Part]:
     does = "What all of it runs on."
-    for name, days in found.certificates.items():
+    if found.certificates:
+        days, name = min((days, name) for name, days in found.certificates.items())
         if days < _CERTIFICATE_DAYS:
-            ends = f"The certificate of {name} ends in {days:.0f} days: `fanwatch certs rotate`."
+            left = f"{days:.0f} day{'' if round(days) == 1 else 's'}"
+            renew = "page" if name.startswith("console") else "rotate"
+            ends = f"The certificate of {name} ends in {left}: `fanwatch certs {renew}`."
             return [Part("Machine", does, "attention", ends)]
     figures = found.machine
     if not figures:

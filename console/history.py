@@ -3,10 +3,13 @@
 Raw points for an hour and a day; for longer the ten-minute means, completed by raw ones where the rollup has not been.
 """
 
+import statistics
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
 
+from console.episodes import found_in_words
 from fanwatch.reading import FEATURES
 from fanwatch.store import MEANS, quoted
 
@@ -42,6 +45,10 @@ class Episode(msgspec.Struct, frozen=True):
 
     since_ms: int
     updated_ms: int
+    stopped_ms: int | None
+    """When the fan stopped in it; None where it did not."""
+    ended_ms: int | None
+    """When it was over; None where that is not known, or it is not."""
     state: str
     """The last state that it was in."""
     cause: str | None
@@ -49,7 +56,7 @@ class Episode(msgspec.Struct, frozen=True):
     why: str
     acknowledged_by: str | None
     found: str | None
-    """What somebody found when they closed it: fault, false alarm or instrument, and which one."""
+    """What somebody found when they closed it, in words."""
     note: str | None
     closed_by: str | None
 
@@ -123,13 +130,17 @@ def series(
     scores: list[dict[str, Any]],
     risks: list[dict[str, Any]],
 ) -> Series:
-    """Puts rows together, with gaps where nothing came for more than three steps."""
+    """Puts rows together, with gaps where nothing came for three steps, or three of the fan's own intervals."""
     step_ms = chosen.step_s * 1000
     known = {int(row["time"]) // _MS: row for row in signals}
     probabilities = {int(row["time"]) // _MS: row["score"] for row in scores}
     times: list[int] = []
-    for time_ms in sorted(known.keys() | probabilities.keys()):
-        if times and time_ms - times[-1] > 3 * step_ms:
+    came = sorted(known.keys() | probabilities.keys())
+    # A fan that sends every ten minutes has a line as well.
+    usual_ms = statistics.median([later - at for at, later in pairwise(came)]) if len(came) > 2 else 0
+    longest_ms = 3 * max(step_ms, usual_ms)
+    for time_ms in came:
+        if times and time_ms - times[-1] > longest_ms:
             times.append(times[-1] + step_ms)  # nothing is known of it, which ends the line
         times.append(time_ms)
     return Series(
@@ -143,30 +154,38 @@ def series(
     )
 
 
-def episode_queries(device: str) -> tuple[Query, Query]:
-    """The newest episodes of a fan, and what was found of them."""
+def episode_queries(device: str) -> tuple[Query, Query, Query]:
+    """The newest episodes of a fan, what was found of them, and when it stopped and each was over."""
     where = f'WHERE "deviceID" = {quoted(device)} ORDER BY time DESC LIMIT {MOST_EPISODES}'
-    return Query(f'SELECT * FROM "episode" {where}'), Query(f'SELECT * FROM "label" {where}')
+    return (
+        Query(f'SELECT * FROM "episode" {where}'),
+        Query(f'SELECT * FROM "label" {where}'),
+        Query(f'SELECT "stopped_ms", "ended_ms" FROM "forecast_episode" {where}', MEANS),
+    )
 
 
-def episodes(rows: list[dict[str, Any]], labels: list[dict[str, Any]]) -> list[Episode]:
-    """Newest first; a label belongs to the episode that began at its time."""
+def episodes(
+    rows: list[dict[str, Any]], labels: list[dict[str, Any]], turns: list[dict[str, Any]]
+) -> list[Episode]:
+    """Newest first; a label and a turn belong to the episode that began at their time."""
     found = {int(row["time"]) // _MS: row for row in labels}
+    turned = {int(row["time"]) // _MS: row for row in turns}
     told = []
     for row in rows:
         since_ms = int(row["time"]) // _MS
         label = found.get(since_ms, {})
-        what = ", ".join(str(label[key]) for key in ("found", "mode") if label.get(key)) or None
         told.append(
             Episode(
                 since_ms=since_ms,
                 updated_ms=int(row.get("updated_ms") or since_ms),
+                stopped_ms=turned.get(since_ms, {}).get("stopped_ms"),
+                ended_ms=turned.get(since_ms, {}).get("ended_ms"),
                 state=row["state"] if row.get("state") in STATES else "warning",
                 cause=row.get("cause"),
                 sensor=row.get("sensor"),
                 why=str(row.get("why") or ""),
                 acknowledged_by=row.get("acknowledgedBy"),
-                found=what,
+                found=found_in_words(label),
                 note=label.get("note"),
                 closed_by=label.get("by"),
             )

@@ -1,6 +1,7 @@
 """What all pages share: the frame with its navigation and banners, the theme, times in the viewer's zone."""
 
 import contextlib
+import functools
 import hashlib
 import html
 from collections.abc import Iterator
@@ -122,6 +123,7 @@ def _html(tag: str, classes: str, content: str, props: str) -> None:
     ui.html(content, sanitize=False, tag=tag).classes(classes).props(props)
 
 
+@functools.cache
 def _versioned(name: str) -> str:
     digest = hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:10]
     return f"/assets/{name}?v={digest}"

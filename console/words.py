@@ -59,6 +59,8 @@ SENSORS: Final = {
 }
 UNITS: Final = {"rotation": "rpm", "temperature": "°C", "vibration": "", "sound": "dB"}
 """Vibration has the unit of the history that the model was trained on, which is not known here."""
+RAISED: Final = 0.2
+"""Risk from which a fan is not simply healthy, though the forecast gives no warning yet."""
 _INSTRUMENT: Final = {
     "stuck": "sensor is stuck",
     "zero": "sensor reads zero",
@@ -97,9 +99,14 @@ def cause(alarm: Alarm | None) -> str:
     return cause_of(alarm.state, alarm.cause, alarm.sensor if alarm.sensor else None)
 
 
-def told(state: str, sensor: str | None, alarm: Alarm | None) -> tuple[str, str, str]:
-    """What is wrong in a few words, why in a sentence, and who has acknowledged it; `sensor` is that of the scores."""
+def told(state: str, sensor: str | None, alarm: Alarm | None, standing: bool = False) -> tuple[str, str, str]:
+    """What is wrong in a few words, why in a sentence, and who has acknowledged it.
+
+    `sensor` is that of the scores; `standing` says that the fan does not turn just now.
+    """
     by = str(alarm.acknowledgedBy) if alarm is not None and alarm.acknowledged else ""
+    if state == "suspect" and standing:
+        return "", "It does not turn; the forecast has not said yet what that means.", by
     if state == "suspect":
         return SENSORS.get(sensor or "", ""), "Most of the last readings were scored as faulty.", by
     if state == "silent":
@@ -108,9 +115,19 @@ def told(state: str, sensor: str | None, alarm: Alarm | None) -> tuple[str, str,
             "It was well when it was last heard of." if alarm is None or alarm.state == "ok" else alarm.why,
             by,
         )
+    if state == "ok":
+        return "", _well(alarm, standing), by
     if alarm is None:
         return "", "", ""
-    return cause(alarm), "" if state == "ok" else sentence(alarm.why), by
+    return cause(alarm), sentence(alarm.why), by
+
+
+def _well(alarm: Alarm | None, standing: bool) -> str:
+    if standing:
+        return "It does not turn just now."
+    if alarm is not None and (alarm.risk or 0) >= RAISED:
+        return "Its risk is raised, though not enough for a warning."
+    return ""
 
 
 def sentence(text: str) -> str:

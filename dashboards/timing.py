@@ -22,13 +22,14 @@ def main() -> int:
     """0, or 1 where the store cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m dashboards.timing", description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8086", help="InfluxDB")
+    parser.add_argument("--database", default=StoreSettings().influx_database)
     parser.add_argument("--dashboard", default=FLEET, choices=committed(), help="its uid")
     parser.add_argument("--span", default="24h", help="the range, such as 24h or 30d")
     parser.add_argument("--now", type=int, help="its end in ms since the epoch; by default now")
     parser.add_argument("--fan", action="append", default=[], help="a chosen fan")
     chosen = parser.parse_args()
     dashboard = committed()[chosen.dashboard]
-    store = Store(StoreSettings(influx_url=chosen.url, influx_timeout=60.0))
+    store = Store(StoreSettings(influx_url=chosen.url, influx_database=chosen.database, influx_timeout=60.0))
     slowest = total = 0.0
     try:
         source = Source(store, dashboard, fans=chosen.fan, now_ms=chosen.now, span=chosen.span)

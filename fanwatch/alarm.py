@@ -1,4 +1,4 @@
-"""An alarm on the wire, which forecast-fan alone writes, and the commands that people send about one.
+"""An alarm on the wire, which forecast-fan alone writes; what people say to one is in fanwatch/command.py.
 
 `fan/<deviceID>/alarm` holds, retained, what is known of each fan now. An episode has the name of its fan and of the
 time at which it began; it keeps both from warning through alarm to stopped, and has ended once the state is `ok`.
@@ -16,8 +16,6 @@ from fanwatch.topics import DEVICE_ID, alarm_device_of
 
 State = Literal["ok", "warning", "alarm", "stopped", "instrument", "unknown"]
 InstrumentCause = Literal["stuck", "zero", "drift", "spikes", "silent"]
-Action = Literal["acknowledge", "snooze", "close"]
-Found = Literal["fault", "false alarm", "instrument"]
 
 STATES: Final[tuple[str, ...]] = get_args(State)
 EPISODES: Final = ("instrument", "warning", "alarm", "stopped")
@@ -25,19 +23,10 @@ EPISODES: Final = ("instrument", "warning", "alarm", "stopped")
 FAN_EPISODES: Final = ("warning", "alarm", "stopped")
 """Those of them that are about the fan itself."""
 INSTRUMENT_CAUSES: Final[tuple[str, ...]] = get_args(InstrumentCause)
-FAULT_MODES: Final = ("bearing", "imbalance", "motor", "obstruction")
-INSTRUMENT_MODES: Final = (
-    *(f"{sensor}:{cause}" for sensor in FEATURES for cause in INSTRUMENT_CAUSES if cause != "silent"),
-    "silent",
-)
 
 MAX_ALARM_BYTES: Final = 8_000
-MAX_COMMAND_BYTES: Final = 8_000
 LONGEST_WHY: Final = 1_000
 LONGEST_BY: Final = 64
-LONGEST_NOTE: Final = 1_000
-LONGEST_SNOOZE_MS: Final = 30 * 86_400_000
-"""A fan that is to be quiet for longer is retired, or its episode closed."""
 
 _UTC = ZoneInfo("UTC")
 
@@ -89,32 +78,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
         return self.snoozedUntil is not msgspec.UNSET and parse_ms(self.snoozedUntil, _UTC) > now_ms
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What somebody has decided about an episode; `mode` and `note` say what was found when it was looked at."""
-
-    episode: str
-    action: Action
-    by: str
-    until: str | None = None
-    found: Found | None = None
-    mode: str | None = None
-    note: str | None = None
-
-    @property
-    def device(self) -> str:
-        """The fan that the episode's name names."""
-        return self.episode.partition("/")[0]
-
-    @property
-    def until_ms(self) -> int | None:
-        """`until` in ms since the epoch."""
-        return None if self.until is None else parse_ms(self.until, _UTC)
-
-
 _decode_alarm = msgspec.json.Decoder(Alarm).decode
-_decode_command = msgspec.json.Decoder(Command).decode
 encode_alarm = msgspec.json.Encoder().encode
-encode_command = msgspec.json.Encoder().encode
 
 
 def episode_name(device: str, since_ms: int) -> str:
@@ -142,7 +107,7 @@ def check_alarm(alarm: Alarm) -> None:
     """InvalidAlarm, naming the field, where the parts of an alarm contradict each other."""
     if DEVICE_ID.fullmatch(alarm.deviceID) is None:
         raise InvalidAlarm(f"deviceID must be 1 to 64 letters, digits, _ or -, not {alarm.deviceID[:80]!r}.")
-    since = _time_ms("since", alarm.since)
+    since = time_ms("since", alarm.since)
     if alarm.episode != episode_name(alarm.deviceID, since):
         raise InvalidAlarm(
             f"episode must be {episode_name(alarm.deviceID, since)}, not {alarm.episode[:120]!r}."
@@ -150,67 +115,15 @@ def check_alarm(alarm: Alarm) -> None:
     if alarm.risk is not None and not 0 <= alarm.risk <= 1:
         raise InvalidAlarm(f"risk must be between 0 and 1, not {alarm.risk!r}.")
     if alarm.failureExpected is not None:
-        earliest = _time_ms("failureExpected.earliest", alarm.failureExpected.earliest)
-        if earliest > _time_ms("failureExpected.latest", alarm.failureExpected.latest):
+        earliest = time_ms("failureExpected.earliest", alarm.failureExpected.earliest)
+        if earliest > time_ms("failureExpected.latest", alarm.failureExpected.latest):
             raise InvalidAlarm("failureExpected ends before it begins.")
     _check_cause(alarm)
-    _check_text("why", alarm.why, LONGEST_WHY)
+    check_text("why", alarm.why, LONGEST_WHY)
     if alarm.acknowledgedBy is not msgspec.UNSET:
-        _check_text("acknowledgedBy", alarm.acknowledgedBy, LONGEST_BY)
+        check_text("acknowledgedBy", alarm.acknowledgedBy, LONGEST_BY)
     if alarm.snoozedUntil is not msgspec.UNSET:
-        _time_ms("snoozedUntil", alarm.snoozedUntil)
-
-
-def decode_command(payload: bytes, now_ms: int) -> Command:
-    """The command in `payload`; InvalidAlarm says which part of it is wrong. Whether it is open is not asked here."""
-    if len(payload) > MAX_COMMAND_BYTES:
-        raise InvalidAlarm(f"A command has at most {MAX_COMMAND_BYTES} bytes, this one has {len(payload)}.")
-    try:
-        command = _decode_command(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidAlarm(f"This is no command about an alarm: {error}.") from error
-    check_command(command, now_ms)
-    return command
-
-
-def check_command(command: Command, now_ms: int) -> None:
-    """InvalidAlarm, naming the field, for a command that says too little or too much."""
-    device, _, since = command.episode.partition("/")
-    if DEVICE_ID.fullmatch(device) is None or command.episode != episode_name(
-        device, _time_ms("episode", since)
-    ):
-        raise InvalidAlarm(
-            f"episode must be as an alarm names it, such as fan-07/2026-11-23T12:00:00.000Z, not "
-            f"{command.episode[:120]!r}."
-        )
-    _check_text("by", command.by, LONGEST_BY)
-    if command.note is not None:
-        _check_text("note", command.note, LONGEST_NOTE)
-    if command.action == "snooze":
-        _check_until(command, now_ms)
-    elif command.until is not None:
-        raise InvalidAlarm(f"until belongs to snooze, not to {command.action}.")
-    if command.action == "close":
-        _check_found(command)
-    elif command.found is not None or command.mode is not None:
-        raise InvalidAlarm(f"found and mode belong to close, not to {command.action}.")
-
-
-def _check_until(command: Command, now_ms: int) -> None:
-    if command.until is None:
-        raise InvalidAlarm("snooze needs until: the time up to which nobody wants to hear of it.")
-    until = _time_ms("until", command.until)
-    if not now_ms < until <= now_ms + LONGEST_SNOOZE_MS:
-        raise InvalidAlarm(f"until must be within the next 30 days, not {command.until[:40]!r}.")
-
-
-def _check_found(command: Command) -> None:
-    if command.found is None:
-        raise InvalidAlarm("close needs found: fault, false alarm or instrument, as it turned out to be.")
-    modes = {"fault": FAULT_MODES, "instrument": INSTRUMENT_MODES}.get(command.found, ())
-    if command.mode is not None and command.mode not in modes:
-        known = f"one of {', '.join(modes)}" if modes else "left out"
-        raise InvalidAlarm(f"mode of {command.found} must be {known}, not {command.mode[:80]!r}.")
+        time_ms("snoozedUntil", alarm.snoozedUntil)
 
 
 def _check_cause(alarm: Alarm) -> None:
@@ -227,12 +140,14 @@ def _check_cause(alarm: Alarm) -> None:
         )
 
 
-def _check_text(field: str, text: str, longest: int) -> None:
+def check_text(field: str, text: str, longest: int) -> None:
+    """InvalidAlarm, naming the field, for a text that is empty, too long, or more than one line."""
     if not text.strip() or len(text) > longest or not text.isprintable():
         raise InvalidAlarm(f"{field} must be 1 to {longest} characters of text in one line.")
 
 
-def _time_ms(field: str, text: str) -> int:
+def time_ms(field: str, text: str) -> int:
+    """ms since the epoch; InvalidAlarm, naming the field, for what is no time."""
     try:
         return parse_ms(text, _UTC)
     except ValueError as error:

@@ -9,7 +9,7 @@ line.
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -91,10 +91,25 @@ class Metadata(msgspec.Struct, frozen=True):
     test_vector: TestVector
 
 
-class Bundle:
-    """A bundle whose files are what its `model.json` says. Made by `load`."""
+class Named(Protocol):
+    """What every kind of `model.json` says."""
 
-    def __init__(self, path: Path, digest: str, metadata: Metadata, contents: Mapping[str, bytes]) -> None:
+    @property
+    def name(self) -> str:
+        """The model's name, such as fan-anomaly."""
+
+    @property
+    def version(self) -> int:
+        """Its version, from 1 on."""
+
+
+M = TypeVar("M", bound=Named)
+
+
+class Checked(Generic[M]):
+    """A bundle of any kind whose files are what its `model.json` says. Made by that kind's `load`."""
+
+    def __init__(self, path: Path, digest: str, metadata: M, contents: Mapping[str, bytes]) -> None:
         self.path = path
         self.digest = digest
         """SHA-256 of `model.json`: the pin."""
@@ -118,6 +133,10 @@ class Bundle:
     def names(self) -> list[str]:
         """Paths of all files but `model.json`, sorted."""
         return sorted(self._contents)
+
+
+class Bundle(Checked[Metadata]):
+    """A bundle that scores readings."""
 
 
 def load(source: str | Path, pin: str | None = None) -> Bundle:

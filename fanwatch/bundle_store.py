@@ -2,13 +2,10 @@
 
 Nothing that came over the network is parsed before its checksum was compared, first that of `model.json` with the pin,
 then that of each file with `model.json`. A bundle is kept under its pin once it is whole; a later start, also one
-without the store, takes it from there, after checking it again.
+without the store, takes it from there, after checking it again (fanwatch/bundle_cache.py).
 """
 
-import os
 import shutil
-import stat
-import tempfile
 import time
 from pathlib import Path
 from typing import Final
@@ -16,9 +13,10 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from fanwatch import bundle_cache
 from fanwatch.bundle import METADATA, check_name, sha256
 from fanwatch.errors import BundleError, SettingsError
-from fanwatch.http import HttpConnection, HttpError
+from fanwatch.http import HttpConnection, HttpError, TooLarge
 from fanwatch.logs import Log
 from fanwatch.settings import InferSettings
 
@@ -29,12 +27,6 @@ _MOST_METADATA_BYTES = 1_000_000
 _EXCHANGE_S = 10.0
 _PAUSE_S = 1.0
 _PIN_DIGITS = 64
-
-
-class _Listing(msgspec.Struct, frozen=True):
-    """What every kind of bundle says in its `model.json`."""
-
-    files: dict[str, str]
 
 
 class _Away(Exception):
@@ -54,12 +46,13 @@ def fetch(url: str, settings: InferSettings) -> Path:
     be had.
     """
     pin = _pin(url, settings.bundle_sha256)
-    cache = _cache(settings.bundle_cache)
+    cache = bundle_cache.folder(settings.bundle_cache)
     kept = cache / pin
-    if _whole(kept, pin):
-        return kept
-    shutil.rmtree(kept, ignore_errors=True)
-    _download(_Store(url, settings.bundle_timeout), pin, kept)
+    if not bundle_cache.whole(kept, pin):
+        shutil.rmtree(kept, ignore_errors=True)
+        _download(_Store(url, settings.bundle_timeout), pin, kept)
+        bundle_cache.tidy(cache)
+    bundle_cache.used(kept)
     return kept
 
 
@@ -116,9 +109,9 @@ class _Store:
             answer = connection.exchange(request.encode())
         except TimeoutError as error:
             raise _Away("it did not answer in time") from error
+        except TooLarge as error:
+            raise BundleError(f"{self.url}/{name} is no file of a bundle: {error}.") from error
         except HttpError as error:
-            if "more than" in str(error):
-                raise BundleError(f"{self.url}/{name} is no file of a bundle: {error}.") from error
             raise _Away(str(error)) from error
         except OSError as error:
             raise _Away(error.strerror or str(error)) from error
@@ -145,7 +138,7 @@ def _download(store: _Store, pin: str, kept: Path) -> None:
     files = _listed(store, raw)
     made: Path | None = None
     try:
-        made = Path(tempfile.mkdtemp(prefix="new-", dir=kept.parent))
+        made = bundle_cache.unfinished(kept.parent)
         _write(made / METADATA, raw)
         room = MOST_BYTES
         for name, expected in files.items():
@@ -160,7 +153,7 @@ def _download(store: _Store, pin: str, kept: Path) -> None:
         made.rename(kept)
     except OSError as error:
         # Another process may have been first, with the same bundle.
-        if not _whole(kept, pin):
+        if not bundle_cache.whole(kept, pin):
             raise BundleError(
                 f"{store.url} cannot be kept in {kept.parent}: {error.strerror}. Make room there, or set"
                 " FANWATCH_BUNDLE_CACHE to another folder."
@@ -172,7 +165,7 @@ def _download(store: _Store, pin: str, kept: Path) -> None:
 
 def _listed(store: _Store, raw: bytes) -> dict[str, str]:
     try:
-        files = msgspec.json.decode(raw, type=_Listing).files
+        files = msgspec.json.decode(raw, type=bundle_cache.Listing).files
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(f"{store.url}/{METADATA} is not the description of a model: {error}.") from error
     if len(files) > MOST_FILES:
@@ -189,18 +182,6 @@ def _write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def _whole(kept: Path, pin: str) -> bool:
-    """Whether a bundle lies there that is, to the byte, what its pin says."""
-    try:
-        raw = (kept / METADATA).read_bytes()
-        if sha256(raw) != pin:
-            return False
-        files = msgspec.json.decode(raw, type=_Listing).files
-        return all(sha256((kept / name).read_bytes()) == expected for name, expected in files.items())
-    except OSError:
-        return False
-
-
 def _pin(url: str, given: str | None) -> str:
     pin = (given or "").strip().lower()
     if len(pin) != _PIN_DIGITS or not set(pin) <= set("0123456789abcdef"):
@@ -209,22 +190,3 @@ def _pin(url: str, given: str | None) -> str:
             " comes over the network is taken under a pin only."
         )
     return pin
-
-
-def _cache(setting: str | None) -> Path:
-    """The folder of fetched bundles, made where it is missing. Nobody else may write there: what is read later was
-    checked before."""
-    cache = Path(setting) if setting else Path(tempfile.gettempdir()) / f"fanwatch-bundles-{os.getuid()}"
-    try:
-        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = cache.lstat()
-    except OSError as error:
-        raise SettingsError(
-            f"Bundles cannot be kept in {cache}: {error.strerror}. Set FANWATCH_BUNDLE_CACHE to a folder."
-        ) from error
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
-        raise SettingsError(
-            f"{cache} belongs to somebody else, or others may write there: set FANWATCH_BUNDLE_CACHE to a folder of"
-            " this user alone."
-        )
-    return cache

@@ -7,11 +7,11 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from fanwatch.errors import FanwatchError, SettingsError, Unavailable
-from fanwatch.http import ClosedEarly, Headers, HttpConnection, HttpError
+from fanwatch.errors import SettingsError, Unavailable
+from fanwatch.http import ClosedEarly, Headers, HttpConnection, HttpError, written
 from fanwatch.settings import GatewaySettings, secret
 
-_MAX_ANSWER_BYTES = 16_000_000
+MAX_ANSWER_BYTES = 16_000_000
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -43,15 +43,9 @@ class Gateway:
         """`timeout_s` bounds each call as a whole. SettingsError for a URL that is none."""
         self._secure, self._host, port, self._path = _address(settings.gateway_url)
         self._port = port or (443 if self._secure else 80)
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        self._named = f" HTTP/1.1\r\nHost: {host}:{self._port}\r\n"
         self._timeout_s = timeout_s
-        user = secret(settings.gateway_user_file, "FANWATCH_GATEWAY_USER_FILE")
-        password = secret(settings.gateway_password_file, "FANWATCH_GATEWAY_PASSWORD_FILE")
-        self._auth: dict[str, str] = {}
-        if user is not None and password is not None:
-            token = base64.b64encode(f"{user}:{password}".encode()).decode()
-            self._auth = {"Authorization": f"Basic {token}"}
+        self._settings = settings
+        self._auth = _credentials(settings)
         self._local = threading.local()
 
     def call(self, function: str, body: bytes, headers: Mapping[str, str]) -> Response:
@@ -69,8 +63,14 @@ class Gateway:
             return False
 
     def functions(self) -> list[FunctionInfo]:
-        """All functions of the gateway. Unavailable where it does not answer with a list of them."""
+        """All functions of the gateway. Unavailable where it does not answer with a list of them.
+
+        SettingsError where it refuses the credentials, also after their files were read again: they may be new ones.
+        """
         response = self._request("GET", "/system/functions", None, self._auth)
+        if response.status == 401:
+            self._auth = _credentials(self._settings)
+            response = self._request("GET", "/system/functions", None, self._auth)
         if response.status == 401:
             raise SettingsError(
                 "The gateway refused the credentials: check FANWATCH_GATEWAY_USER_FILE and _PASSWORD_FILE."
@@ -89,7 +89,7 @@ class Gateway:
         self._connection().close()
 
     def _request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
-        request = self._written(method, path, body, headers)
+        request = written(method, self._path + path, self._host, self._port, body, headers)
         connection = self._connection()
         fresh = connection.fresh
         try:
@@ -104,20 +104,6 @@ class Gateway:
             raise self._away(error) from error
         return Response(answer.status, answer.headers, answer.body)
 
-    def _written(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
-        """Head and body in one piece, so that they go out at once."""
-        lines = [method, " ", self._path, path, self._named]
-        for name, text in headers.items():
-            if "\n" in text or "\r" in text or "\0" in text:
-                raise FanwatchError(
-                    f"The header {name} cannot carry {text[:80]!r}: it has a line break or NUL."
-                )
-            lines += (name, ": ", text, "\r\n")
-        if body is None:
-            return ("".join(lines) + "\r\n").encode()
-        lines.append(f"Content-Length: {len(body)}\r\n\r\n")
-        return "".join(lines).encode() + body
-
     def _connection(self) -> HttpConnection:
         connection: HttpConnection | None = getattr(self._local, "connection", None)
         if connection is None:
@@ -126,7 +112,7 @@ class Gateway:
                 self._port,
                 secure=self._secure,
                 timeout_s=self._timeout_s,
-                most_bytes=_MAX_ANSWER_BYTES,
+                most_bytes=MAX_ANSWER_BYTES,
             )
             self._local.connection = connection
         return connection
@@ -134,6 +120,16 @@ class Gateway:
     def _away(self, error: Exception) -> Unavailable:
         what = "did not answer in time" if isinstance(error, TimeoutError) else f"gave no answer ({error})"
         return Unavailable(f"The gateway at {self._host}:{self._port} {what}.")
+
+
+def _credentials(settings: GatewaySettings) -> dict[str, str]:
+    """The header that says who asks; none where the settings name no files."""
+    user = secret(settings.gateway_user_file, "FANWATCH_GATEWAY_USER_FILE")
+    password = secret(settings.gateway_password_file, "FANWATCH_GATEWAY_PASSWORD_FILE")
+    if user is None or password is None:
+        return {}
+    token = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {token}"}
 
 
 def _address(url: str) -> tuple[bool, str, int | None, str]:

@@ -7,8 +7,11 @@ everything else in a call.
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 
 import httptools
+
+from fanwatch.errors import FanwatchError
 
 _READ_BYTES = 65_536
 
@@ -19,6 +22,10 @@ class HttpError(Exception):
 
 class ClosedEarly(HttpError):
     """The other side closed before a byte of its answer came: on a kept-alive connection it may have been idle."""
+
+
+class TooLarge(HttpError):
+    """The answer's body is larger than was allowed; asking again gives the same."""
 
 
 class Headers(dict[str, str]):
@@ -46,13 +53,13 @@ class Answer:
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
-        """Takes bytes from the socket. HttpError where they are no answer, or more than is allowed."""
+        """Takes bytes from the socket. HttpError where they are no answer, TooLarge where too many."""
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise HttpError(f"it is no HTTP: {error}") from error
         if self._size > self._most_bytes:
-            raise HttpError(f"it has more than {self._most_bytes} bytes")
+            raise TooLarge(f"it has more than {self._most_bytes} bytes")
 
     def end(self) -> None:
         """The stream has ended: where nothing said how long the body is, this does. HttpError where it is not whole."""
@@ -81,6 +88,25 @@ class Answer:
         if self.status:
             self.body = b"".join(self._parts)
             self.complete = True
+
+
+def written(
+    method: str, path: str, host: str, port: int, body: bytes | None, headers: Mapping[str, str]
+) -> bytes:
+    """A request's head and body in one piece, so that they go out at once.
+
+    Header values go out as UTF-8. FanwatchError for one with a line break, which HTTP cannot carry.
+    """
+    host = f"[{host}]" if ":" in host else host
+    lines = [f"{method} {path} HTTP/1.1\r\nHost: {host}:{port}\r\n"]
+    for name, text in headers.items():
+        if "\n" in text or "\r" in text or "\0" in text:
+            raise FanwatchError(f"The header {name} cannot carry {text[:80]!r}: it has a line break or NUL.")
+        lines += (name, ": ", text, "\r\n")
+    if body is None:
+        return ("".join(lines) + "\r\n").encode()
+    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+    return "".join(lines).encode() + body
 
 
 class HttpConnection:

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from fanwatch.errors import FanwatchError
 from fanwatch.store import Store, point
 
+FORECAST = "forecast"
+"""The work of forecast-fan. Who plays days into the store holds it, for a run would see fans silent for days."""
 _RETRY_S = (0.2, 1.5)
 _LONGEST = "3h"
 """No claim counts for longer."""
@@ -109,6 +111,7 @@ class Lease:
         # This one's own claim has just been made, so its time is the store's.
         now = int(last.pop(self._owner)["time"]) if self._owner in last else 0
         for owner, claim in last.items():
-            if claim["held"] and claim["time"] + claim["seconds"] * 1e9 > now:
+            # One that lies further ahead than it lasts was stamped while the store's clock was ahead.
+            if claim["held"] and abs(claim["time"] - now) < claim["seconds"] * 1e9:
                 return str(owner)
         return None

@@ -44,6 +44,8 @@ def detach() -> int:
                 print(f"Running (process {process.pid}). See `{name} status`, stop it with `{name} down`.")
                 return 0
         time.sleep(0.1)
+    if lock.holder(place) is None:
+        place.leave()
     print(last_line_of_failure(place), file=sys.stderr)
     return process.returncode or 1
 

@@ -22,10 +22,17 @@ _SETUP_S = 60.0
 class Collecting(threading.Thread):
     """Gets and starts both in the background; `part` says how far it is."""
 
-    def __init__(self, runtime: Runtime, on_change: Callable[[Part], None]) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        on_change: Callable[[Part], None],
+        before_storing: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`before_storing` is called once InfluxDB is there, and before Telegraf writes into it."""
         super().__init__(name="collecting", daemon=True)
         self._runtime = runtime
         self._on_change = on_change
+        self._before_storing = before_storing
         # Clients of supervisord are not shared between threads.
         self._supervisor = Supervisor(runtime.layout)
         self.part = Part("store", "starting", "starting")
@@ -52,6 +59,7 @@ class Collecting(threading.Thread):
         store = Store(load(StoreSettings, environment))
         self._wait(store.ready)
         self._set_up()
+        self._before_storing()
         # Only now: Telegraf drops what a missing database refuses.
         self._supervisor.add(programs.telegraf(layout, environment, telegraf))
         self._supervisor.add(programs.rollup(layout, environment))

@@ -43,18 +43,26 @@ class Cron:
         self._log = log
         self._lock = threading.Lock()
         self._refused: set[tuple[str, str]] = set()
-        self._away = False
+        self._trouble = ""
+        self._stepped = 0.0
         self.entries: dict[str, Entry] = {}
 
     def step(self, now: float) -> None:
         """Takes up what the gateway lists, and calls what is due; a missed time is made up for once."""
         try:
             self._follow(self._gateway.functions(), now)
-            self._away = False
-        except Unavailable as error:
-            if not self._away:
-                self._log.warning("the gateway is away", error=str(error))
-            self._away = True
+            self._trouble = ""
+        except FanwatchError as error:
+            # Away, or it refuses the credentials, which may be put right in their files: what is known goes on.
+            kind = "the gateway is away" if isinstance(error, Unavailable) else "functions cannot be listed"
+            if kind != self._trouble:
+                self._log.warning(kind, error=str(error))
+            self._trouble = kind
+        if now < self._stepped:
+            # The clock was put back: what was due by the other one may be days off.
+            for entry in self.entries.values():
+                entry.due = min(entry.due, entry.schedule.after(now))
+        self._stepped = now
         for name, entry in self.entries.items():
             if entry.due <= now:
                 entry.due = entry.schedule.after(now)

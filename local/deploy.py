@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import LocalSettings, load
+from local import refused
 from local import stack as stacks
 from local.layout import Layout, of
 from local.supervisor import Program, Supervisor
@@ -44,6 +45,8 @@ class Deployer:
     def __init__(self, layout: Layout, supervisor: Supervisor) -> None:
         self._layout = layout
         self._supervisor = supervisor
+        self.refused: list[str] = []
+        """Of what the last call returned: what does not run though stack.yml says so, and will not by itself."""
 
     def apply(self, stack: stacks.Stack) -> list[str]:
         """Starts what is new, waits until it is ready, removes what is old.
@@ -58,13 +61,15 @@ class Deployer:
         for group in added:
             self._supervisor.add(self._program(stack, wanted[group], group))
         problems = []
+        self.refused = []
         kept = set()
         failed = self._wait(stack, {group: wanted[group] for group in added})
         for group in failed:
             if any(function_of(old) == wanted[group] for old in running):
                 kept.add(wanted[group])
                 self._remove([group])
-                problems.append(f"{wanted[group]}: {self._last_line(group)} The running one stays.")
+                self.refused.append(f"{wanted[group]}: {self._last_line(group)} The running one stays.")
+                problems.append(self.refused[-1])
             else:
                 problems.append(f"{wanted[group]} is not ready yet: {self._last_line(group)}")
         old = [group for group in running if group not in wanted and function_of(group) not in kept]
@@ -179,6 +184,7 @@ def watch(deployer: Deployer, supervisor: Supervisor, layout: Layout) -> None:
                 seen = now
                 for problem in deployer.apply(read_stack(layout, os.environ)):
                     print(problem, flush=True)
+                refused.write(layout, deployer.refused)
                 away = False
         except Unavailable as error:
             # supervisord is busy: what is not done yet is done once it answers.
@@ -188,15 +194,19 @@ def watch(deployer: Deployer, supervisor: Supervisor, layout: Layout) -> None:
             away = True
         except OSError as error:
             if seen != (0, 0):
-                print(
-                    f"{layout.stack} cannot be read: {error.strerror}. What runs stays as it is.", flush=True
-                )
+                _stays(layout, f"{layout.stack} cannot be read: {error.strerror}.")
             seen = (0, 0)
         except FanwatchError as error:
-            print(f"{error} What runs stays as it is.", flush=True)
+            _stays(layout, str(error))
         with contextlib.suppress(Unavailable):
             supervisor.revive()
         time.sleep(_WATCH_S)
+
+
+def _stays(layout: Layout, reason: str) -> None:
+    said = f"{reason} What runs stays as it is."
+    print(said, flush=True)
+    refused.write(layout, [said])
 
 
 def main() -> int:

@@ -21,6 +21,7 @@ from fanwatch.settings import (
     load,
 )
 from fanwatch.store import Store
+from local import refused
 from local.layout import Layout
 from local.ports import LOOPBACK
 from local.stack import Stack
@@ -33,7 +34,10 @@ _SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)(?: \d+)?")
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One part: state is ok, starting, down or off (not started, or missing on this machine)."""
+    """One part: state is ok, starting, down, off (not started, or missing on this machine) or refused.
+
+    The last is for what does not run as stack.yml says, while what ran before goes on.
+    """
 
     name: str
     state: str
@@ -114,7 +118,7 @@ def parts(environment: Mapping[str, str], layout: Layout, stack: Stack, store: P
         state = "ok" if ready >= function.replicas else "starting" if ready else "down"
         found.append(Part(name, state, f"{ready} of {function.replicas} replicas ready"))
     found.append(_program(processes.get("connector"), "connector", answers["connector"]))
-    found += [_program(processes.get(name), name, None) for name in ("deploy", "cron")]
+    found += [_deploy(processes.get("deploy"), layout), _program(processes.get("cron"), "cron", None)]
     if "simulator" in processes:
         found.append(_program(processes["simulator"], "simulator", None))
     for name in ("influxd", "telegraf", "rollup"):
@@ -134,6 +138,12 @@ def parts(environment: Mapping[str, str], layout: Layout, stack: Stack, store: P
             _program(processes["grafana"], "grafana", lambda: grafana_ready(local.grafana_port), start_s=60)
         )
     return found
+
+
+def _deploy(process: Process | None, layout: Layout) -> Part:
+    part = _program(process, "deploy", None)
+    reasons = refused.read(layout)
+    return Part("deploy", "refused", " ".join(reasons)) if part.state == "ok" and reasons else part
 
 
 def _program(
@@ -192,11 +202,15 @@ def connector_counts(settings: ConnectorSettings) -> dict[str, float] | None:
     return dict(sorted(wanted.items()))
 
 
-def stored_counts(settings: StoreSettings, since_ns: int | None = None) -> dict[str, int] | None:
-    """Points in InfluxDB, all or from `since_ns` on; None where it does not answer."""
+def stored_counts(
+    settings: StoreSettings, since_ns: int | None = None, before_ns: int | None = None
+) -> dict[str, int] | None:
+    """Points in InfluxDB, all or those of a time, from `since_ns` on; None where it does not answer."""
     store = Store(settings)
     fields = {"telemetry": "rotation", "anomaly": "quality", "dead_letter": "id"}
-    where = f" WHERE time >= {since_ns}" if since_ns is not None else ""
+    bounds = (("time >=", since_ns), ("time <", before_ns))
+    named = " AND ".join(f"{what} {bound}" for what, bound in bounds if bound is not None)
+    where = f" WHERE {named}" if named else ""
     try:
         return {
             measurement: sum(

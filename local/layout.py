@@ -1,5 +1,6 @@
 """Where the local runtime keeps its files."""
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -51,6 +52,11 @@ class Layout(msgspec.Struct, frozen=True):
         return self.run / "up.lock"
 
     @property
+    def refused(self) -> Path:
+        """What of stack.yml does not run; see local.refused."""
+        return self.run / "refused.json"
+
+    @property
     def secrets(self) -> Path:
         return self.state / "secrets"
 
@@ -82,6 +88,13 @@ class Layout(msgspec.Struct, frozen=True):
                 f"{self.short} belongs to somebody else; set TMPDIR to a directory of your own."
             )
         self.short.chmod(0o700)
+
+    def leave(self) -> None:
+        """Removes the directory for sockets, which lies outside the state directory; for who holds the lock."""
+        with contextlib.suppress(OSError):
+            for left in self.short.glob("*.sock"):
+                left.unlink(missing_ok=True)
+            self.short.rmdir()
 
 
 def layout(state_dir: str, stack: str = "stack.yml") -> Layout:

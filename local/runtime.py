@@ -67,6 +67,7 @@ class Runtime:
             self.grafana = grafana.plan(
                 self.environment, self.layout, self.local.grafana_port, self.ports().values()
             )
+        self.layout.refused.unlink(missing_ok=True)
         for left in (*self.layout.programs.iterdir(), *self.layout.short.glob("*.sock")):
             left.unlink()
         return tool
@@ -139,6 +140,7 @@ class Runtime:
                 self._stop_in_waves()
             self._end_supervisord()
         if self._lock is not None:
+            self.layout.leave()
             state_file(self.layout).unlink(missing_ok=True)
             self._lock.close()
         return time.monotonic() - began

@@ -22,6 +22,7 @@ from local.feed import Feed
 from local.hints import hints
 from local.layout import of
 from local.report import UpState
+from local.stored import Stored
 
 _REFRESH_S = 1.0
 _NEWS_SHOWN = 6
@@ -79,6 +80,11 @@ class _Session:
         self._state = UpState(os.getpid(), "starting", settings=settings)
         self._feed = Feed(load(BrokerSettings, machine.environment))
         self._picture = view.Picture()
+        # A demonstration's store is its own, and its days are as many as it likes.
+        start_ns = time.time_ns()
+        days = machine.local.history_days
+        oldest_ns = 0 if self._demo else start_ns - int(days * 86_400 * 1e9)
+        self._stored = Stored(load(StoreSettings, machine.environment), start_ns, oldest_ns)
 
     def run(self) -> None:
         machine = self._machine
@@ -88,7 +94,7 @@ class _Session:
             machine.start(tool)
         self._step(f"Broker on port {machine.broker.broker_port}, sessions made")
         if not machine.local.no_store:
-            Collecting(machine, self._on_store).start()
+            Collecting(machine, self._on_store, self._stored.begin).start()
         self._feed.start()
         try:
             if self._fleet:
@@ -157,14 +163,12 @@ class _Session:
 
     def _poll(self) -> None:
         environment = self._machine.environment
-        connector, store = load(ConnectorSettings, environment), load(StoreSettings, environment)
-        # Of a demonstration all counts: its store is its own, and its readings are stamped with days before.
-        since_ns = None if self._demo else time.time_ns()
+        connector = load(ConnectorSettings, environment)
         stored: dict[str, int] | None = None
         before: tuple[float, dict[str, float]] | None = None
         while not self._machine.stop_event.is_set():
             if self._picture.store.state == "ok":
-                stored = health.stored_counts(store, since_ns)
+                stored = self._stored.counts()
             counted = health.connector_counts(connector)
             self._picture.ledger = health.Ledger(counted, stored)
             now = (time.monotonic(), view.totals(counted)) if counted is not None else None

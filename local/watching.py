@@ -1,12 +1,14 @@
 """What forecast-fan knows of the fleet, read from the store, and commands to it, sent through the gateway."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
-from fanwatch.alarm import EPISODES, Alarm, Command, check_command, encode_command
+from fanwatch.alarm import EPISODES, Alarm
+from fanwatch.command import Command, check_command, encode_command
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.forecasting import episodes, rows
 from fanwatch.forecasting.requests import Retirement
@@ -112,23 +114,30 @@ def until_ms(text: str) -> int:
         ) from error
 
 
-def events(environment: Mapping[str, str]) -> tuple[list[dict[str, str]], int]:
-    """Labels as rows of an events file, and how many false alarms, which are none, there are beside them."""
+def events(environment: Mapping[str, str]) -> tuple[list[dict[str, str]], Counter[str]]:
+    """Labels as rows of an events file, and how many were left out, by why."""
     store, _ = _store(environment)
-    found = episodes.labels(store)
+    left_out: Counter[str] = Counter()
+    found = []
+    for label in episodes.labels(store):
+        if label.found == "false alarm":
+            left_out["false alarms"] += 1
+        elif label.found == "instrument" and not label.event_mode:
+            left_out["sensor faults of which nobody said which"] += 1
+        else:
+            found.append(label)
     rows_ = [
         {
             "DeviceID": label.deviceID,
             "Start": format_ms(label.since_ms),
-            "Failure": _time(label.stopped_ms if label.found == "fault" else None),
-            "Repaired": _time(label.ended_ms),
+            "Failure": _time(label.failure_ms),
+            "Repaired": _time(label.repaired_ms),
             "Kind": label.found,
-            "Mode": label.mode or "",
+            "Mode": label.event_mode or "",
         }
         for label in found
-        if label.found != "false alarm"
     ]
-    return rows_, len(found) - len(rows_)
+    return rows_, left_out
 
 
 def _time(at_ms: int | None) -> str:

@@ -32,8 +32,8 @@ LONGEST_LIFE_H: Final = 40.0
 DOWN_H: Final = 5.0
 AFTER_H: Final = 15.0
 """Hours after the repair, in which the alarm clears."""
-HOUR_TAKES_S: Final = 1.5
-"""Seconds that an hour takes at least, for it is people who watch."""
+TOLD_S: Final = 165.0
+"""Seconds that the hours which are told one by one take together at least, for it is people who watch."""
 
 _FUNCTION: Final = "forecast-fan"
 _STORED_WITHIN_S: Final = 10.0
@@ -52,6 +52,11 @@ def life_h(mode: str) -> float:
 def hours(mode: str) -> float:
     """How far back a demonstration begins."""
     return QUIET_H + BEFORE_H + life_h(mode) + DOWN_H + AFTER_H
+
+
+def pace_s(mode: str) -> float:
+    """Seconds that an hour takes at least."""
+    return TOLD_S / (hours(mode) - QUIET_H)
 
 
 def physics() -> Physics:
@@ -156,7 +161,7 @@ def play(
         if hour_over:
             stage.stored(began_ms, now_ms, count, max(_STORED_WITHIN_S, count / _STORED_PER_SECOND))
             stage.forecast()
-            if not stage.pause(told_s + HOUR_TAKES_S - time.monotonic()):
+            if not stage.pause(told_s + pace_s(mode) - time.monotonic()):
                 return
             told_s, began_ms, count = time.monotonic(), now_ms + 1, 0
     log.info("the demonstration has reached real time")

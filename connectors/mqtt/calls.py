@@ -48,6 +48,7 @@ class Calls:
         """`batch_size` messages at most in a call; 0 for a function that takes raw single messages."""
         self._gateway = gateway
         self.function = function
+        self.batch_size = batch_size
         self.size = max(1, batch_size)
         self._batched = batch_size > 0
         self._seconds = metrics.CALL_SECONDS.labels(function)

@@ -18,13 +18,23 @@ _MOST_LEVELS = 6
 class Entry:
     """One function: its topics and its lanes."""
 
-    def __init__(self, name: str, function: Function, lanes: list[Lane]) -> None:
+    def __init__(self, name: str, function: Function, lanes: int) -> None:
         self.name = name
         self.function = function
-        self.lanes = lanes
+        self.lanes: list[Lane] = []
+        """Those that were ever started, for they end by and by."""
+        self._count = 0
+        self.resize(lanes)
         self.topics: frozenset[str] = frozenset()
         self.wanted: frozenset[str] = frozenset()
         """The topics it is annotated with now; those it once had stay in `topics` until they are pruned."""
+
+    def resize(self, lanes: int) -> None:
+        """Makes it so many lanes; those that are too many end as they are done with what they hold."""
+        self.lanes = [lane for lane in self.lanes if not lane.join(0)]
+        self.lanes += [Lane(self.function, number) for number in range(self._count, lanes)]
+        self.function.waiting.dismiss(max(0, self._count - lanes))
+        self._count = lanes
 
     def retire(self, still_taken: Callable[[str], bool]) -> None:
         """Ends its lanes, once nothing is put into them any more; see Function.retire."""
@@ -82,8 +92,9 @@ class Directory:
         if entry is None:
             entry = self._entry(name, size)
             self.entries = {**self.entries, name: entry}
-        elif entry.function.calls.size != max(1, size):
+        elif entry.function.calls.batch_size != size:
             entry.function.calls = Calls(self._gateway, name, size)
+            entry.resize(self._lanes(size))
         entry.wanted = wanted
         added = wanted - entry.topics
         entry.topics |= wanted
@@ -93,8 +104,10 @@ class Directory:
 
     def _entry(self, name: str, size: int) -> Entry:
         function = Function(Calls(self._gateway, name, size), self._condemn, self._log)
-        count = self._settings.connector_batch_lanes if size else self._settings.connector_single_lanes
-        return Entry(name, function, [Lane(function, number) for number in range(count)])
+        return Entry(name, function, self._lanes(size))
+
+    def _lanes(self, size: int) -> int:
+        return self._settings.connector_batch_lanes if size else self._settings.connector_single_lanes
 
     def _accepted(self, name: str, filters: Iterable[str]) -> frozenset[str]:
         accepted = set()

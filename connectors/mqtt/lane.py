@@ -93,7 +93,7 @@ class Lane:
                 return
             seen = function.successes
             answer = calls.invoke(deliveries)
-            left = self._settle(deliveries, answer)
+            left = self._settle(turn, deliveries, answer)
             if left:
                 turn.retrying()
             if len(left) < len(deliveries):
@@ -112,6 +112,7 @@ class Lane:
             if len(deliveries) == 1 and (failures >= ATTEMPTS or _too_large(answer)):
                 reason = "oversized" if _too_large(answer) else "unscorable"
                 function.condemn(deliveries[0], reason, _why(answer), failures)
+                turn.settled(deliveries)
                 return
 
     def _abandon(self, deliveries: list[Delivery]) -> None:
@@ -124,12 +125,12 @@ class Lane:
             else:
                 self._function.condemn(delivery, *NO_FUNCTION, 0)
 
-    def _settle(self, deliveries: list[Delivery], answer: Answer) -> list[Delivery]:
+    def _settle(self, turn: Turn, deliveries: list[Delivery], answer: Answer) -> list[Delivery]:
         """Settles what the answer decides; returns the others, in order."""
         if isinstance(answer, Failed):
             return deliveries
         function = self._function
-        left = []
+        done, left = [], []
         scored, oldest_ns = 0, 0
         for delivery, verdict in zip(deliveries, answer, strict=True):
             if verdict.settled:
@@ -143,10 +144,14 @@ class Lane:
                 function.condemn(delivery, reason, error, 1)
             else:
                 left.append(delivery)
+                continue
+            done.append(delivery)
         if scored:
             self._scored.inc(scored)
             self._settled_s.observe((time.time_ns() - oldest_ns) / 1e9)
             function.successes += 1
+        if done and len(done) < len(turn.deliveries):
+            turn.settled(done)
         return left
 
     def _works_otherwise(self, deliveries: list[Delivery], answer: Answer, seen: int) -> bool:

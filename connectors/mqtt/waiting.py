@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
 
 from connectors.mqtt.delivery import Delivery
 
@@ -13,21 +14,37 @@ _SHARE = 4
 
 
 class Turn:
-    """The messages of one call, until all are settled. Their devices are in no other call meanwhile."""
+    """The messages of one call, until all are settled. A device that has any among them is in no other call."""
 
     def __init__(self, waiting: "Waiting", deliveries: list[Delivery]) -> None:
         self.deliveries = deliveries
         self.calling = True
         """Whether others wait for this one's answer."""
         self._waiting = waiting
+        self._left: Counter[int] | None = None
+        """Messages by device that are not settled; counted once only some are."""
 
     def retrying(self) -> None:
         """It was answered, and not all is settled: nobody shall wait for what may take long."""
-        self._waiting.release(self, over=False)
+        self._waiting.release(self, ())
+
+    def settled(self, deliveries: Sequence[Delivery]) -> None:
+        """These of its messages are: devices that have no others in it may be called for again."""
+        if self._left is None:
+            self._left = Counter([delivery.key for delivery in self.deliveries])
+        free = []
+        for delivery in deliveries:
+            self._left[delivery.key] -= 1
+            if not self._left[delivery.key]:
+                del self._left[delivery.key]
+                free.append(delivery.key)
+        if free:
+            self._waiting.release(self, free)
 
     def over(self) -> None:
         """Nothing of it is left: its devices' later messages may be called for."""
-        self._waiting.release(self, over=True)
+        free = self._left if self._left is not None else {delivery.key for delivery in self.deliveries}
+        self._waiting.release(self, free)
 
 
 class Waiting:
@@ -41,12 +58,15 @@ class Waiting:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._queue: deque[Delivery] = deque()
+        self._queued: Counter[int] = Counter()
+        """Messages in the queue by device; never 0."""
         self._busy: set[int] = set()
         self._blocked = 0
         """How many in the queue are of devices that are in a call."""
         self._calling = 0
         self._began = 0.0
         self._enough = 1
+        self._dismissed = 0
         self._ended = False
         self._stopped = False
 
@@ -54,6 +74,7 @@ class Waiting:
         """Adds a message; its `key` is that of its device."""
         with self._changed:
             self._queue.append(delivery)
+            self._queued[delivery.key] += 1
             if delivery.key in self._busy:
                 self._blocked += 1
                 return
@@ -63,10 +84,13 @@ class Waiting:
                 self._changed.notify()
 
     def take(self, size: int) -> Turn | None:
-        """The next call's messages, at most `size`; waits until one may begin. None at the end."""
+        """The next call's messages, at most `size`; waits until one may begin. None at the end, or when dismissed."""
         with self._changed:
             self._enough = max(1, size // _SHARE)
             while not self._stopped:
+                if self._dismissed:
+                    self._dismissed -= 1
+                    break
                 ready = len(self._queue) - self._blocked
                 if ready > 0:
                     pause_s = self._pause_s(ready)
@@ -79,19 +103,25 @@ class Waiting:
                     self._changed.wait()
             return None
 
-    def release(self, turn: Turn, *, over: bool) -> None:
-        """See Turn."""
+    def release(self, turn: Turn, free: Iterable[int]) -> None:
+        """Nobody waits for the turn any more, and these of its devices may be called for again; see Turn."""
         with self._changed:
             if turn.calling:
                 turn.calling = False
                 self._calling -= 1
-            if over:
-                self._busy.difference_update([delivery.key for delivery in turn.deliveries])
-                self._count_blocked()
+            for key in free:
+                self._busy.discard(key)
+                self._blocked -= self._queued.get(key, 0)
             if self._ended:
                 self._changed.notify_all()
             elif len(self._queue) > self._blocked:
                 self._changed.notify()
+
+    def dismiss(self, count: int) -> None:
+        """So many of those who take get None, each as it takes next."""
+        with self._changed:
+            self._dismissed += count
+            self._changed.notify_all()
 
     def another(self) -> bytes | None:
         """The payload of some message that waits."""
@@ -122,14 +152,16 @@ class Waiting:
             delivery = self._queue.popleft()
             (passed if delivery.key in self._busy else taken).append(delivery)
         self._queue.extendleft(reversed(passed))
-        self._busy.update([delivery.key for delivery in taken])
-        self._count_blocked()
+        for key, count in Counter([delivery.key for delivery in taken]).items():
+            left = self._queued[key] - count
+            if left:
+                self._queued[key] = left
+                self._blocked += left
+            else:
+                del self._queued[key]
+            self._busy.add(key)
         self._calling += 1
         self._began = time.monotonic()
         if len(self._queue) > self._blocked:
             self._changed.notify()
         return Turn(self, taken)
-
-    def _count_blocked(self) -> None:
-        busy = self._busy
-        self._blocked = sum([delivery.key in busy for delivery in self._queue]) if busy else 0

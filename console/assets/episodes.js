@@ -14,7 +14,7 @@ export default {
     <div class="ep">
       <p v-if="line" class="ep-line fw-soft">{{ line }}</p>
       <p class="ep-said" role="status" aria-live="polite">{{ said }}</p>
-      <slot v-if="!shown.length" name="empty"><p class="fw-empty">{{ empty }}</p></slot>
+      <slot v-if="!shown.length" name="empty"><p class="fw-empty ep-empty"><svg v-if="live && (told ? told : { calm }).calm" viewBox="0 0 20 20" class="s-ok" aria-hidden="true" focusable="false" v-html="signs.ok"></svg>{{ told ? told.empty : empty }}</p></slot>
       <ul v-else-if="!past" class="ep-list">
         <li v-for="each in shown" :key="each.episode" class="ep-card fw-card" :class="'s-' + each.state" :data-episode="each.episode">
           <div class="ep-text">
@@ -22,13 +22,13 @@ export default {
             <span class="fw-state ep-state"><svg viewBox="0 0 20 20" aria-hidden="true" focusable="false" v-html="signs[each.state]"></svg>{{ each.word }}</span>
             <a class="ep-fan" :href="'/fan/' + each.device">{{ each.device }}</a>
             <span class="ep-cause">{{ each.cause }}</span>
-            <span v-if="each.left" class="ep-left"><b>{{ span(each.left) }}</b> {{ overdue(each.left) ? "" : "left" }}</span>
+            <span v-if="each.left" class="ep-left"><b>{{ span(each) }}</b> {{ overdue(each) ? "" : "left" }}</span>
           </div>
-          <p v-if="each.why" class="ep-why">{{ each.why }}</p>
+          <p v-if="each.why" class="ep-why">{{ local(each.why) }}</p>
           <p class="ep-facts fw-soft">
             <span>since <fw-time :ms="each.since" form="when"></fw-time></span>
             <span v-if="each.risk !== null && each.risk !== undefined">risk {{ Math.round(each.risk * 100) }} %</span>
-            <span v-if="each.left">failure expected <fw-time :ms="each.left[0]" form="when"></fw-time> to <fw-time :ms="each.left[1]" form="when"></fw-time></span>
+            <span v-if="each.left">failure expected {{ between(each.left[0], each.left[1]) }}</span>
             <span v-if="each.by" class="ep-by">taken up by {{ each.by }}</span>
             <span v-if="each.snoozed" class="ep-snoozed">quiet until <fw-time :ms="each.snoozed" form="when"></fw-time></span>
           </p>
@@ -45,13 +45,14 @@ export default {
         </li>
       </ul>
       <table v-else class="fw-table ep-past">
-        <thead><tr><th scope="col">Fan</th><th scope="col">What</th><th scope="col">Began</th><th scope="col">What it was</th></tr></thead>
+        <thead><tr><th scope="col">Fan</th><th scope="col">What</th><th scope="col">When</th><th scope="col">What it was</th></tr></thead>
         <tbody>
           <tr v-for="each in shown" :key="each.episode" :class="'s-' + each.state" :data-episode="each.episode">
             <td><a class="ep-fan" :href="'/fan/' + each.device">{{ each.device }}</a></td>
             <td><span v-if="each.word" class="fw-state ep-state"><svg viewBox="0 0 20 20" aria-hidden="true" focusable="false" v-html="signs[each.state]"></svg>{{ each.word }}</span> {{ each.cause }}
-              <span class="ep-why">{{ each.why }}</span></td>
-            <td class="ep-time"><fw-time :ms="each.since" form="when"></fw-time></td>
+              <span class="ep-why">{{ local(each.why) }}</span></td>
+            <td class="ep-time"><template v-if="each.ended">{{ between(each.since, each.ended) }}</template><fw-time v-else :ms="each.since" form="when"></fw-time>
+              <span v-if="each.ended" class="ep-note fw-soft">{{ lasted(each) }}</span></td>
             <td>
               <template v-if="each.found"><b>{{ each.found }}</b><span v-if="each.note" class="ep-note">{{ each.note }}</span>
                 <span class="fw-soft ep-why">{{ each.foundBy }}<template v-if="each.closed">, <fw-time :ms="each.closed" form="when"></fw-time></template></span></template>
@@ -72,9 +73,9 @@ export default {
         <div class="ep-foot"><button type="button" class="fw-button" @click="cancel('snooze')">Cancel</button></div>
       </dialog>
       <dialog ref="close" class="ep-dialog" :aria-labelledby="id + '-close'" @cancel="asked = null">
-        <form method="dialog" @submit.prevent="decide({ action: 'close', found, mode: modes().length && mode ? mode : null, note: note.trim() || null })">
+        <form method="dialog" @submit.prevent="decide({ action: 'close', found, mode: modes().length && mode ? mode : null, ...ended(), note: note.trim() || null })">
           <h2 :id="id + '-close'">What was wrong with {{ asked && asked.device }}?</h2>
-          <p class="fw-soft">Your answer closes the episode. The next model is trained with it.</p>
+          <p class="fw-soft">{{ past ? "What you say is kept with the episode." : "Your answer closes the episode." }} The next model is trained with it.</p>
           <fieldset class="ep-found">
             <legend class="ep-hidden">What was found</legend>
             <label v-for="(words, value) in foundWords" :key="value"><input type="radio" :name="id + '-found'" :value="value" v-model="found" required>{{ words }}</label>
@@ -82,12 +83,20 @@ export default {
           <label v-if="modes().length" class="ep-field">Which one?
             <select v-model="mode" class="ep-input"><option value="">Not known</option><option v-for="[value, words] in modes()" :key="value" :value="value">{{ words }}</option></select>
           </label>
+          <fieldset v-if="found === 'fault'" class="ep-found">
+            <legend class="ep-legend">How did it end?</legend>
+            <label v-for="(words, value) in outcomeWords" :key="value"><input type="radio" :name="id + '-outcome'" :value="value" v-model="outcome" required>{{ words }}</label>
+          </fieldset>
+          <label v-if="found === 'fault'" class="ep-field">When?
+            <input class="ep-input" type="datetime-local" v-model="at" :required="unseen()" :min="asked && stamp(Math.ceil(asked.since / 60e3) * 60e3)" :max="stamp(latest())">
+            <span class="fw-soft ep-hint">{{ hint() }}</span>
+          </label>
           <label class="ep-field">Note <span class="fw-soft">(optional)</span>
             <input class="ep-input" v-model="note" maxlength="1000" autocomplete="off" placeholder="such as: bearing replaced">
           </label>
           <div class="ep-foot">
             <button type="button" class="fw-button" @click="cancel('close')">Cancel</button>
-            <button type="submit" class="fw-button fw-primary">Close the episode</button>
+            <button type="submit" class="fw-button fw-primary">{{ past ? "Keep what it was" : "Close the episode" }}</button>
           </div>
         </form>
       </dialog>
@@ -97,16 +106,18 @@ export default {
     episodes: { type: Array, default: () => [] },
     may: Boolean,
     live: Boolean,
+    calm: Boolean,
     past: Boolean,
     head: { type: String, default: "" },
     empty: { type: String, default: "" },
     signs: { type: Object, default: () => ({}) }, // our own drawings
     foundWords: { type: Object, default: () => ({}) },
     modeWords: { type: Object, default: () => ({}) },
+    outcomeWords: { type: Object, default: () => ({}) },
   },
   emits: ["act"],
   data() {
-    return { told: null, busy: {}, errors: {}, said: "", asked: null, found: "fault", mode: "", note: "", tick: 0 };
+    return { told: null, busy: {}, errors: {}, said: "", asked: null, found: "fault", mode: "", outcome: "prevented", at: "", note: "", tick: 0 };
   },
   computed: {
     shown() {
@@ -122,6 +133,9 @@ export default {
     },
     found() {
       this.mode = "";
+    },
+    outcome() {
+      this.at = "";
     },
     shown(list) {
       // What the server's message shows need not be said any longer.
@@ -141,13 +155,19 @@ export default {
     clearInterval(this.clock);
   },
   methods: {
-    span(left) {
+    between: (from, to) => window.fanwatch.between(from, to),
+    local: (text) => window.fanwatch.local(text),
+    now(each) {
       void this.tick;
-      return window.fanwatch.span(left[0], left[1]);
+      return each.clock || window.fanwatch.now();
     },
-    overdue(left) {
-      return left[1] < window.fanwatch.now();
+    span(each) {
+      return window.fanwatch.span(each.left[0], each.left[1], this.now(each));
     },
+    overdue(each) {
+      return each.left[1] <= this.now(each);
+    },
+    lasted: (each) => `${window.fanwatch.length(each.ended - each.since)}${each.stopped ? `, stopped ${window.fanwatch.when(each.stopped)}` : ""}`,
     lengths() {
       const after = (hours) => () => window.fanwatch.now() + hours * HOUR;
       return [["1 hour", after(1)], ["4 hours", after(4)], ["Until tomorrow, 07:00", tomorrow], ["3 days", after(72)], ["1 week", after(168)]];
@@ -158,10 +178,29 @@ export default {
     ask(which, each) {
       this.asked = each;
       this.found = each.state === "instrument" ? "instrument" : "fault";
+      this.outcome = each.state === "stopped" ? "failed" : "prevented";
       this.mode = "";
+      this.at = "";
       this.note = "";
       this.$refs[which].showModal();
     },
+    /** Whether nobody but the one who answers knows when it failed. */
+    unseen() {
+      return this.outcome === "failed" && !!this.asked && this.asked.state !== "stopped" && !this.asked.stopped;
+    },
+    hint() {
+      const each = this.asked;
+      if (!each || this.unseen()) return "When the fan stopped.";
+      if (this.outcome === "failed") return `Left empty: when it was seen to stop${each.stopped ? `, ${window.fanwatch.when(each.stopped)}` : ""}.`;
+      return `When it was repaired, or stopped to be. Left empty: ${!this.past ? "now" : each.ended ? `when the episode was over, ${window.fanwatch.when(each.ended)}` : "when the episode was over"}.`;
+    },
+    ended() {
+      if (this.found !== "fault") return {};
+      return { outcome: this.outcome, outcomeAt: this.at ? new Date(this.at).toISOString() : null };
+    },
+    /** Times as the browser's own input has them: in the viewer's zone, to the minute. */
+    stamp: (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60e3).toISOString().slice(0, 16),
+    latest: () => window.fanwatch.now(),
     cancel(which) {
       this.$refs[which].close();
       this.asked = null;

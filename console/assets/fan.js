@@ -6,11 +6,12 @@ const HEAD = 30;
 const FOOT = 26;
 const GAP = 14;
 const STRIP = 5; // an episode, along the top of each signal
+const RAISED = 0.2; // as in words.py
 const CAUSES = ["vibration", "temperature", "rotation", "sound"];
 
 export default {
   template: `
-<div class="fp" :class="now ? 's-' + now.state : ''">
+<div class="fp" :class="now ? ['s-' + now.state, { 'fp-raised': raised }] : ''">
   <a class="fp-back" href="/"><svg viewBox="0 0 24 24" class="fw-icon" fill="none" stroke="currentColor" stroke-width="1.7" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d="M14.5 5.5 8 12l6.5 6.5"/></svg>Fleet</a>
   <header class="fp-head">
     <div class="fp-title">
@@ -20,6 +21,7 @@ export default {
     <template v-if="now">
       <p class="fp-why"><strong v-if="now.cause">{{ split[0] }}</strong>{{ split[1] }}</p>
       <p class="fp-by" v-if="now.by">{{ now.by }} takes care of it.</p>
+      <p class="fp-past" v-if="now.clock"><b>Its past is being played in:</b> it is {{ moment }} for this fan, and soon now.</p>
       <p class="fp-by" v-if="now.snoozed > at">Quiet until {{ snoozed }}.</p>
     </template>
     <p class="fp-why" v-else-if="!device">A fan’s name has letters, digits, _ and - only.</p>
@@ -28,10 +30,10 @@ export default {
   </header>
   <div class="fp-actions"><slot></slot></div>
   <dl class="fp-facts" v-if="now">
-    <div v-if="now.latest || now.state !== 'ok'" class="fp-fact fp-left"><dt>Time left</dt><dd><b>{{ now.latest ? span : now.state === 'stopped' ? 'none' : 'not known' }}</b><small v-if="now.latest">{{ until }}, in 8 of 10 cases</small></dd></div>
-    <div class="fp-fact"><dt>Risk</dt><dd><b>{{ now.risk === null ? '–' : Math.round(now.risk * 100) + ' %' }}</b><small>by the forecast</small></dd></div>
-    <div class="fp-fact"><dt>Score</dt><dd><b>{{ now.score === null ? '–' : now.score.toFixed(2) }}</b><small>of the last reading</small></dd></div>
-    <div class="fp-fact" v-if="now.since"><dt>{{ look.word }} since</dt><dd><b>{{ since }}</b><small>{{ sinceAgo }}</small></dd></div>
+    <div v-if="now.latest || ['stopped', 'alarm', 'warning', 'suspect'].includes(now.state)" class="fp-fact fp-left"><dt>Time left</dt><dd><b>{{ now.latest ? span : now.state === 'stopped' ? 'none' : 'not known' }}</b><small v-if="now.latest">{{ until }}, in 8 of 10 cases</small></dd></div>
+    <div class="fp-fact"><dt>Risk</dt><dd><b>{{ now.risk === null ? '–' : Math.round(now.risk * 100) + ' %' }}</b><small>that a fault is under way</small></dd></div>
+    <div class="fp-fact"><dt>Last score</dt><dd><b>{{ now.score === null ? '–' : now.score.toFixed(2) }}</b><small>0 healthy, 1 faulty</small></dd></div>
+    <div class="fp-fact" v-if="now.since"><dt>{{ began }}</dt><dd><b>{{ since }}</b><small>{{ sinceAgo }}</small></dd></div>
     <div class="fp-fact"><dt>Last reading</dt><dd><b>{{ age }}</b><small>{{ readAt }}</small></dd></div>
   </dl>
   <div class="fp-columns">
@@ -67,7 +69,7 @@ export default {
           <li v-for="each in episodes" :key="each.since_ms" :class="'s-' + each.state">
             <span class="fw-state"><svg viewBox="0 0 20 20" aria-hidden="true" v-html="sign(each.state)"></svg>{{ each.words }}</span>
             <span class="fp-when">{{ each.when }}</span>
-            <p>{{ each.why }}</p>
+            <p>{{ each.told }}</p>
             <p v-if="each.found" class="fp-found">Found: <b>{{ each.found }}</b><template v-if="each.note"> – {{ each.note }}</template><template v-if="each.closed_by"> ({{ each.closed_by }})</template></p>
           </li>
         </ul>
@@ -75,7 +77,7 @@ export default {
     </div>
   </div>
 </div>`,
-  props: { device: String, begin: String, states: Array, signals: Array, ranges: Array, safety: String, history: Object },
+  props: { device: String, begin: String, first: Object, states: Array, signals: Array, ranges: Array, safety: String, history: Object },
   data() {
     return { now: null, asked: false, at: Date.now(), range: this.begin, waiting: false, row_height: ROW, gap: GAP };
   },
@@ -86,27 +88,42 @@ export default {
     split() {
       return window.fanwatch.split(this.now.cause, this.now.why || this.look.meaning);
     },
+    raised() {
+      return this.now.state === "ok" && this.now.risk >= RAISED;
+    },
+    /** The time that it is for this fan. */
+    time() {
+      return this.now.clock || this.at;
+    },
+    moment() {
+      return window.fanwatch.when(this.now.clock);
+    },
+    began() {
+      return ["ok", "unknown"].includes(this.now.state) ? `${this.look.word} since` : "Began";
+    },
     snoozed() {
       return window.fanwatch.when(this.now.snoozed);
     },
     span() {
-      return this.at && window.fanwatch.span(this.now.earliest, this.now.latest);
+      return window.fanwatch.span(this.now.earliest, this.now.latest, this.time);
     },
     until() {
-      return `${window.fanwatch.when(this.now.earliest)} – ${window.fanwatch.when(this.now.latest)}`;
+      return window.fanwatch.between(this.now.earliest, this.now.latest);
     },
     since() {
       return window.fanwatch.when(this.now.since);
     },
     sinceAgo() {
-      return this.at && window.fanwatch.ago(this.now.since);
+      return this.now.since > this.time ? "" : `${window.fanwatch.length(this.time - this.now.since)} ago`;
     },
     age() {
       if (!this.now.read) return "never";
+      if (this.now.clock) return "past";
       return this.at - this.now.read < 2500 ? "now" : window.fanwatch.ago(this.now.read);
     },
     readAt() {
-      return this.now.read ? window.fanwatch.second(this.now.read) : "";
+      if (!this.now.read) return "";
+      return this.now.clock ? window.fanwatch.when(this.now.read) : window.fanwatch.second(this.now.read);
     },
     problem() {
       return (this.history && this.history.problem) || "";
@@ -134,7 +151,8 @@ export default {
       return (this.history ? this.history.episodes : []).map((each) => ({
         ...each,
         words: `${this.word(each.state)}${each.cause_words ? ` · ${each.cause_words}` : ""}`,
-        when: `${window.fanwatch.when(each.since_ms)} – ${this.now && this.now.since === each.since_ms ? "now" : window.fanwatch.when(each.updated_ms)}`,
+        told: window.fanwatch.local(each.why),
+        when: this.lasting(each),
       }));
     },
     spoken() {
@@ -156,6 +174,7 @@ export default {
     },
   },
   mounted() {
+    if (this.first.known) this.now = this.first;
     this.stop = window.fanwatch.listen((message) => {
       if (!message.page) return;
       this.asked = true;
@@ -187,6 +206,16 @@ export default {
     word(state) {
       return this.states.find((each) => each.name === state).word;
     },
+    open(each) {
+      return Boolean(this.now) && this.now.since === each.since_ms && !["ok", "unknown"].includes(this.now.state);
+    },
+    lasting(each) {
+      const { when, between, length } = window.fanwatch;
+      if (this.open(each)) return `${when(each.since_ms)} – now`;
+      // Of old ones the end was not kept: what was told last is all there is.
+      const end = each.ended_ms || each.updated_ms;
+      return `${between(each.since_ms, end)} (${length(end - each.since_ms)})${each.stopped_ms ? `, stopped ${when(each.stopped_ms)}` : ""}`;
+    },
     choose(range) {
       this.range = range;
       this.waiting = true;
@@ -211,8 +240,15 @@ export default {
       const main = now && now.state !== "instrument" ? now.sensor : null;
       const troubled = now && CAUSES.includes(main) && !["ok", "unknown", "silent"].includes(now.state);
       const episodes = this.history.episodes
-        .map((each) => [each.state, Math.max(each.since_ms, start_ms), now && now.since === each.since_ms ? end_ms : each.updated_ms])
-        .filter(([, from, to]) => to > start_ms && from < end_ms && to >= from)
+        .flatMap((each) => {
+          const open = this.open(each);
+          const to = open ? end_ms : each.ended_ms || each.updated_ms;
+          // Until it stopped it was a warning or an alarm; only its last state is stored.
+          const stop = each.stopped_ms && each.stopped_ms < to ? each.stopped_ms : null;
+          return stop === null ? [[open ? now.state : each.state, each.since_ms, to]] : [["alarm", each.since_ms, stop], ["stopped", stop, to]];
+        })
+        .map(([state, from, to]) => [state, Math.max(from, start_ms), Math.min(to, end_ms)])
+        .filter(([, from, to]) => to >= from)
         .map(([state, from, to]) => (row) => [
           { xAxis: from, y: row * (ROW + GAP) + HEAD, itemStyle: { color: color(state) } },
           { xAxis: Math.max(to, from + length / 200), y: row * (ROW + GAP) + HEAD + STRIP },

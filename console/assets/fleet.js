@@ -14,7 +14,7 @@ const COLUMNS = [
   ["left", "Time left"],
   ["risk", "Risk"],
 ];
-const NEED = ["stopped", "alarm", "suspect", "warning", "instrument", "silent"];
+const RAISED = 0.2; // as in words.py
 
 function path(line) {
   let d = "";
@@ -32,18 +32,20 @@ function path(line) {
 
 export default {
   template: `
-<div class="fl" :class="[narrow ? 'fl-narrow' : 'fl-broad', { 'fl-calm': ready && !needs }]">
+<div class="fl" :class="[narrow ? 'fl-narrow' : 'fl-broad', { 'fl-calm': ready && total && !needs && !away }]">
   <header class="fl-head"><div class="fl-says">
     <h1 class="fl-title"><template v-if="!ready">Fleet</template><template v-else>{{ headline }}</template></h1>
     <p class="fl-lead" v-if="ready && lead">
-      <a :href="'/fan/' + lead.id">{{ lead.id }}</a> {{ lead.text }}<template v-if="lead.span">{{ " " }}<strong>{{ lead.span }}</strong></template>
+      <a :href="'/fan/' + lead.id">{{ lead.id }}</a> {{ lead.text }}<template v-if="lead.span">{{ " " }}<strong>{{ lead.span }}</strong></template>.
+      <a class="fl-go" :href="'/fan/' + lead.id" :aria-label="'Look at ' + lead.id">Look at it<svg viewBox="0 0 20 20" aria-hidden="true"><path d="m7 4 6 6-6 6" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/></svg></a>
     </p>
     <p class="fl-lead" v-else>{{ ready && total ? subline : "" }}</p>
+    <p class="fl-past" v-if="past"><b>The past is being played in:</b> it is {{ moment }} for these fans, and soon now.</p>
     </div>
     <div class="fl-find">
     <label class="fl-search">
       <svg viewBox="0 0 20 20" aria-hidden="true"><circle cx="8.5" cy="8.5" r="5.5" fill="none" stroke="currentColor" stroke-width="1.8"/><path d="m13 13 5 5" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"/></svg>
-      <input ref="search" type="search" v-model="text" maxlength="100" placeholder="Search fan or cause" aria-label="Search fan or cause" autocomplete="off" spellcheck="false" @keydown.esc="text = ''">
+      <input ref="search" type="search" v-model="text" maxlength="100" :placeholder="narrow ? 'Search' : 'Search fan or cause'" aria-label="Search fan or cause" autocomplete="off" spellcheck="false" @keydown.esc="text = ''" @keydown.down.prevent="go(0)">
     </label>
     <label class="fl-sort"><span>Sort</span>
       <select v-model="sorted" aria-label="Sort by">
@@ -70,11 +72,11 @@ export default {
       </div>
     </div>
     <div class="fl-rows" role="rowgroup" :style="{ height: n * height + 'px' }">
-      <div v-for="row in shown" :key="row.id" class="fl-row" :class="['s-' + states[row.code].name, { 'fl-hand': row.hand, 'fl-quiet': row.code > 5, 'fl-stale': row.stale }]"
+      <div v-for="row in shown" :key="row.id" class="fl-row" :class="['s-' + states[row.code].name, { 'fl-hand': row.hand, 'fl-quiet': row.code > 5, 'fl-stale': row.stale, 'fl-raised': row.raised, 'fl-timed': row.latest }]"
         role="row" :aria-rowindex="row.at + 2" :style="{ transform: 'translateY(' + row.at * height + 'px)', height: height + 'px' }">
         <div class="fl-c-need" role="cell"><span class="fw-state"><svg viewBox="0 0 20 20" aria-hidden="true" v-html="states[row.code].sign"></svg>{{ states[row.code].word }}</span><small v-if="row.hand" class="fl-by">{{ row.by ? row.by + ' has it' : 'snoozed' }}</small></div>
         <div class="fl-c-name" role="cell"><a :href="'/fan/' + row.id" :data-at="row.at">{{ row.id }}</a></div>
-        <div class="fl-c-why" role="cell"><b v-if="row.cause">{{ row.cause }}</b><span v-if="row.why">{{ row.why }}</span></div>
+        <div class="fl-c-why" role="cell"><b v-if="row.cause">{{ row.cause }}</b><span v-if="row.why">{{ row.why }}</span><span v-else-if="row.code === 7" class="fl-usual">{{ row.risk === null ? "No forecast yet" : "As usual" }}</span></div>
         <div class="fl-c-left" role="cell"><template v-if="row.latest"><b>{{ row.left }}</b><small>{{ row.until }}</small></template><span v-else-if="row.code > 0 && row.code < 4" class="fl-none">not known</span></div>
         <div class="fl-c-risk" role="cell"><template v-if="row.risk !== null"><span class="fl-bar" aria-hidden="true"><i :style="{ transform: 'scaleX(' + row.risk + ')' }"></i></span><span>{{ row.percent }}</span></template><span v-else class="fl-none" aria-label="no risk known">–</span></div>
         <div v-for="(signal, k) in signals" :key="signal.name" role="cell" class="fl-signal" :class="['fl-c-' + signal.name, { 'fl-out': row.out[k] }]">
@@ -97,7 +99,7 @@ export default {
     </div>
   </div>
 </div>`,
-  props: { states: Array, signals: Array, broker: String },
+  props: { states: Array, signals: Array, broker: String, begin: Object },
   data() {
     return {
       ready: false,
@@ -106,6 +108,7 @@ export default {
       n: 0,
       needs: 0,
       hand: 0,
+      past: 0,
       counts: [],
       leading: null,
       shown: [],
@@ -133,7 +136,10 @@ export default {
     headline() {
       const { total, needs } = this;
       if (!total) return this.away ? "Waiting for the broker" : "Waiting for the first fan";
-      if (!needs) return total === 1 ? "The fan is well" : `All ${total.toLocaleString()} fans are looked after`;
+      if (!needs && this.hand) return total === 1 ? "The fan is looked after" : `All ${total.toLocaleString()} fans are looked after`;
+      // The last state is `ok`; whose history is too short to judge is not called well.
+      if (!needs && this.counts[this.states.length - 1] < total) return "No fan needs you";
+      if (!needs) return total === 1 ? "The fan is well" : `All ${total.toLocaleString()} fans are well`;
       return needs === 1 ? "One fan needs you" : `${needs.toLocaleString()} fans need you`;
     },
     subline() {
@@ -143,19 +149,22 @@ export default {
     lead() {
       const lead = this.leading;
       if (!lead) return null;
-      const [id, code, cause, earliest, latest] = lead;
+      const [id, code, cause, earliest, latest, clock] = lead;
       const name = this.states[code].name;
       const about = cause ? ` (${cause.toLowerCase()})` : "";
       const words = {
-        stopped: `has stopped${about}.`,
-        alarm: `${latest ? "is likely to fail" : "raises an alarm"}${about}${latest ? "," : "."}`,
-        warning: `${latest ? "may fail" : "gives a warning"}${about}${latest ? "," : "."}`,
-        suspect: `is suspect${about}.`,
-        instrument: `cannot be judged: ${cause.toLowerCase()}.`,
-        silent: "has gone silent.",
+        stopped: cause ? `has stopped, as its ${cause.toLowerCase()} had announced` : "has stopped",
+        alarm: `${latest ? "is likely to fail" : "raises an alarm"}${about}`,
+        warning: `${latest ? "may fail" : "gives a warning"}${about}`,
+        suspect: cause ? `is suspect${about}` : "does not turn",
+        instrument: `cannot be judged: ${cause.toLowerCase()}`,
+        silent: "has gone silent",
       }[name];
-      const span = latest && (name === "alarm" || name === "warning") ? `${this.within(earliest, latest)}.` : "";
+      const span = latest && (name === "alarm" || name === "warning") ? window.fanwatch.within(earliest, latest, clock || undefined) : "";
       return { id, text: words, span };
+    },
+    moment() {
+      return window.fanwatch.when(this.past);
     },
     chips() {
       const chip = (only, key, word, count, title, sign) => ({ only, key, word, count, title, sign });
@@ -179,6 +188,7 @@ export default {
   },
   mounted() {
     this.known = new Map(); // by fan: words and trends, which come only when they change
+    if (this.begin) this.told(this.begin);
     this.stop = window.fanwatch.listen((message) => this.told(message));
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.$refs.scroll);
@@ -205,7 +215,7 @@ export default {
       const place = this.$refs.scroll;
       if (!place) return;
       this.narrow = place.clientWidth < 720;
-      this.height = this.narrow ? 138 : 58;
+      this.height = this.narrow ? 146 : 58;
       this.look();
     },
     look() {
@@ -249,8 +259,14 @@ export default {
       const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 }[event.key];
       if (!step || event.altKey || event.ctrlKey || event.metaKey) return;
       const at = Number(event.target.dataset.at ?? -1) + step;
-      if (at < 0 || at >= this.n) return;
+      if (at < 0) this.$refs.search.focus();
+      else if (at < this.n) this.go(at);
+      else return;
       event.preventDefault();
+    },
+    /** Scrolls to a line and gives it the focus, once it is there. */
+    go(at) {
+      if (at >= this.n) return;
       const place = this.$refs.scroll;
       const head = 34;
       if (at * this.height < place.scrollTop) place.scrollTop = at * this.height;
@@ -262,22 +278,18 @@ export default {
       };
       focus(10);
     },
-    within(earliest, latest) {
-      const text = window.fanwatch.span(earliest, latest);
-      return text.startsWith("overdue") ? text : `in ${text}`;
-    },
     told(message) {
       this.away = Boolean(message.broker);
       const page = message.page;
       if (!page) return;
       this.ready = true;
-      Object.assign(this, { total: page.total, n: page.n, needs: page.needs, hand: page.hand, counts: page.counts, leading: page.lead });
+      Object.assign(this, { total: page.total, n: page.n, needs: page.needs, hand: page.hand, past: page.past, counts: page.counts, leading: page.lead });
       const known = new Map();
       const now = message.broker || message.at;
       this.shown = page.rows.map((row, k) => this.line(row, page.first + k, page, known, now));
       this.known = known;
     },
-    line([id, code, read, r, t, v, s, score, risk, earliest, latest, hand], at, page, known, now) {
+    line([id, code, read, r, t, v, s, score, risk, earliest, latest, hand, clock], at, page, known, now) {
       const before = this.known.get(id) || { words: ["", "", ""], paths: ["", "", "", ""] };
       const fresh = page.lines[id];
       const mine = { words: page.words[id] || before.words, paths: fresh ? fresh.map(path) : before.paths };
@@ -285,6 +297,7 @@ export default {
       known.set(id, mine);
       const numbers = [r, t, v, s];
       const age = Math.max(0, now - read);
+      const time = clock || now;
       return {
         id,
         at,
@@ -297,13 +310,14 @@ export default {
         by: mine.words[2],
         paths: mine.paths,
         percent: risk === null ? "" : `${Math.round(risk * 100)} %`,
-        left: latest ? window.fanwatch.span(earliest, latest) : "",
-        until: latest ? `${window.fanwatch.when(earliest)} – ${window.fanwatch.when(latest)}` : "",
+        left: latest ? window.fanwatch.span(earliest, latest, time) : "",
+        until: latest ? window.fanwatch.between(earliest, latest) : "",
         values: numbers.map((value, k) => (value === null ? "–" : k === 0 ? value.toFixed(0) : value.toFixed(1))),
         out: numbers.map((value, k) => value !== null && this.signals[k].to !== undefined && (value < this.signals[k].low || value > this.signals[k].high)),
-        age: read ? (age < 2000 ? "now" : window.fanwatch.length(age)) : "never",
+        raised: this.states[code].name === "ok" && risk !== null && risk >= RAISED,
+        age: !read ? "never" : clock ? "past" : age < 2000 ? "now" : window.fanwatch.length(age),
         read: read ? new Date(read).toLocaleString() : "",
-        stale: age > 10000,
+        stale: age > 10000 && !clock,
       };
     },
   },

@@ -27,6 +27,7 @@
   const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const second = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   const day = new Intl.DateTimeFormat([], { weekday: "short", day: "numeric", month: "short" });
+  const date = new Intl.DateTimeFormat([], { day: "numeric", month: "short" });
   const weekday = new Intl.DateTimeFormat([], { weekday: "short" });
   let offset = 0; // the server's clock minus this one, ms
   const now = () => Date.now() + offset;
@@ -42,21 +43,52 @@
     const current = now();
     if (sameDay(ms, current)) return clock.format(ms);
     if (Math.abs(ms - current) < 6 * 86400e3) return `${weekday.format(ms)} ${clock.format(ms)}`;
-    return `${day.format(ms)} ${clock.format(ms)}`;
+    return `${date.format(ms)} ${clock.format(ms)}`;
+  }
+  // From one time to another: a day is named where it is another one than the first's, today's as well.
+  function between(from, to) {
+    if (sameDay(from, to)) return `${when(from)} – ${clock.format(to)}`;
+    const named = (ms) => (sameDay(ms, now()) ? `today ${clock.format(ms)}` : when(ms));
+    return `${named(from)} – ${named(to)}`;
   }
   const ago = (ms) => (ms > now() ? `in ${length(ms - now())}` : `${length(now() - ms)} ago`);
-  function span(earliest, latest) {
-    const current = now();
-    if (latest < current) return `overdue since ${when(latest)}`;
-    const unit = latest - current < 2 * 3600e3 ? [60e3, "min"] : latest - current < 48 * 3600e3 ? [3600e3, "h"] : [86400e3, "d"];
-    const from = Math.max(0, Math.floor((earliest - current) / unit[0]));
-    const to = Math.max(from, Math.ceil((latest - current) / unit[0]));
-    return from === to ? `${to} ${unit[1]}` : `${from}–${to} ${unit[1]}`;
+  // How long it is from `at` until something happens between two times, each end rounded outwards in a unit of its own.
+  const UNITS = [
+    [60e3, 2 * 3600e3, "min", "minute"],
+    [3600e3, 48 * 3600e3, "h", "hour"],
+    [86400e3, Infinity, "d", "day"],
+  ];
+  function ends(earliest, latest, at) {
+    const [from, to] = [Math.max(0, earliest - at), latest - at].map((ms) => [ms, UNITS.find((unit) => ms < unit[1])]);
+    const low = Math.floor(from[0] / from[1][0]);
+    const high = Math.max(1, Math.ceil(to[0] / to[1][0]));
+    return { low, high, unit: from[1], last: to[1], same: from[1] === to[1], soon: from[0] < 0.1 * to[0] || !low };
   }
+  function span(earliest, latest, at = now()) {
+    if (latest <= at) return "overdue";
+    const { low, high, unit, last, same, soon } = ends(earliest, latest, at);
+    if (soon) return `up to ${high} ${last[2]}`;
+    if (!same) return `${low} ${unit[2]} – ${high} ${last[2]}`;
+    return low === high ? `${high} ${last[2]}` : `${low}–${high} ${last[2]}`;
+  }
+  // The same as the end of a sentence: `within 4 days`.
+  function within(earliest, latest, at = now()) {
+    if (latest <= at) return `and was expected to by ${when(latest)}`;
+    const { low, high, unit, last, same, soon } = ends(earliest, latest, at);
+    const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+    if (soon) return `within ${many(high, last[3])}`;
+    if (!same) return `in ${many(low, unit[3])} to ${many(high, last[3])}`;
+    return low === high ? `in ${many(high, last[3])}` : `in ${low} to ${many(high, last[3])}`;
+  }
+  // Others write times in UTC; a viewer reads them in their own zone.
+  const UTC = /\b(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC\b/g;
+  const local = (text) => text.replace(UTC, (_, date, time) => when(Date.parse(`${date}T${time}Z`)));
   // What is wrong, and why: a sentence that begins with the cause does not say it twice.
-  function split(cause, why) {
-    if (!cause) return ["", why];
-    if (why.toLowerCase().startsWith(cause.toLowerCase())) return [why.slice(0, cause.length), why.slice(cause.length)];
+  function split(cause, told) {
+    const why = local(told);
+    if (!cause || why.toLowerCase().includes(`its ${cause.toLowerCase()} had announced`)) return ["", why];
+    const said = cause.length + (/^the /i.test(why) && !/^the /i.test(cause) ? 4 : 0);
+    if (why.slice(0, said).toLowerCase().endsWith(cause.toLowerCase())) return [why.slice(0, said), why.slice(said)];
     return [why ? `${cause}. ` : cause, why];
   }
   const FORMS = { when, ago, clock: (ms) => clock.format(ms), day: (ms) => day.format(ms) };
@@ -132,10 +164,10 @@
     if (!place) return;
     const shown = [];
     const { last, lost } = state;
-    if (lost) shown.push(["lost", `This page has lost its server at ${when(lost)}. What you see is from then; it tries again by itself.`]);
+    if (lost) shown.push(["lost", `No connection to the server since ${when(lost)}. What you see is from then; the page tries again by itself.`]);
     else if (last) {
-      if (last.broker) shown.push(["broker", `The broker is away since ${when(last.broker)}: nothing new comes in. The values shown are the last ones; it is tried again all the time.`]);
-      if (last.store) shown.push(["store", `InfluxDB is away since ${when(last.store)}: history cannot be shown until it is back. Live values are not affected.`]);
+      if (last.broker) shown.push(["broker", `The broker is away since ${when(last.broker)}: no new readings. Shown are the last ones; this page tries again by itself.`]);
+      if (last.store) shown.push(["store", `InfluxDB is away since ${when(last.store)}: history is not shown until it is back. Live values go on.`]);
     }
     root.dataset.live = lost ? "lost" : !last ? "wait" : last.broker ? "away" : "live";
     const text = shown.map((each) => each[1]).join("\n");
@@ -168,6 +200,9 @@
     when,
     ago,
     span,
+    within,
+    between,
+    local,
     length,
     split,
     second: (ms) => second.format(ms),

@@ -43,6 +43,10 @@ class Ranking(msgspec.Struct, frozen=True):
     """Places of fans, the first one needing a person most."""
     counts: list[int]
     """Fans by state, in the order of STATES."""
+    clocks: np.ndarray
+    """By fan, the time that it is for it where its past is being played in, else 0."""
+    past_ms: int
+    """The same of the fleet: the newest of them where that is so for most fans that are heard; else 0."""
 
 
 class Ranker:
@@ -70,7 +74,10 @@ class Ranker:
         )  # in steps, so that lines do not change places for nothing
         order = np.lexsort((self.names(), -risk, self._left(), codes, group))
         counts = np.bincount(codes, minlength=len(STATES)).tolist()
-        self._last = Ranking(now_ms, codes, needs, in_hand, order, counts)
+        clocks = fleet.clocks(now_ms)
+        heard = int((now_ms - fleet.heard_ms[:count] <= fleet.silent_ms).sum())
+        past_ms = int(clocks.max()) if 2 * np.count_nonzero(clocks) > heard else 0
+        self._last = Ranking(now_ms, codes, needs, in_hand, order, counts, clocks, past_ms)
         return self._last
 
     def chosen(self, wish: Wish, now_ms: int) -> np.ndarray:

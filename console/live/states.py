@@ -30,6 +30,9 @@ def states(fleet: Fleet, now_ms: int) -> np.ndarray:
     codes[quiet & fleet.suspects()] = _SUSPECT
     heard = np.maximum(fleet.heard_ms[:count], fleet.listening_ms)
     late = now_ms - heard > fleet.silent_ms
+    # Where the forecast knows nothing yet, a fan that does not turn is all but healthy.
+    unjudged = ~told | (codes == _UNKNOWN)
+    codes[unjudged & quiet & ~late & fleet.standing()] = _SUSPECT
     codes[late & (codes >= _SILENT)] = _SILENT
     return codes
 
@@ -51,6 +54,10 @@ class Now(msgspec.Struct, frozen=True):
     alarm: Alarm | None
     state: str
     """One of STATES."""
+    standing: bool = False
+    """Whether the last reading says that it does not turn."""
+    clock_ms: int = 0
+    """The time that it is for it where its past is being played in, else 0."""
 
 
 def now(fleet: Fleet, device: str, now_ms: int) -> Now | None:
@@ -72,4 +79,6 @@ def now(fleet: Fleet, device: str, now_ms: int) -> Now | None:
             share=float(fleet.share[index]) if fleet.scores[index] >= ENOUGH else float("nan"),
             alarm=fleet.alarms[index],
             state=STATES[int(states(fleet, now_ms)[index])],
+            standing=bool(fleet.standing()[index]),
+            clock_ms=fleet.clock(index, now_ms),
         )

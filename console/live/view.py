@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from console import words
-from console.live.fleet import Fleet
+from console.live.fleet import STILL_RPM, Fleet
 from console.live.ranking import Ranker, Ranking, Wish
 from console.live.states import STATES
 from fanwatch.bundle import Feature
@@ -30,14 +30,15 @@ class FleetView:
         self._ranker = ranker
         self._low, self._high = scales(features)
         self._told: dict[str, tuple[int, int, int]] = {}
-        """By fan on the screen: the alarm, the state and the minute that the viewer knows of."""
+
+    """By fan on the screen: the alarm, the state (and whether it turns) and the minute that the viewer knows of."""
 
     def forget(self) -> None:
         """The viewer's page begins anew: it knows nothing."""
         self._told.clear()
 
     def message(self, now_ms: int) -> dict[str, Any]:
-        """{"total", "n", "first", "counts", "needs", "hand", "lead", "rows", "words", "lines"}: see fleet.js."""
+        """What fleet.js takes: counts, the fan that needs somebody first, and the lines on the screen."""
         with self._fleet.lock:
             ranking = self._ranker.rank(now_ms)
             chosen = self._ranker.chosen(self.wish, now_ms)
@@ -54,6 +55,7 @@ class FleetView:
                 "counts": ranking.counts,
                 "needs": int(ranking.needs.sum()),
                 "hand": int(ranking.in_hand.sum()),
+                "past": ranking.past_ms,
                 "lead": self._lead(ranking),
                 "rows": [self._row(place, ranking, now_ms) for place in shown],
                 "words": {names[place]: self._words(place, ranking) for place in shown if fresh[place][1]},
@@ -66,7 +68,8 @@ class FleetView:
 
     def _news(self, place: int, ranking: Ranking, minute: int) -> tuple[tuple[int, int, int], bool, bool]:
         end = self._fleet.trend_end(place, minute)
-        state = (self._fleet.alarm_seen[place], int(ranking.codes[place]), end)
+        standing = int(self._fleet.values[place, 0] < STILL_RPM)
+        state = (self._fleet.alarm_seen[place], int(ranking.codes[place]) * 2 + standing, end)
         before = self._told.get(self._fleet.names[place])
         if before is None:
             return state, True, True
@@ -84,11 +87,15 @@ class FleetView:
             int(fleet.earliest_ms[place]),
             int(fleet.latest_ms[place]),
             int(ranking.in_hand[place]),
+            int(ranking.clocks[place]),
         ]
 
     def _words(self, place: int, ranking: Ranking) -> tuple[str, str, str]:
         fleet = self._fleet
-        return words.told(STATES[ranking.codes[place]], fleet.causes[place], fleet.alarms[place])
+        state = STATES[ranking.codes[place]]
+        return words.told(
+            state, fleet.causes[place], fleet.alarms[place], bool(fleet.values[place, 0] < STILL_RPM)
+        )
 
     def _lines(self, place: int, minute: int) -> list[str]:
         lines = self._fleet.trends.lines(place, minute)[:-1]
@@ -109,6 +116,7 @@ class FleetView:
             told[0],
             int(fleet.earliest_ms[place]),
             int(fleet.latest_ms[place]),
+            int(ranking.clocks[place]),
         ]
 
 

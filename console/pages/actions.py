@@ -1,5 +1,6 @@
 """Episodes with what a technician can decide about them; the page Alarms has a list of them, a fan's page its own."""
 
+import itertools
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -17,13 +18,18 @@ from console.episodes import (
     mode_in_words,
     ms,
 )
-from fanwatch.alarm import INSTRUMENT_MODES, Alarm
+from fanwatch.alarm import Alarm
+from fanwatch.command import INSTRUMENT_MODES
 from fanwatch.errors import FanwatchError
 from fanwatch.logs import Log
 
 _MODE_WORDS: Final = {
     "fault": [[mode, words] for mode, words in MODES.items()],
     "instrument": [[mode, mode_in_words(mode)] for mode in INSTRUMENT_MODES],
+}
+_OUTCOME_WORDS: Final = {
+    "prevented": "Repaired, or taken out of service, before it failed",
+    "failed": "It failed",
 }
 _DONE: Final = {
     "acknowledge": "{device}: you take care of it.",
@@ -43,23 +49,26 @@ class Episodes(ui.element, component="../assets/episodes.js"):
         cards: list[dict[str, Any]],
         *,
         live: bool = False,
+        calm: bool = False,
         past: bool = False,
         head: str = "",
         empty: str = "",
         done: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`done` is called after each command that forecast-fan has followed."""
+        """`calm` says that no fan needs anybody; `done` is called after each command that forecast-fan has followed."""
         super().__init__()
         self._console = console
         self._done = done
         self._props["episodes"] = cards
         self._props["may"] = visitor().may_act
         self._props["live"] = live
+        self._props["calm"] = calm
         self._props["past"] = past
         self._props["head"] = head
         self._props["empty"] = empty
         self._props["foundWords"] = FOUND
         self._props["modeWords"] = _MODE_WORDS
+        self._props["outcomeWords"] = _OUTCOME_WORDS
         self._props["signs"] = words.SIGNS
         self._props["id"] = f"ep{self.id}"
         self.on("act", self._act)
@@ -93,13 +102,14 @@ def buttons(console: Console, alarm: Alarm) -> Episodes:
     return Episodes(console, [card(alarm)])
 
 
-def cards(alarms: Iterable[Alarm]) -> list[dict[str, Any]]:
+def cards(console: Console, alarms: Iterable[Alarm], now_ms: int) -> list[dict[str, Any]]:
     """What the browser shows of open episodes."""
-    return [card(alarm) for alarm, _ in zip(alarms, range(SHOWN_OPEN), strict=False)]
+    first = itertools.islice(alarms, SHOWN_OPEN)
+    return [card(alarm, console.fleet.clock_of(alarm.deviceID, now_ms)) for alarm in first]
 
 
-def card(alarm: Alarm) -> dict[str, Any]:
-    """What the browser shows of one; times in ms since the epoch."""
+def card(alarm: Alarm, clock_ms: int = 0) -> dict[str, Any]:
+    """What the browser shows of one; times in ms since the epoch, `clock_ms` where it is not now for the fan."""
     expected = alarm.failureExpected
     left = [ms(expected.earliest), ms(expected.latest)] if expected else None
     return {
@@ -110,6 +120,7 @@ def card(alarm: Alarm) -> dict[str, Any]:
         "cause": words.cause(alarm),
         "why": words.sentence(alarm.why),
         "since": alarm.since_ms,
+        "clock": clock_ms,
         "risk": alarm.risk if alarm.state in ("warning", "alarm") else None,
         "left": left,
         "by": alarm.acknowledgedBy if isinstance(alarm.acknowledgedBy, str) else None,
@@ -119,11 +130,6 @@ def card(alarm: Alarm) -> dict[str, Any]:
 
 def past_card(each: Past) -> dict[str, Any]:
     """What the browser shows of one that is over."""
-    found = None
-    if each.found is not None:
-        found = FOUND.get(each.found, each.found)
-        if each.mode:
-            found += f": {mode_in_words(each.mode)}"
     return {
         "episode": each.episode,
         "device": each.device,
@@ -132,8 +138,9 @@ def past_card(each: Past) -> dict[str, Any]:
         "cause": words.cause_of(each.state, each.cause, each.sensor),
         "why": words.sentence(each.why),
         "since": each.since_ms,
-        "updated": each.updated_ms,
-        "found": found,
+        "ended": each.ended_ms,
+        "stopped": each.stopped_ms,
+        "found": each.found,
         "note": each.note,
         "foundBy": each.found_by,
         "closed": each.closed_ms,
@@ -142,7 +149,7 @@ def past_card(each: Past) -> dict[str, Any]:
 
 def _command(asked: Mapping[str, Any], by: str) -> dict[str, str]:
     """What the browser asks for, in somebody's name; `send` judges what it says."""
-    names = ("episode", "action", "until", "found", "mode", "note")
+    names = ("episode", "action", "until", "found", "mode", "outcome", "outcomeAt", "note")
     given = {name: text for name in names if (text := _text(asked.get(name)))}
     return {**given, "by": by}
 

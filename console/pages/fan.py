@@ -60,6 +60,7 @@ class _Detail:
         props["ranges"] = [[each.name, each.word] for each in history.RANGES.values()]
         props["safety"] = checklists.SAFETY
         props["begin"] = self._range.name
+        props["first"] = self.live(time.time_ns() // 1_000_000)
         props["history"] = None
         self._view.on("range", self._choose)
         with self._view:
@@ -127,16 +128,18 @@ class _Detail:
 
 
 async def fetch(console: Console, device: str, chosen: history.Range) -> dict[str, Any]:
-    """The fan's history from the store. FanwatchError where that does not answer."""
+    """The fan's history from the store, up to the time that it is for it. FanwatchError where that does not answer."""
     now_ms = time.time_ns() // 1_000_000
+    found = now(console.fleet, device, now_ms)
+    now_ms = (found.clock_ms if found else 0) or now_ms
     signals_rows = await _rows(console, history.signal_queries(device, chosen, now_ms), chosen)
     score_rows = await _rows(console, history.score_queries(device, chosen, now_ms), chosen)
     risk = history.risk_query(device, chosen, now_ms)
     risk_rows = await console.store.query(risk.text, risk.policy)
     asked = history.episode_queries(device)
-    episodes, labels = [await console.store.query(each.text, each.policy) for each in asked]
+    rows = [await console.store.query(each.text, each.policy) for each in asked]
     series = history.series(chosen, now_ms, signals_rows, score_rows, risk_rows)
-    told = history.episodes(episodes, labels)
+    told = history.episodes(*rows)
     return {
         **msgspec.to_builtins(series),
         "episodes": [
@@ -184,7 +187,7 @@ def described(found: Now) -> dict[str, Any]:
     """One fan as the page is told of it."""
     alarm = found.alarm
     expected = alarm.failureExpected if alarm else None
-    about, why, by = words.told(found.state, found.cause, alarm)
+    about, why, by = words.told(found.state, found.cause, alarm, found.standing)
     return {
         "state": found.state,
         "cause": about,
@@ -197,6 +200,7 @@ def described(found: Now) -> dict[str, Any]:
         "earliest": words.ms(expected.earliest) if expected else 0,
         "latest": words.ms(expected.latest) if expected else 0,
         "read": found.read_ms,
+        "clock": found.clock_ms,
         "values": [round(value, 2) if math.isfinite(value) else None for value in found.values],
         "score": round(found.probability, 3) if math.isfinite(found.probability) else None,
         "looks": checklists.looks(found),

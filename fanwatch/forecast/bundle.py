@@ -1,6 +1,5 @@
 """The bundle of a forecast model: the same directory as a reading model's, `model.json` vouching for every file."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -61,28 +60,8 @@ class ForecastMetadata(msgspec.Struct, frozen=True):
     test_vector: TestVector
 
 
-class ForecastBundle:
-    """A forecast bundle whose files are what its `model.json` says. Made by `load`."""
-
-    def __init__(
-        self, path: Path, digest: str, metadata: ForecastMetadata, contents: Mapping[str, bytes]
-    ) -> None:
-        self.path = path
-        self.digest = digest
-        """SHA-256 of `model.json`: the pin."""
-        self.metadata = metadata
-        self._contents = contents
-
-    @property
-    def model(self) -> str:
-        """Name and version, such as fan-forecast@1."""
-        return f"{self.metadata.name}@{self.metadata.version}"
-
-    def read(self, name: str) -> bytes:
-        """The bytes of a file as they were when checked; BundleError where the bundle has no such file."""
-        if name not in self._contents:
-            raise BundleError(f"{self.path} has no {name}: this engine needs it, train the model again.")
-        return self._contents[name]
+class ForecastBundle(bundles.Checked[ForecastMetadata]):
+    """A bundle that forecasts."""
 
 
 def load(source: str | Path, pin: str | None = None) -> ForecastBundle:

@@ -32,6 +32,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Earliest and latest failure with 80 % confidence, for warning and alarm; None where `why` says why not."""
     why: str
     """One plain sentence with the numbers behind the state."""
+    stopped_ms: int | None = None
+    """stopped: since when the fan stands still, which is a little before it was called so."""
 
     @property
     def episode(self) -> str:

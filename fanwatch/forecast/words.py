@@ -24,6 +24,7 @@ from fanwatch.forecast.verdict import (
 )
 from fanwatch.forecast.windows import UNUSUAL, beyond, levels
 from fanwatch.reading import FEATURES
+from fanwatch.timestamps import format_ms
 
 _BINS_AN_HOUR: Final = 6
 _HOUR_MS: Final = 3_600_000
@@ -51,7 +52,12 @@ def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
         sensor=FEATURES[sensor] if instrument and cause != SILENT and sensor >= 0 else None,
         expected_ms=expected,
         why=_why(memory, model, state, cause, sensor, number, expected is None),
+        stopped_ms=_stopped_ms(memory) if state == STOPPED else None,
     )
+
+
+def _stopped_ms(memory: Memory) -> int:
+    return round(float(memory.last[0]) - float(memory.still[0]) + 1) * BIN_MS
 
 
 def told_hours(memory: Memory, machine: Machine) -> Floats:
@@ -104,23 +110,32 @@ def _besides(memory: Memory) -> str:
     """What is broken besides, for a fan whose own trouble is what its state tells."""
     fault = memory.fault[0].astype(int)
     if fault[0] == SILENT + 1:
-        return f"; nothing has come from it for {_hours(float(memory.last[0] - memory.heard[0]))}"
+        return f"; nothing has come from it since {_silent_since(memory)}"
     parts = [
         f"{FEATURES[sensor]} ({INSTRUMENT_CAUSES[fault[sensor] - 1]})" for sensor in np.flatnonzero(fault)
     ]
     return f"; not to be trusted: {', '.join(parts)}" if parts else ""
 
 
+def _silent_since(memory: Memory) -> str:
+    return _at(round(float(memory.heard[0]) + 1) * BIN_MS)
+
+
+def _at(ms: int) -> str:
+    """A moment, which stays true where a length of time would grow old before it is told anew."""
+    return f"{format_ms(ms)[:16].replace('T', ' ')} UTC"
+
+
 def _stopped(memory: Memory, cause: int) -> str:
-    still = _hours(float(memory.still[0]))
+    since = _at(_stopped_ms(memory))
     if cause >= 0:
-        return f"It has stood still for {still}, as its {FEATURES[cause]} had announced."
-    return f"It has stood still for {still}; nothing had announced it, so it may have been switched off."
+        return f"It has stood still since {since}, as its {FEATURES[cause]} had announced."
+    return f"It has stood still since {since}; nothing had announced it, so it may have been switched off."
 
 
 def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: int) -> str:
     if cause == SILENT:
-        return f"Nothing has come from it for {_hours(number - float(memory.heard[0]))}."
+        return f"Nothing has come from it since {_silent_since(memory)}."
     name, since = FEATURES[sensor], _hours(number + 1 - float(memory.since[0]))
     # How long it has been so, and not only how long it has been known.
     run = {STUCK: memory.same[0, sensor] + 1, ZERO: memory.zero_run[0, sensor]}.get(cause)

@@ -102,13 +102,14 @@ def _beside(spans: Sequence[Span]) -> Span:
     return Span(spans[0].start_ms, points, np.concatenate([span.values for span in spans], axis=1))
 
 
-def newest(store: Store, since_ms: int) -> dict[str, int]:
-    """By fan, in ms: up to when it was both scored and stored; of fans that were since then."""
+def newest(store: Store, since_ms: int, until_ms: int) -> dict[str, int]:
+    """By fan, in ms: up to when it was both scored and stored; of fans that were in that time."""
+    period = f"time >= {since_ms * MS} AND time <= {until_ms * MS}"
     scored, read = (
         {
             row["deviceID"]: int(row["time"]) // MS
             for row in store.query(
-                f'SELECT last("{field}") FROM "{measurement}" WHERE time >= {since_ms * MS} GROUP BY "deviceID"'
+                f'SELECT last("{field}") FROM "{measurement}" WHERE {period} GROUP BY "deviceID"'
             )
         }
         for measurement, field in (("anomaly", "quality"), ("telemetry", "rotation"))

@@ -24,6 +24,10 @@ class Announcer:
             self._known = self._publisher.connections
             self._again = set(fans)
 
+    def repeat(self, fans: Iterable[str]) -> None:
+        """Has these fans' alarms said again by this run."""
+        self._again |= set(fans)
+
     def wants(self, fan: str) -> bool:
         """Whether a fan's alarm is to be said again, though there is nothing new about it."""
         return fan in self._again

@@ -17,7 +17,10 @@ class Clock:
 
     def __init__(self, store: Store, clock_ms: int, now_ms: int) -> None:
         self._store, self._clock_ms, self._now_ms = store, clock_ms, now_ms
-        rows = store.query(f'SELECT last("clock_ms") AS "clock_ms", "moved_ms" FROM "{RUNS}"')
+        # Not what a clock has written that was ahead of this one.
+        rows = store.query(
+            f'SELECT last("clock_ms") AS "clock_ms", "moved_ms" FROM "{RUNS}" WHERE time <= {now_ms * _MS}'
+        )
         before = rows[0] if rows else None
         self.moved_ms = 0
         """When a run first saw the clock at this time; 0 where this is the first run of all."""
@@ -35,11 +38,11 @@ class Clock:
         arrived_ms = int(rows[0]["seen"]) // _MS if rows else 0
         return self._now_ms - arrived_ms > longest_ms
 
-    def record(self, summary: dict[str, object]) -> None:
+    def record(self, store: Store, summary: dict[str, object]) -> None:
         """Writes down what the run did."""
         wanted = ("fans", "episodes", "published", "rebuilt", "behind", "failed", "seconds")
         fields = {name: summary[name] for name in wanted} | {
             "clock_ms": self._clock_ms,
             "moved_ms": self.moved_ms,
         }
-        self._store.write([point(RUNS, {}, fields, self._now_ms * _MS)])
+        store.write([point(RUNS, {}, fields, self._now_ms * _MS)])

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from fanwatch.alarm import EPISODES, Alarm, Command
+from fanwatch.alarm import EPISODES, Alarm, InvalidAlarm
+from fanwatch.command import Command
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.forecasting import episodes, rows, wording
 from fanwatch.forecasting.announcer import Announcer
@@ -42,6 +43,7 @@ class Commands:
             raise Unknown(f"No fan {command.device} is watched; `fanwatch fans list` shows those that are.")
         began_ms = parse_ms(command.episode.partition("/")[2], _UTC)
         if row.alarm.episode == command.episode and row.alarm.state in EPISODES:
+            self._require_time(command, row.alarm.since_ms)
             return self._open(row, row.alarm, command, now_ms)
         if row.note.closed != command.episode and not episodes.known(self._store, command.device, began_ms):
             raise Unknown(
@@ -49,6 +51,7 @@ class Commands:
             )
         if command.action != "close":
             raise Over(f"The episode {command.episode} is over; only what was found can still be said of it.")
+        self._require_time(command, began_ms)
         episodes.write_label(self._store, command, began_ms, now_ms)
         return row.alarm
 
@@ -69,6 +72,11 @@ class Commands:
         note = rows.Note(retired_ms=now_ms)
         rows.save(self._store, [msgspec.structs.replace(row, alarm=alarm, note=note)])
         return alarm
+
+    def _require_time(self, command: Command, began_ms: int) -> None:
+        untimed = command.outcome == "failed" and command.outcomeAt is None
+        if untimed and not episodes.seen_to_stop(self._store, command.device, began_ms):
+            raise InvalidAlarm("When did it fail? Say outcomeAt: the forecast has not seen this fan stop.")
 
     def _open(self, row: Row, before: Alarm, command: Command, now_ms: int) -> Alarm:
         note = row.note

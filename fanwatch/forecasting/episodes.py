@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from fanwatch.alarm import Alarm, Command
+from fanwatch.alarm import Alarm
+from fanwatch.command import Command
 from fanwatch.store import MEANS, RAW, Refused, Store, point, quoted
 
 EPISODES = "forecast_episode"
@@ -40,6 +41,32 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     """When the fan stopped; None where it did not, or nobody saw it."""
     ended_ms: int | None = None
     """When the episode was over."""
+    seen_mode: str | None = None
+    """Of an episode of a sensor: which one it was, and what was seen of it."""
+    outcome: str | None = None
+    """What they said of a fault: `failed`, or `prevented` where it was repaired before; None where they did not."""
+    outcome_ms: int | None = None
+    """When, as they said."""
+
+    @property
+    def event_mode(self) -> str | None:
+        """What it was; of a sensor fault of which nobody said which, what was seen. None where that is not known."""
+        return self.mode or (self.seen_mode if self.found == "instrument" else None)
+
+    @property
+    def failure_ms(self) -> int | None:
+        """When the fan failed: people's word first, for a fan is stopped for its repair, too; then what was seen."""
+        if self.found != "fault" or self.outcome == "prevented":
+            return None
+        said = self.outcome_ms if self.outcome == "failed" else None
+        return said or self.stopped_ms
+
+    @property
+    def repaired_ms(self) -> int | None:
+        """When it was well again; None where nobody knows, or that would be before it failed."""
+        at_ms = self.outcome_ms if self.outcome == "prevented" else None
+        at_ms = at_ms or self.ended_ms
+        return None if at_ms is None or at_ms < (self.failure_ms or self.since_ms) else at_ms
 
 
 def record(store: Store, turns: Iterable[Turn]) -> None:
@@ -48,13 +75,25 @@ def record(store: Store, turns: Iterable[Turn]) -> None:
         point(
             EPISODES,
             {"deviceID": turn.alarm.deviceID},
-            {"episode": turn.alarm.episode, "state": turn.alarm.state, turn.what: turn.at_ms},
+            {
+                "episode": turn.alarm.episode,
+                "state": turn.alarm.state,
+                turn.what: turn.at_ms,
+                **_instrument(turn.alarm),
+            },
             turn.alarm.since_ms * _MS,
         )
         for turn in turns
     ]
     if lines:
         store.write(lines, MEANS)
+
+
+def _instrument(alarm: Alarm) -> dict[str, str]:
+    """What was seen of a sensor, as an events file names it: `vibration:stuck`, or `silent`."""
+    if alarm.state != "instrument" or alarm.cause is None:
+        return {}
+    return {"mode": f"{alarm.sensor}:{alarm.cause}" if alarm.sensor else alarm.cause}
 
 
 def known(store: Store, device: str, since_ms: int) -> bool:
@@ -66,12 +105,21 @@ def known(store: Store, device: str, since_ms: int) -> bool:
     )
 
 
+def seen_to_stop(store: Store, device: str, since_ms: int) -> bool:
+    """Whether the fan was seen to stop in the episode that began then."""
+    where = f'WHERE time = {since_ms * _MS} AND "deviceID" = {quoted(device)}'
+    rows = store.query(f'SELECT "stopped_ms" FROM "{EPISODES}" {where}', MEANS)
+    return any(row["stopped_ms"] is not None for row in rows)
+
+
 def write_label(store: Store, command: Command, since_ms: int, now_ms: int) -> None:
     """What was found; said again, it replaces what was said before. All fields, for none of it shall stay."""
     fields: dict[str, object] = {
         "episode": command.episode,
         "found": command.found or "",
         "mode": command.mode or "",
+        "outcome": command.outcome or "",
+        "outcome_ms": command.outcome_ms or 0,
         "note": command.note or "",
         "by": command.by,
         "since_ms": since_ms,
@@ -88,12 +136,12 @@ def write_label(store: Store, command: Command, since_ms: int, now_ms: int) -> N
 
 def labels(store: Store) -> list[Label]:
     """All labels, the oldest first."""
-    what = '"since_ms", "found", "mode", "note", "by"'
+    what = '"since_ms", "found", "mode", "note", "by", "outcome", "outcome_ms"'
     found = store.query(f'SELECT {what} FROM "{LABELS}" GROUP BY "deviceID"', MEANS)
     turns = {
         (row["deviceID"], row["time"]): row
         for row in store.query(
-            f'SELECT "episode", "stopped_ms", "ended_ms" FROM "{EPISODES}" GROUP BY "deviceID"', MEANS
+            f'SELECT "episode", "stopped_ms", "ended_ms", "mode" FROM "{EPISODES}" GROUP BY "deviceID"', MEANS
         )
     }
     made = [_label(row, turns.get((row["deviceID"], row["time"]), {})) for row in found]
@@ -104,7 +152,8 @@ def _label(row: dict[str, object], turn: dict[str, object]) -> Label:
     return msgspec.convert(
         {name: value or None for name, value in row.items() if name != "time"}
         | {"by": row.get("by") or ""}
-        | {name: turn.get(name) for name in ("stopped_ms", "ended_ms")},
+        | {name: turn.get(name) for name in ("stopped_ms", "ended_ms")}
+        | {"seen_mode": turn.get("mode")},
         Label,
     )
 

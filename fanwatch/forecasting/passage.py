@@ -53,7 +53,8 @@ class _Passage:
         # What is not caught up with is not told: it may be over.
         caught_up = span.end_ms >= self._goal.head_ms
         keep_ms = max(span.start_ms, min(span.end_ms, self._goal.head_ms - LAG_MS))
-        states = [row.state for row in self._group]
+        # A fan that is known for less than LAG_MS has its first checkpoint where it begins, with nothing known.
+        states = [row.state or self._fleet.pack(number) for number, row in enumerate(self._group)]
         before = self._fleet.state
         for place in range(len(span.points)):
             at_ms = span.start_ms + (place + 1) * BIN_MS
@@ -81,7 +82,7 @@ class _Passage:
         alarm = wording.alarm_of(verdict, before, seen_ms, blind)
         if not wording.is_news(alarm, before, at_ms - note.said_ms):
             return
-        self._turn(number, alarm, at_ms)
+        self._turn(number, alarm, at_ms, verdict.stopped_ms)
         opened_ms = 0
         if alarm.state in EPISODES:
             goes_on = before is not None and before.episode == alarm.episode
@@ -90,12 +91,13 @@ class _Passage:
         self._notes[number] = msgspec.structs.replace(note, said_ms=at_ms, opened_ms=opened_ms)
         self._said[number].append(alarm)
 
-    def _turn(self, number: int, alarm: Alarm, at_ms: int) -> None:
+    def _turn(self, number: int, alarm: Alarm, at_ms: int, stopped_ms: int | None) -> None:
         """Notes when the fan of an episode stops, and when the episode ends."""
         before = self._alarms[number]
         goes_on = before is not None and before.episode == alarm.episode
         if alarm.state == "stopped" and not (goes_on and before is not None and before.state == "stopped"):
-            self._turns[number].append(Turn(alarm, "stopped_ms", at_ms))
+            since_ms = alarm.since_ms if stopped_ms is None else max(stopped_ms, alarm.since_ms)
+            self._turns[number].append(Turn(alarm, "stopped_ms", since_ms))
         if before is not None and before.state in EPISODES and not goes_on:
             self._turns[number].append(Turn(before, "ended_ms", at_ms))
 

@@ -4,7 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from fanwatch.alarm import LONGEST_BY, Command, InvalidAlarm, decode_command
+from fanwatch.alarm import LONGEST_BY, InvalidAlarm
+from fanwatch.command import Command, decode_command
 from fanwatch.topics import DEVICE_ID
 
 

@@ -21,6 +21,8 @@ _MS = 1_000_000
 T = TypeVar("T")
 _NUMBERS = ("from_ms", "checkpoint_ms", "through_ms", "told_ms", "taken")
 _FIELDS = (*_NUMBERS, "state", "kept", "alarm", "note")
+_WRITTEN = '("checkpoint_ms" > 0 OR "told_ms" > 0)'
+"""All points but erased ones: a void one has told something, or there was nothing to lose."""
 
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -57,6 +59,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     alarm: Alarm | None = None
     """As it was published."""
     note: Note = Note()
+    day_ms: int = 0
+    """Where the point stands that this was read from; written is by the checkpoint."""
 
     @property
     def void(self) -> bool:
@@ -66,14 +70,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 def latest(store: Store, since_ms: int) -> dict[str, Row]:
     """By fan, the newest point since then."""
-    text = f'{_select()} WHERE time >= {since_ms * _MS} GROUP BY "deviceID" ORDER BY time DESC LIMIT 1'
+    text = f'{_select()} WHERE time >= {since_ms * _MS} AND {_WRITTEN} GROUP BY "deviceID" ORDER BY time DESC LIMIT 1'
     rows = map(_row, store.query(text))
     return {row.fan: row for row in rows}
 
 
 def of(store: Store, fan: str, since_ms: int) -> Row | None:
     """The newest point of one fan; None for one that is not known."""
-    where = f'time >= {since_ms * _MS} AND "deviceID" = {quoted(fan)}'
+    where = f'time >= {since_ms * _MS} AND "deviceID" = {quoted(fan)} AND {_WRITTEN}'
     found = store.query(f'{_select()} WHERE {where} GROUP BY "deviceID" ORDER BY time DESC LIMIT 1')
     return _row(found[0]) if found else None
 
@@ -104,6 +108,11 @@ def make_void(store: Store, rows: Iterable[Row]) -> None:
         line(Row(fan=row.fan, told_ms=row.told_ms, alarm=row.alarm, note=row.note), row.checkpoint_ms)
         for row in rows
     )
+
+
+def erase(store: Store, rows: Iterable[Row]) -> None:
+    """Makes points, as they were read, ones that count for nothing at all."""
+    store.write(line(Row(fan=row.fan), row.day_ms) for row in rows)
 
 
 def _select() -> str:
@@ -137,6 +146,7 @@ def _row(values: Mapping[str, Any]) -> Row:
         kept=_bytes(values.get("kept")),
         alarm=alarm,
         note=note or Note(),
+        day_ms=int(values["time"]) // _MS,
         **whole,
     )
 

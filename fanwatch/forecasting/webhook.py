@@ -30,6 +30,16 @@ _WAITS_S = (1.0, 5.0, 15.0)
 _QUEUED = 1000
 
 
+class _Stays(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: urllib would make a GET of the POST, and take the page that it gets for a success."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+_open = urllib.request.build_opener(_Stays).open
+
+
 class Webhook:
     """Give it the fleet after each run: `tell`."""
 
@@ -107,10 +117,12 @@ class Webhook:
             method="POST",
         )
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout_s) as response:
+            with _open(request, timeout=self._timeout_s) as response:
                 response.read(1)
         except urllib.error.HTTPError as error:
-            return f"it answered {error.code}"
+            error.close()
+            moved = ", a redirect, which is not followed: set FANWATCH_WEBHOOK_URL to where it leads"
+            return f"it answered {error.code}{moved if 300 <= error.code < 400 else ''}"
         except (OSError, ValueError, http.client.HTTPException) as error:
             return f"it gave no answer ({type(error).__name__})"
         return None

@@ -113,8 +113,8 @@ def unreadable(fan: str, at_ms: int, before: Alarm | None, error: str) -> Alarm:
 
 def blind_since(clock_ms: int) -> str:
     """Why nothing is known of any fan now; the same words each time."""
-    at = format_ms(clock_ms)
-    return f"Nothing was scored since {at[11:16]} UTC on {at[:10]}: neither this fan's readings nor any other's arrive."
+    at = format_ms(clock_ms)[:16].replace("T", " ")
+    return f"Nothing was scored since {at} UTC: neither this fan's readings nor any other's arrive."
 
 
 def _goes_on(before: Alarm, state: State, since_ms: int, seen_ms: int) -> bool:

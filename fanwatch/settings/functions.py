@@ -10,6 +10,9 @@ class ScoreSettings(Settings, frozen=True):
     """The function that decides: infer-fan (TensorFlow) or infer-fan-lite (LiteRT)."""
     infer_timeout: Seconds = 4.0
     """Seconds until an inference that was not answered has failed."""
+    infer_direct: bool = False
+    """Whether that function is called at its own address once its answers tell it (`tell_address`). For faasd, where a
+    function has one replica and the way through gateway and provider costs more than everything else."""
 
 
 class InferSettings(Settings, frozen=True):

@@ -2,8 +2,8 @@
 
 import time
 from collections import Counter as Tally
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -12,11 +12,12 @@ from prometheus_client import Counter
 from fanwatch import batch
 from fanwatch.broker import NO_SUBSCRIBER, PUBLISHED, Publisher
 from fanwatch.errors import FanwatchError, InvalidReading, Unavailable, UpstreamFailed
-from fanwatch.gateway_client import Gateway
+from fanwatch.gateway_client import Gateway, Response
 from fanwatch.logs import Log
 from fanwatch.reading import Reading, parse, parse_from_topic
 from fanwatch.result import Decision, Result, decode_decisions, encode_json
 from fanwatch.settings import BrokerSettings, GatewaySettings, ReadingSettings, ScoreSettings, load
+from fanwatch.shortcut import Shortcut
 from fanwatch.topics import RESULTS
 
 MAX_LINES = 10_000
@@ -74,6 +75,13 @@ def _gateway() -> Gateway:
     return Gateway(load(GatewaySettings), _SETTINGS.infer_timeout)
 
 
+@cache
+def _infer() -> Callable[[bytes, Mapping[str, str]], Response]:
+    if _SETTINGS.infer_direct:
+        return Shortcut(_gateway(), _SETTINGS.infer_function, _SETTINGS.infer_timeout / 2).call
+    return partial(_gateway().call, _SETTINGS.infer_function)
+
+
 def _score(messages: Sequence[batch.Message]) -> list[Scored]:
     """What became of each (topic, payload), in order; a topic of "" asks for the result only."""
     now_ms = time.time_ns() // 1_000_000
@@ -103,9 +111,7 @@ def _judge(readings: Sequence[Reading]) -> list[Decision]:
     decisions: list[Decision] = []
     for start in range(0, len(readings), _ROWS_A_CALL):
         rows = [reading.features for reading in readings[start : start + _ROWS_A_CALL]]
-        answer = _gateway().call(
-            _SETTINGS.infer_function, encode_json({"params": rows}), {"Content-Type": "application/json"}
-        )
+        answer = _infer()(encode_json({"params": rows}), {"Content-Type": "application/json"})
         if answer.status != 200:
             kind = Unavailable if answer.status in (404, 429, 503) else UpstreamFailed
             raise kind(f"{_SETTINGS.infer_function} answered {answer.status}: {answer.text()}")

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from fanwatch.command import FAULT_MODES, INSTRUMENT_MODES
 from fanwatch.store import point
+from fanwatch.timestamps import parse_ms, zone
 from tests.support.http_stub import HttpStub, Reply, Request
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
 from tests.support.watched import Watched, failing
+from training.forecast.history import History, read
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,7 +75,16 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     influx.kill()
 
 
-def test_from_an_alarm_to_a_label(rig: Rig) -> None:
+def trained_on(fan: str, directory: Path) -> History:
+    """A history with the events in `directory`, as training reads it."""
+    (directory / "readings.csv").write_text(
+        f"DeviceID,Time,Rotation,Temperature,Vibration,Sound\n{fan},2026-11-20 12:00:00,598,40,150,48.5\n",
+        encoding="utf-8",
+    )
+    return read(directory)
+
+
+def test_from_an_alarm_to_a_label(rig: Rig, tmp_path: Path) -> None:
     fan = rig.watched.fan("bad")
     assert fan in rig.open()
     assert f"{fan}/" in rig.said("alarms", "list")
@@ -83,6 +95,9 @@ def test_from_an_alarm_to_a_label(rig: Rig) -> None:
     assert fans[fan]["state"] == rig.open()[fan]["state"]
     assert fans[rig.watched.fan("good")]["state"] == "ok"
     assert "is no command" in rig.command("alarms", "close", fan, "--found", "nothing").stderr
+    assert "give one of" in rig.command(
+        "alarms", "close", fan, "--found", "fault", "--failed", "seen", "--prevented", "now"
+    ).stderr.replace("\n", " ")
     assert "mode of fault" in rig.command("alarms", "close", fan, "--found", "fault", "--mode", "x").stderr
     episode = rig.open()[fan]["episode"]
     closed = json.loads(rig.said("alarms", "close", fan, "--found", "fault", "--mode", "bearing", "--json"))
@@ -100,9 +115,28 @@ def test_from_an_alarm_to_a_label(rig: Rig) -> None:
     assert header == "DeviceID,Start,Failure,Repaired,Kind,Mode"
     assert event.split(",")[:2] == [fan, since]
     assert event.split(",")[4:] == ["fault", "bearing"]
-    # Repaired is when it was closed; the fan had not stopped when the last run looked at it.
-    assert event.split(",")[3] > since
-    assert done.stderr == "1 events; 0 false alarms left out.\n"
+    # Seen to stop after 28 hours, and closed after 30.
+    start, failure, repaired = (parse_ms(cell, zone("UTC")) for cell in event.split(",")[1:4])
+    assert (failure, start < failure < repaired) == (rig.watched.at(28), True)
+    assert done.stderr == "1 events; left out: nothing.\n"
+    # It stood because it was stopped to be repaired; training reads that as a fault that never came to a failure.
+    rig.said("alarms", "close", episode, "--found", "fault", "--mode", "bearing", "--prevented", "now")
+    rig.said("labels", "export", "--out", str(tmp_path / "events.csv"))
+    [fault] = trained_on(fan, tmp_path).faults
+    assert (fault.start_ms, fault.failure_ms, fault.over_ms, fault.mode) == (start, None, repaired, "bearing")
+    rig.said("alarms", "close", episode, "--found", "instrument")
+    done = rig.command("labels", "export")
+    assert done.stderr == "0 events; left out: 1 sensor faults of which nobody said which.\n"
+    # Whatever people say, training can read what comes of it.
+    for found, modes in (("fault", ("", *FAULT_MODES)), ("instrument", INSTRUMENT_MODES)):
+        for mode in modes:
+            said = ("--found", found, *(("--mode", mode) if mode else ()))
+            rig.said("alarms", "close", episode, *said)
+            rig.said("labels", "export", "--out", str(tmp_path / "events.csv"))
+            learned = trained_on(fan, tmp_path)
+            assert (len(learned.faults), len(learned.broken)) == ((1, 0) if found == "fault" else (0, 1)), (
+                said
+            )
 
 
 def test_a_fan_is_retired(rig: Rig) -> None:

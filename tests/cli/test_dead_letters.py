@@ -100,8 +100,10 @@ def test_list_shows_each_message_once(rig: Rig) -> None:
     assert found[rig.spoiled]["topic"] == "fan/messages"
     assert found[rig.spoiled]["resendable"]
     assert not found[rig.cut]["resendable"]
-    lines = rig.command("list").stdout.splitlines()
+    header, *lines = rig.command("list").stdout.splitlines()
     assert len(lines) == 2
+    for name, content in (("REASON", "json"), ("TIMES", "x2"), ("TOPIC", "fan/messages")):
+        assert lines[0][header.index(name) :].startswith(content)
     assert rig.spoiled[:12] in lines[0]
     assert "x2" in lines[0]
 

@@ -1,8 +1,10 @@
 """The command as such: quick, and right in its exit codes."""
 
 import os
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,27 @@ def test_exit_codes(arguments: str, code: int) -> None:
         f"sys.argv = ['fanwatch', *{arguments}]\nfrom cli.main import main; sys.exit(main())"
     )
     assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
+def test_a_connector_that_speaks_no_http_is_no_traceback() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"nonsense\r\n\r\n")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        done = command(
+            f"import os, sys; os.environ['FANWATCH_CONNECTOR_PORT'] = '{server.getsockname()[1]}'\n"
+            "sys.argv = ['fanwatch', 'connector', 'prune']\nfrom cli.main import main; sys.exit(main())"
+        )
+        thread.join(10)
+    assert done.returncode == 1
+    assert "does not answer" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -11,6 +11,9 @@ from typer.testing import CliRunner
 from cli.model import register
 from cli.threshold import threshold
 from fanwatch import bundle as bundles
+from fanwatch.errors import SettingsError
+from simulator.degradation import Wanted, save
+from simulator.physics import scaled
 from tests.support.up import ROOT
 
 app = typer.Typer()
@@ -66,3 +69,27 @@ def test_costs_or_a_value_and_not_both(stack: Path, tmp_path: Path) -> None:
     for arguments in ((), ("--value", "0.4", "--miss-cost", "3")):
         said = answer("threshold", "--model", DEFAULT, "--out", tmp_path / "out", *arguments, code=2)
         assert "or --value" in said.replace("\n", " ")
+
+
+def test_two_forecasts_live_through_one_history(stack: Path, tmp_path: Path) -> None:
+    running = shutil.copytree(ROOT / "models/fan-forecast/1", stack.parent / "models/fan-forecast/1")
+    bundle = shutil.copytree(running, tmp_path / "2")
+    file = bundle / "model.json"
+    described = json.loads(file.read_text())
+    described["version"] = 2
+    described["machine"] |= {"warning": 0.999, "alarm": 0.9995}
+    file.write_text(json.dumps(described))
+    save(Wanted(fans=6, days=9, seed=3, physics=scaled({"healthy_h": 0.08, "life": 0.5})), tmp_path / "fleet")
+    alone = answer("model", "use", bundle, "--dry-run")
+    assert "not to be compared" in alone.replace("\n", " ")
+    found = json.loads(answer("model", "use", bundle, "--history", tmp_path / "fleet", "--dry-run", "--json"))
+    before, after = (next(iter(found[side]["figures"].values())) for side in ("before", "after"))
+    # Nothing but the threshold sets them apart.
+    assert before["recall, 1 h notice"][0] > after["recall, 1 h notice"][0]
+    assert "fan-forecast@1 (in use)" in answer(
+        "model", "use", bundle, "--history", tmp_path / "fleet", "--dry-run"
+    )
+    for other, option, word in ((bundle, "--csv", "--history"), (DEFAULT, "--history", "--csv")):
+        result = CliRunner().invoke(app, ["model", "use", str(other), option, str(tmp_path)])
+        assert isinstance(result.exception, SettingsError)
+        assert f"compare it with {word}" in str(result.exception)

@@ -1,9 +1,11 @@
 """What a lane does with messages that were taken before their function changed."""
 
+import threading
 from collections.abc import Sequence
 
 from connectors.mqtt.calls import Answer, Calls, Verdict
 from connectors.mqtt.delivery import Delivery
+from connectors.mqtt.directory import Entry
 from connectors.mqtt.lane import Function, Lane
 from fanwatch.broker import Message
 from fanwatch.broker.subscriber import Connection
@@ -25,6 +27,16 @@ class Counted(Calls):
         return [Verdict(200) for _ in deliveries]
 
 
+def put(function: Function, number: int, settled: list[Delivery], key: int = 0) -> None:
+    """A message for it, which appears in `settled` once it is."""
+    delivery = Delivery(
+        Message("fan/messages", b"%d" % number, Connection(lambda: None), 0), 1, settled.append
+    )
+    delivery.key = key
+    delivery.expect(1)
+    function.waiting.put(delivery)
+
+
 def test_a_function_that_takes_fewer_at_once_from_now_on_gets_no_more() -> None:
     sizes: list[int] = []
     settled: list[Delivery] = []
@@ -34,11 +46,48 @@ def test_a_function_that_takes_fewer_at_once_from_now_on_gets_no_more() -> None:
     function.calls = Counted(0, sizes)
     with function.waiting._changed:
         for number in range(5):
-            message = Message("fan/messages", b"%d" % number, Connection(lambda: None), 0)
-            delivery = Delivery(message, 1, settled.append)
-            delivery.expect(1)
-            function.waiting.put(delivery)
+            put(function, number, settled)
     function.waiting.end()
     assert lane.join(10)
     assert [delivery.payload for delivery in settled] == [b"0", b"1", b"2", b"3", b"4"]
     assert sizes == [1] * 5
+
+
+class Picky(Calls):
+    """Scores what comes, save message 0, for which something is away until `well` is set."""
+
+    def __init__(self) -> None:
+        super().__init__(Gateway(load(GatewaySettings), 1.0), "picky", 64)
+        self.well = threading.Event()
+
+    def invoke(self, deliveries: Sequence[Delivery]) -> Answer:
+        bad = not self.well.is_set()
+        return [Verdict(503 if bad and delivery.payload == b"0" else 200) for delivery in deliveries]
+
+
+def test_devices_of_a_call_that_was_settled_in_part_go_on_while_the_rest_is_retried() -> None:
+    calls, settled = Picky(), list[Delivery]()
+    function = Function(calls, lambda *_: None, Log("test"))
+    entry = Entry("picky", function, 2)
+    with function.waiting._changed:
+        put(function, 0, settled, key=1)
+        put(function, 1, settled, key=2)
+    until(lambda: len(settled) == 1, 10, "the other device's")
+    put(function, 2, settled, key=2)
+    until(lambda: len(settled) == 2, 10, "the other device's next one")
+    put(function, 3, settled, key=1)
+    calls.well.set()
+    until(lambda: len(settled) == 4, 10, "all")
+    assert [delivery.payload for delivery in settled] == [b"1", b"2", b"0", b"3"]
+    entry.retire(lambda _topic: False)
+    assert all(lane.join(10) for lane in entry.lanes)
+
+
+def test_lanes_become_more_and_fewer() -> None:
+    function = Function(Counted(0, []), lambda *_: None, Log("test"))
+    entry = Entry("counted", function, 2)
+    for lanes in (5, 1, 3):
+        entry.resize(lanes)
+        until(lambda n=lanes: sum(not lane.join(0) for lane in entry.lanes) == n, 10, f"{lanes} lanes")
+    entry.retire(lambda _topic: False)
+    assert all(lane.join(10) for lane in entry.lanes)

@@ -122,6 +122,44 @@ def test_a_device_is_in_one_call_at_a_time_and_its_order_holds() -> None:
     assert taken(third.turn) == ["a2", "a3", "a4", "a5"], "b and c are in the second one still"
 
 
+def test_a_device_waits_no_longer_than_its_own_messages() -> None:
+    waiting = Waiting()
+    put(waiting, "a1", "b1", "a2", "c1")
+    first = waiting.take(SIZE)
+    assert first is not None
+    put(waiting, "a3", "b2", "c2")
+    second = Taker(waiting)
+    assert second.idle()
+    first.retrying()
+    first.settled([first.deliveries[0], first.deliveries[3]])
+    assert second.done.wait(10), "c waits for a and b"
+    assert taken(second.turn) == ["c2"], "a2 and b1 are not settled"
+    assert second.turn is not None
+    second.turn.retrying()
+    third = Taker(waiting)
+    assert third.idle()
+    first.settled([first.deliveries[2]])
+    assert third.done.wait(10)
+    assert taken(third.turn) == ["a3"]
+    assert third.turn is not None
+    third.turn.retrying()
+    put(waiting, "c3")
+    first.over()
+    assert taken(waiting.take(SIZE)) == ["b2"], "c is in the second one still"
+
+
+def test_so_many_as_are_dismissed_end_and_the_others_go_on() -> None:
+    waiting = Waiting()
+    takers = [Taker(waiting) for _ in range(3)]
+    assert all(taker.idle() for taker in takers)
+    waiting.dismiss(2)
+    until(lambda: sum(taker.done.is_set() for taker in takers) == 2, 10, "two to end")
+    put(waiting, "a1")
+    until(lambda: all(taker.done.is_set() for taker in takers), 10, "the third one")
+    (turn,) = [taker.turn for taker in takers if taker.turn]
+    assert taken(turn) == ["a1"]
+
+
 def test_functions_of_single_messages_are_called_at_once() -> None:
     waiting = Waiting()
     put(waiting, "a1", "b1", "c1")
@@ -194,11 +232,25 @@ class Crowd:
                     self.order[delivery.key].append(int(delivery.payload[1:]))
             if chance.random() < 0.3:
                 turn.retrying()
+                self._settle_some(turn, chance)
             if chance.random() < 0.3:
                 threading.Event().wait(chance.random() / 1000)
             with self._lock:
-                self._busy -= keys
+                self._busy -= self._left(turn)
             turn.over()
+
+    def _settle_some(self, turn: Turn, chance: random.Random) -> None:
+        """Tells of all messages of some devices; those may be in other calls at once."""
+        devices = {delivery.key for delivery in turn.deliveries}
+        free = set(chance.sample(sorted(devices), chance.randrange(len(devices))))
+        with self._lock:
+            self._busy -= free
+        turn.settled([delivery for delivery in turn.deliveries if delivery.key in free])
+
+    @staticmethod
+    def _left(turn: Turn) -> set[int]:
+        left = turn._left
+        return {delivery.key for delivery in turn.deliveries} if left is None else set(left)
 
 
 @settings(max_examples=15, deadline=None)

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -56,7 +58,8 @@ def test_acknowledge_and_close_reach_the_store_and_come_back(
     with watched.listener() as listener:
         until(lambda: listener.of("bad"), 30, "the alarm")
         episode = listener.of("bad")[-1].episode
-        context = browser.new_context()
+        failed = datetime.now(ZoneInfo("Asia/Kolkata")).replace(second=0, microsecond=0) - timedelta(hours=1)
+        context = browser.new_context(timezone_id="Asia/Kolkata")
         context.set_default_timeout(30_000)
         try:
             page = context.new_page()
@@ -70,18 +73,23 @@ def test_acknowledge_and_close_reach_the_store_and_come_back(
             asked = page.get_by_role("dialog")
             asked.get_by_label("A fault of the fan").check()
             asked.get_by_label("Which one?").select_option("bearing")
+            # It was seen to stop, so that is what is asked about first; who was there knows better when.
+            expect(asked.get_by_label("It failed", exact=True)).to_be_checked()
+            asked.get_by_label("When?").fill(failed.strftime("%Y-%m-%dT%H:%M"))
             asked.get_by_label("Note").fill("outer ring <b>pitted</b>")
             asked.get_by_role("button", name="Close the episode").click()
             # The list of what is open has lost it, by forecast-fan's own message; that of the past has it.
             past = page.get_by_role("region", name="The last 30 days").locator(f'[data-episode="{episode}"]')
             expect(past).to_contain_text("outer ring <b>pitted</b>")
-            expect(past).to_contain_text("A fault of the fan: Bearing")
+            expect(past).to_contain_text("A fault of the fan: Bearing, it failed")
             expect(page.get_by_text("No open episodes")).to_be_visible()
         finally:
             context.close()
     [label] = watched.store.query(READ)
-    found = {name: label[name] for name in ("episode", "found", "mode", "note", "by")}
+    found = {
+        name: label[name] for name in ("episode", "found", "mode", "note", "by", "outcome", "outcome_ms")
+    }
     assert found == {
         "episode": episode, "found": "fault", "mode": "bearing", "note": "outer ring <b>pitted</b>",
-        "by": "technician",
+        "by": "technician", "outcome": "failed", "outcome_ms": round(failed.timestamp() * 1000),
     }, json.dumps(label)  # fmt: skip

@@ -28,7 +28,7 @@ def rows(influx: Influx, queries: list[history.Query], chosen: history.Range) ->
 
 def test_a_day_is_drawn_from_raw_points_and_ends_its_lines_at_gaps(influx: Influx) -> None:
     end = now_ms() // (2 * MINUTE_MS) * 2 * MINUTE_MS
-    times = [end - 50 * MINUTE_MS, end - 48 * MINUTE_MS, end - 20 * MINUTE_MS]
+    times = [end - minute * MINUTE_MS for minute in (50, 48, 46, 44, 20)]
     influx.store.write(
         [
             point("telemetry", {"deviceID": "gap"}, signals(float(at)), ms * 1_000_000)
@@ -44,9 +44,22 @@ def test_a_day_is_drawn_from_raw_points_and_ends_its_lines_at_gaps(influx: Influ
         rows(influx, history.score_queries("gap", chosen, end), chosen),
         [],
     )
-    assert drawn.values[2] == [0.0, 1.0, None, 2.0]
+    assert drawn.values[2] == [0.0, 1.0, 2.0, 3.0, None, 4.0]
     assert drawn.times[0] == times[0]
-    assert drawn.score == [0.5, None, None, None]
+    assert drawn.score == [0.5, *[None] * 5]
+
+
+def test_a_fan_that_sends_every_ten_minutes_has_a_line(influx: Influx) -> None:
+    end = now_ms() // (10 * MINUTE_MS) * 10 * MINUTE_MS
+    influx.store.write(
+        [
+            point("telemetry", {"deviceID": "slow"}, signals(1.0), (end - minute * MINUTE_MS) * 1_000_000)
+            for minute in (100, 90, 80, 70, 30, 20)
+        ]
+    )
+    chosen = history.RANGES["day"]
+    came = rows(influx, history.signal_queries("slow", chosen, end), chosen)
+    assert history.series(chosen, end, came, [], []).values[0] == [*[1.0] * 4, None, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("name", ["week", "month"])
@@ -73,13 +86,16 @@ def test_a_month_is_drawn_from_means_and_from_raw_points_where_they_end(influx: 
 def test_episodes_carry_what_was_found(influx: Influx) -> None:
     since = now_ms() - 30 * HOUR_MS
     told = {"state": "alarm", "cause": "sound", "why": "sound has risen", "updated_ms": since + HOUR_MS}
-    found = {"found": "fault", "mode": "bearing", "note": "dry", "by": "kim"}
+    found = {"found": "fault", "mode": "bearing", "outcome": "failed", "note": "dry", "by": "kim"}
     for measurement, fields in (("episode", told), ("label", found)):
         influx.store.write([point(measurement, {"deviceID": "ep"}, fields, since * 1_000_000)])
-    episodes, labels = (influx.store.query(each.text, each.policy) for each in history.episode_queries("ep"))
-    assert history.episodes(episodes, labels) == [
+    turn = {"stopped_ms": since + 2000, "ended_ms": since + 3000}
+    influx.store.write([point("forecast_episode", {"deviceID": "ep"}, turn, since * 1_000_000)], MEANS)
+    rows = (influx.store.query(each.text, each.policy) for each in history.episode_queries("ep"))
+    assert history.episodes(*rows) == [
         history.Episode(
-            since_ms=since, updated_ms=since + HOUR_MS, state="alarm", cause="sound", sensor=None,
-            why="sound has risen", acknowledged_by=None, found="fault, bearing", note="dry", closed_by="kim",
+            since_ms=since, updated_ms=since + HOUR_MS, stopped_ms=since + 2000, ended_ms=since + 3000,
+            state="alarm", cause="sound", sensor=None, why="sound has risen", acknowledged_by=None,
+            found="A fault of the fan: Bearing, it failed", note="dry", closed_by="kim",
         )
     ]  # fmt: skip

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 import socketio
+from cryptography import x509
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from console import logins
 from credentials import authority
 from fanwatch.alarm import Alarm
+from tests.support.axe import violations_either_way
 from tests.support.console import Console, alarm, raise_alarm
 from tests.support.http_stub import HttpStub, Reply
 from tests.support.influx import Influx
@@ -97,10 +99,12 @@ def test_a_stranger_sees_nothing_and_a_wrong_password_says_so(world: World, cont
     page = context.new_page()
     page.goto(world.page.url + "/alarms")
     assert page.url == world.page.url + "/login?next=/alarms"
+    assert violations_either_way(page) == []
     page.get_by_label("Name").fill("workshop")
     page.get_by_label("Password").fill("wrong password")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_have_text("Name or password is wrong.")
+    assert violations_either_way(page) == []
     assert page.get_by_label("Name").input_value() == "workshop"
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
@@ -263,6 +267,11 @@ class Secure(Console):
         except OSError:
             return False
 
+    def serial(self) -> int:
+        """Of the certificate that it presents now."""
+        presented = ssl.get_server_certificate(("127.0.0.1", self.port), timeout=10)
+        return x509.load_pem_x509_certificate(presented.encode()).serial_number
+
     @classmethod
     def made(cls, directory: Path, world: World) -> "Secure":
         """With a certificate of an authority of its own."""
@@ -296,6 +305,14 @@ def test_where_it_is_deployed_tls_protects_it(world: World, browser: Browser, tm
         [cookie] = context.cookies()
         shown = {name: cookie[name] for name in ("name", "secure", "httpOnly", "sameSite")}  # type: ignore[literal-required]
         assert shown == {"name": "__Host-fanwatch", "secure": True, "httpOnly": True, "sameSite": "Lax"}
+        first, pair = served.serial(), authority.server(Secure.authority, ["127.0.0.1"])
+        (tmp_path / "crt").write_bytes(pair.certificate_pem)
+        assert served.serial() == first, "a certificate whose key has not come yet changes nothing"
+        assert served.output().count("new certificate cannot be used") == 1
+        (tmp_path / "key").write_bytes(pair.key_pem)
+        assert [served.serial(), served.serial()] == [pair.certificate.serial_number] * 2
+        assert served.answers(), "whoever trusts the authority goes on"
+        assert page.evaluate("window.did_handshake"), "and who is there notices nothing"
     finally:
         context.close()
         served.stop()

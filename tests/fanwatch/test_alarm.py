@@ -6,18 +6,8 @@ import msgspec
 import pytest
 
 from fanwatch import topics
-from fanwatch.alarm import (
-    LONGEST_SNOOZE_MS,
-    Alarm,
-    Command,
-    Expected,
-    InvalidAlarm,
-    decode_alarm,
-    decode_command,
-    encode_alarm,
-    encode_command,
-    episode_name,
-)
+from fanwatch.alarm import Alarm, Expected, InvalidAlarm, decode_alarm, encode_alarm, episode_name
+from fanwatch.command import LONGEST_SNOOZE_MS, Command, decode_command, encode_command
 from fanwatch.timestamps import format_ms
 
 NOW_MS = 1_795_600_000_000
@@ -116,16 +106,20 @@ def test_commands_that_say_enough() -> None:
     until = format_ms(NOW_MS + LONGEST_SNOOZE_MS)
     for given in (
         {},
-        {"note": "on my way"},
         {"action": "snooze", "until": until},
         {"action": "close", "found": "false alarm"},
         {"action": "close", "found": "fault", "mode": "bearing", "note": "outer ring"},
         {"action": "close", "found": "instrument", "mode": "vibration:stuck"},
+        {"action": "close", "found": "fault", "outcome": "failed", "outcomeAt": EPISODE.partition("/")[2]},
+        {"action": "close", "found": "fault", "outcome": "prevented"},
     ):
         made = command(**given)
         assert made.device == "fan-07"
         assert decode_command(encode_command(made), NOW_MS) == made
     assert command(action="snooze", until=until).until_ms == NOW_MS + LONGEST_SNOOZE_MS
+
+
+_FAILED = {"action": "close", "found": "fault", "outcome": "failed"}
 
 
 @pytest.mark.parametrize(
@@ -147,7 +141,16 @@ def test_commands_that_say_enough() -> None:
         ({"action": "close", "found": "fault", "mode": "vibration:stuck"}, "mode of fault"),
         ({"action": "close", "found": "false alarm", "mode": "bearing"}, "left out"),
         ({"found": "fault"}, "belong to close"),
-        ({"note": "x" * 1001}, "note must be"),
+        # It would be kept nowhere.
+        ({"note": "on my way"}, "belong to close"),
+        ({"action": "close", "found": "fault", "note": "x" * 1001}, "note must be"),
+        ({"outcome": "failed"}, "belong to close"),
+        ({"action": "close", "found": "instrument", "outcome": "failed"}, "belongs to a fault"),
+        ({"action": "close", "found": "fault", "outcome": "lost"}, "outcome"),
+        ({"action": "close", "found": "fault", "outcomeAt": format_ms(NOW_MS)}, "needs outcome"),
+        (_FAILED | {"outcomeAt": "yesterday"}, "outcomeAt is no time"),
+        (_FAILED | {"outcomeAt": "2020-01-01T00:00:00Z"}, "must lie between"),
+        (_FAILED | {"outcomeAt": format_ms(NOW_MS + 3_600_000)}, "must lie between"),
     ],
 )
 def test_commands_that_cannot_be_followed_say_why(changes: dict[str, object], said: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -196,6 +197,30 @@ def test_several_that_start_at_once_share_one_copy(store: HttpStub, tmp_path: Pa
         thread.join(60)
     assert found == [tmp_path / "cache" / DIGEST] * 6
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [DIGEST]
+
+
+def test_old_bundles_go_and_those_in_use_and_foreign_things_stay(store: HttpStub, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir(mode=0o700)
+    pins = [f"{number:064x}" for number in range(7)]
+    # The last one was used just now, whatever its place; the others the longer ago, the higher their number.
+    ages = {
+        **{pin: 7200 + 60 * number for number, pin in enumerate(pins)},
+        "fanwatch-new-1": 7200,
+        "mine": 9000,
+    }
+    ages |= {pins[-1]: 0, "fanwatch-new-2": 0}
+    for name, age_s in ages.items():
+        (cache / name).mkdir()
+        os.utime(cache / name, (time.time() - age_s,) * 2)
+    given = settings(store, cache)
+    open_judge(given)
+    kept = {DIGEST, pins[-1], pins[0], pins[1]}
+    assert {path.name for path in cache.iterdir()} == kept | {"fanwatch-new-2", "mine"}
+    # What is used again is young again.
+    os.utime(cache / DIGEST, (0, 0))
+    open_judge(given)
+    assert (cache / DIGEST).stat().st_mtime > time.time() - 3600
 
 
 def test_what_is_larger_than_a_bundle_may_be_is_refused(

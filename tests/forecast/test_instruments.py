@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fanwatch.reading import FEATURES
+from fanwatch.timestamps import format_ms
 from tests.forecast.fans import binned, fleet, healthy, live
 
 Values = NDArray[np.float64]
@@ -43,13 +44,19 @@ def test_a_broken_sensor_is_an_instrument_and_never_a_fan(
     assert states[-1] == "ok"
 
 
+def _moment(ms: int) -> str:
+    return format_ms(ms)[:16].replace("T", " ")
+
+
 def test_silence_is_told_and_ends_by_itself() -> None:
     values = healthy(200)
     values[100:120] = np.nan
     verdicts = live(fleet(), values)
     silent = [verdict for verdict in verdicts if verdict.state == "instrument"]
     assert {(each.cause, each.sensor) for each in silent} == {("silent", None)}
-    assert verdicts[119].why == "Nothing has come from it for 3 h."
+    # A moment: a length of time would be wrong by the time it is read. The last reading was that of bin 99.
+    assert verdicts[119].why == f"Nothing has come from it since {_moment(verdicts[99].at_ms)} UTC."
+    assert {each.why for each in silent if each.at_ms <= verdicts[119].at_ms} == {verdicts[119].why}
     assert verdicts[-1].state == "ok"
 
 

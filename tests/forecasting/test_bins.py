@@ -67,7 +67,9 @@ def test_what_was_packed_comes_back_and_what_was_not_scored_is_left_out(watch: W
     aggregates.leave_out(again, np.array([watched.at(4), watched.at(2), 0]))
     assert again.points.sum(axis=0).tolist() == [24, 13, 0]
     assert np.isnan(again.bins(20).mean[1:]).all()
-    assert aggregates.newest(watched.store, 0) == {name: watched.at(4) - BIN_MS // 2 for name in names}
+    assert aggregates.newest(watched.store, 0, watched.at(5)) == {
+        name: watched.at(4) - BIN_MS // 2 for name in names
+    }
 
 
 def test_the_lease_is_kept_while_a_large_fleets_bins_are_read(

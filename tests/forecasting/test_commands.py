@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 import pytest
 
 from fanwatch.forecasting import episodes
@@ -9,7 +10,7 @@ from fanwatch.store import MEANS
 from fanwatch.timestamps import format_ms, parse_ms, zone
 from tests.forecasting.conftest import Watch
 from tests.support.wait import until
-from tests.support.watched import Alarms, Watched, failing
+from tests.support.watched import Alarms, Watched, broken, failing
 
 
 @pytest.fixture
@@ -91,6 +92,63 @@ def test_closed_episodes_stay_closed_and_leave_a_label(failed: Watched) -> None:
         }  # fmt: skip
 
 
+def test_what_people_say_of_a_failure_stands_above_what_was_seen(failed: Watched) -> None:
+    failed.write("bad", 30, 36, failing(8, 28, 34))
+    failed.tick(36)
+    failed.run()
+    began = failed.store.query('SELECT "stopped_ms" FROM "forecast_episode"', MEANS)[0]["time"] // 1_000_000
+    said = {
+        "episode": f"{failed.fan('bad')}/{format_ms(began)}", "action": "close", "by": "x", "found": "fault",
+    }  # fmt: skip
+    for changes, failure, repaired in (
+        # Since when it stood, and when it had run again for a few bins.
+        ({}, failed.at(28), failed.at(34)),
+        ({"outcome": "failed"}, failed.at(28), failed.at(34)),
+        ({"outcome": "failed", "outcomeAt": format_ms(failed.at(27))}, failed.at(27), failed.at(34)),
+        # It stood still because somebody had stopped it to repair it.
+        ({"outcome": "prevented"}, None, failed.at(34)),
+        ({"outcome": "prevented", "outcomeAt": format_ms(failed.at(28))}, None, failed.at(28)),
+        # What came after it was well again leaves open when it was well the next time.
+        ({"outcome": "failed", "outcomeAt": format_ms(failed.at(50))}, failed.at(50), None),
+    ):
+        assert failed.order(**said, **changes)[0] == 200, changes
+        [label] = episodes.labels(failed.store)
+        assert label.failure_ms == failure, changes
+        assert (label.repaired_ms is None) == (repaired is None), changes
+        assert repaired is None or 0 <= (label.repaired_ms or 0) - repaired <= 3_600_000, changes
+
+
+def test_a_sensor_fault_of_which_nobody_says_which_is_what_was_seen(watch: Watch) -> None:
+    watched = watch()
+    watched.write("fan", 0, 40, broken(3, 25, 40, 48.5))
+    watched.tick(40)
+    watched.run()
+    with watched.listener() as listener:
+        alarm = last(listener, "fan")
+    assert (alarm["state"], alarm["sensor"], alarm["cause"]) == ("instrument", "sound", "stuck")
+    said = {"episode": alarm["episode"], "action": "close", "by": "x", "found": "instrument"}
+    assert watched.order(**said)[0] == 200
+    assert episodes.labels(watched.store)[0].event_mode == "sound:stuck"
+    assert watched.order(**said | {"mode": "sound:drift"})[0] == 200
+    assert episodes.labels(watched.store)[0].event_mode == "sound:drift"
+    assert watched.order(**said | {"found": "fault"})[0] == 200
+    assert episodes.labels(watched.store)[0].event_mode is None
+
+
+def test_a_failure_that_nobody_saw_needs_its_time(watch: Watch) -> None:
+    watched = watch()
+    watched.write("bad", 0, 26, failing(8, 28, 200))
+    watched.tick(26)
+    watched.run()
+    with watched.listener() as listener:
+        episode = str(last(listener, "bad")["episode"])
+    said = {"episode": episode, "action": "close", "by": "x", "found": "fault", "outcome": "failed"}
+    status, answer = watched.order(**said)
+    assert (status, answer["error"][:16]) == (400, "When did it fail")
+    assert watched.order(**said, outcomeAt=format_ms(watched.at(25)))[0] == 200
+    assert episodes.labels(watched.store)[0].failure_ms == watched.at(25)
+
+
 def test_forged_and_unknown_ones_are_refused(failed: Watched) -> None:
     fan = failed.fan("bad")
     good = {"action": "acknowledge", "by": "me"}
@@ -126,8 +184,7 @@ def test_a_retired_fan_is_gone_until_it_sends_again(watch: Watch) -> None:
         assert watched.run()["fans"] == 2
         assert watched.fan("fan") not in listener.fans()
         # It sends, at a time that is later than when it was retired.
-        watched.begin_ms += 8 * 3_600_000
-        watched.write("fan", 23, 23.5)
-        watched.tick(23.5)
+        later_ms = time.time_ns() // 1_000_000 + 60_000
+        watched.store.write(watched.reading("fan", later_ms, np.array([600.0, 40.0, 150.0, 48.5])))
         assert watched.run()["fans"] == 3
         until(lambda: watched.fan("fan") in listener.fans(), 10, "it is back")

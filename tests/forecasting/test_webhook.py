@@ -71,6 +71,24 @@ def test_a_dead_other_side_never_holds_a_run_up(watch: Watch, stub: HttpStub) ->
     assert watched.store.query('SELECT "episode" FROM "forecast_told"') == []
 
 
+def test_a_redirect_is_not_followed_for_it_would_tell_nobody(stub: HttpStub) -> None:
+    for status in (301, 302, 303, 307, 308):
+        stub.answer = lambda request, status=status: (
+            Reply(status, headers={"Location": "/login"}) if request.method == "POST" else Reply(200)
+        )
+        said = told(f"{stub.url}/secret")._post(wording.unreadable("fan-01", 0, None, "a reason"))
+        assert said is not None
+        assert f"answered {status}, a redirect" in said
+        assert "secret" not in said
+    assert {request.method for request in stub.requests} == {"POST"}
+
+
+def told(url: str) -> webhook.Webhook:
+    """One that tells this address."""
+    settings = load(ForecastSettings, {"FANWATCH_WEBHOOK_URL": url})
+    return webhook.Webhook(settings, Store(load(StoreSettings, {})), Log("test"))
+
+
 def test_another_side_that_speaks_no_http_is_no_end_of_telling() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -82,8 +100,6 @@ def test_another_side_that_speaks_no_http_is_no_end_of_telling() -> None:
 
         threading.Thread(target=answer, daemon=True).start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}/secret"
-        settings = load(ForecastSettings, {"FANWATCH_WEBHOOK_URL": url})
-        told = webhook.Webhook(settings, Store(load(StoreSettings, {})), Log("test"))
-        assert told._post(wording.unreadable("fan-01", 0, None, "a reason")) == (
+        assert told(url)._post(wording.unreadable("fan-01", 0, None, "a reason")) == (
             "it gave no answer (BadStatusLine)"
         )

@@ -53,7 +53,9 @@ case "$*" in
     *"tasks ls"*) cat "$ROOT/tasks" ;;
 esac
 """
-SYSTEMCTL = '#!/bin/sh\necho "$*" >> "$ROOT/systemctl.log"\n'
+SYSTEMCTL = (
+    '#!/bin/sh\necho "$*" >> "$ROOT/systemctl.log"\ncase "$*" in "${FAILING:-nothing}") exit 1 ;; esac\n'
+)
 SS = '#!/bin/sh\nfor port in ${LISTENING:-}; do echo "LISTEN 0 128 0.0.0.0:$port 0.0.0.0:*"; done\n'
 
 
@@ -95,6 +97,20 @@ class Machine:
         done = self.run(*arguments, **environment)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def watch(self, listening: str) -> None:
+        """One run of the timer's script while these ports are listened on."""
+        subprocess.run(
+            ["/bin/sh", str(self.own / "watch.sh")],
+            env={
+                **os.environ,
+                "PATH": f"{self.bin}:/usr/bin:/bin",
+                "ROOT": str(self.root),
+                "LISTENING": listening,
+            },
+            timeout=20,
+            check=True,
+        )
 
     def services(self) -> dict[str, Any]:
         found: dict[str, Any] = yaml.safe_load(self.compose.read_text(encoding="utf-8"))["services"]
@@ -250,6 +266,22 @@ def test_an_upgrade_applies_what_has_changed_and_keeps_the_rest(machine: Machine
     assert site.read_text(encoding="utf-8") == "max_queued_bytes 1000000\n"
 
 
+def test_what_a_run_that_ended_halfway_has_changed_is_applied_by_the_next(machine: Machine) -> None:
+    machine.install()
+    config = machine.checkout / "infra/telegraf/telegraf.conf"
+    config.write_text(config.read_text(encoding="utf-8") + "# New.\n", encoding="utf-8")
+    for failing, said in (
+        ("daemon-reload", "systemd could not read its units again"),
+        ("enable --now fanwatch-watch.timer", "fanwatch-watch.timer could not be started"),
+        ("restart faasd", "faasd could not be restarted"),
+    ):
+        done = machine.run(FAILING=failing)
+        assert (done.returncode, said in done.stderr, done.stderr.count("\n")) == (1, True, 1), done.stderr
+    before = machine.log("systemctl").count("restart faasd")
+    assert "Installed" in machine.install()
+    assert machine.log("systemctl").count("restart faasd") == before + 1
+
+
 def test_removal_keeps_data_and_secrets_unless_told(machine: Machine) -> None:
     machine.install()
     machine.install("--remove")
@@ -319,14 +351,26 @@ def test_faasd_is_restarted_where_a_port_is_not_listened_on(machine: Machine) ->
     machine.install()
     before = len(machine.log("systemctl"))
     for listening, restarts in (("3000 8093 8883 8885", 0), ("3000 8093 8883", 1)):
-        environment = os.environ | {"PATH": f"{machine.bin}:/usr/bin:/bin", "ROOT": str(machine.root)}
-        subprocess.run(
-            ["/bin/sh", str(machine.own / "watch.sh")],
-            env=environment | {"LISTENING": listening},
-            timeout=20,
-            check=True,
-        )
+        machine.watch(listening)
         assert machine.log("systemctl")[before:] == ["restart faasd"] * restarts
+
+
+def test_addresses_of_the_dead_are_given_back(machine: Machine) -> None:
+    machine.install()
+    folder = machine.root / "var/run/cni/openfaas-cni-bridge"
+    folder.mkdir(parents=True)
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    # As CNI's host-local plugin writes them.
+    for address, owner in (
+        ("10.62.0.8", f"score-fan-{os.getpid()}"),
+        ("10.62.0.9", f"infer-fan-lite-{dead.pid}"),
+    ):
+        (folder / address).write_text(f"{owner}\r\neth1", encoding="utf-8")
+    for other in ("lock", "last_reserved_ip.0"):
+        (folder / other).write_text("10.62.0.9", encoding="utf-8")
+    machine.watch("3000 8093 8883 8885")
+    assert sorted(path.name for path in folder.iterdir()) == ["10.62.0.8", "last_reserved_ip.0", "lock"]
 
 
 def test_keep_starts_again_what_ends_and_passes_signals_on(tmp_path: Path) -> None:

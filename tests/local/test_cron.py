@@ -12,6 +12,7 @@ from fanwatch.gateway_client import Gateway
 from fanwatch.logs import Log
 from fanwatch.settings import ConnectorSettings, GatewaySettings
 from local import sessions
+from local.cron import Cron
 from tests.local.gateways import World, available
 from tests.support.process import Process
 from tests.support.servers import ROOT, Server
@@ -36,13 +37,15 @@ class Rig:
         self.gateway: Server | None = None
         self.cron: Process | None = None
 
-    def start(self, status: int = 200, **annotations: str) -> None:
-        self.declare(**annotations)
+    def start(self, status: int = 200, **given: str) -> None:
+        """With these annotations, and settings of the cron process."""
+        settings = {name: value for name, value in given.items() if name.startswith("FANWATCH_")}
+        self.declare(**{name: value for name, value in given.items() if name not in settings})
         self.world.replica("timed", CALLS.format(file=str(self.file), status=status))
         self.gateway = self.world.gateway()
         available(self.gateway, "timed", 1)
         argv = [sys.executable, "-m", "local.cron"]
-        self.cron = Process(argv, self.world.directory / "cron.log", self.settings(), ROOT)
+        self.cron = Process(argv, self.world.directory / "cron.log", {**self.settings(), **settings}, ROOT)
 
     def settings(self) -> dict[str, str]:
         assert self.gateway is not None
@@ -104,6 +107,33 @@ def test_a_gateway_that_was_away_is_found_again(rig: Rig) -> None:
     before = len(rig.calls())
     rig.world.gateway(FANWATCH_GATEWAY_PORT=str(port), wait=False)
     until(lambda: len(rig.calls()) > before, 20, "a call after it")
+
+
+def test_refused_credentials_are_no_end_of_it_and_taken_from_their_file_again(rig: Rig) -> None:
+    password = rig.world.directory / "own-password"
+    password.write_text("another", encoding="utf-8")
+    rig.start(topic="cron-function", schedule="@every 1s", FANWATCH_GATEWAY_PASSWORD_FILE=str(password))
+    until(lambda: rig.said("functions cannot be listed"), 20, "the refusal told")
+    password.write_text("secret", encoding="utf-8")
+    until(rig.calls, 20, "a call")
+    assert sum(line["event"] == "functions cannot be listed" for line in rig.events()) == 1
+
+
+def test_a_clock_that_is_put_back_does_not_put_off_what_is_due(rig: Rig) -> None:
+    rig.start(topic="cron-function", schedule="1-59/10 * * * *")
+    settings = {name.removeprefix("FANWATCH_").lower(): text for name, text in rig.settings().items()}
+    access = {
+        name: text for name, text in settings.items() if name.startswith("gateway") and "port" not in name
+    }
+    cron = Cron(Gateway(GatewaySettings(**access), 5.0), Log("test"))
+    day_s, ahead_s = 86_400.0, 20_000 * 86_400.0
+    cron.step(ahead_s)
+    assert cron.entries["timed"].due == ahead_s + 60
+    cron.step(ahead_s - 3 * day_s)
+    assert cron.entries["timed"].due == ahead_s - 3 * day_s + 60
+    assert rig.calls() == []
+    cron.step(ahead_s - 3 * day_s + 61)
+    until(rig.calls, 20, "the call")
 
 
 def test_it_is_no_topic_of_the_broker(rig: Rig) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from local import config, supervisor
+from local import config, health, refused, supervisor
 from local.deploy import Deployer, program_name
 from local.layout import Layout
 from local.stack import Stack, read
-from local.supervisor import Supervisor, argv_of, write_config, write_spec
+from local.supervisor import Process, Supervisor, argv_of, write_config, write_spec
 from local.unix_http import UnixConnection, status
 from tests.support.wait import until
 
@@ -97,6 +97,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         if made.process.poll() is None:
             made.process.terminate()
         made.process.wait(20)
+    made.layout.leave()
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 5, "no process is left")
 
 
@@ -139,6 +140,7 @@ def test_a_generation_that_does_not_start_leaves_the_running_one(place: Place) -
     assert place.groups() == before
     assert place.answers() == {"one"}
     assert deployer.apply(broken) == problems, "it is tried anew, and said again"
+    assert deployer.refused == problems
     assert place.groups() == before
     assert deployer.apply(place.write("three", mark="z")) == []
     assert place.answers() == {"three"}
@@ -155,7 +157,9 @@ def test_what_was_refused_is_taken_once_it_is_repaired(place: Place) -> None:
     assert place.answers() == {"two"}
 
 
-def test_a_supervisord_that_does_not_answer_is_waited_for(place: Place) -> None:
+def test_a_supervisord_that_does_not_answer_is_waited_for_and_refusals_are_kept_for_the_status(
+    place: Place,
+) -> None:
     os.kill(place.process.pid, signal.SIGSTOP)
     argv = [sys.executable, "-m", "local.deploy", "--watch"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FANWATCH_")}
@@ -171,6 +175,21 @@ def test_a_supervisord_that_does_not_answer_is_waited_for(place: Place) -> None:
         until(lambda: "Trying again." in log.read_text(encoding="utf-8"), 15, "a line about it")
         os.kill(place.process.pid, signal.SIGCONT)
         until(lambda: place.answers() == {"one"}, 15, "the function")
+        # What is refused from now on, whoever asks for the status is told, until stack.yml says something else.
+        process = Process("deploy", "deploy", "RUNNING", 1, 0, 0, "pid 1")
+        until(lambda: place.layout.refused.exists(), 15, "what it has applied")
+        assert health._deploy(process, place.layout).state == "ok"
+        place.write("", mark="y", handler="raise ValueError('the bundle is broken')\n")
+        until(lambda: refused.read(place.layout), 30, "the refusal")
+        said = health._deploy(process, place.layout)
+        assert said.state == "refused"
+        assert "the bundle is broken" in said.detail
+        assert place.answers() == {"one"}
+        place.layout.stack.write_text("functions: [", encoding="utf-8")
+        until(lambda: "What runs stays" in " ".join(refused.read(place.layout)), 15, "that it is no YAML")
+        place.write("two", mark="z")
+        until(lambda: place.answers() == {"two"}, 30, "the new one")
+        until(lambda: not refused.read(place.layout), 15, "no refusal any more")
     finally:
         os.kill(place.process.pid, signal.SIGCONT)
         watching.kill()

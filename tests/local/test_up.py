@@ -16,6 +16,7 @@ import pytest
 from fanwatch.settings import StoreSettings
 from fanwatch.store import Store
 from local import tools
+from local.layout import layout
 from tests.support.influx import tool
 from tests.support.ports import listens
 from tests.support.up import ROOT, Machine
@@ -70,6 +71,7 @@ def test_it_scores_stores_and_stops_and_starts_again_with_its_data(machine: Mach
         assert up.stop() < STOP_S * patience()
         assert up.process.returncode == 0
         assert machine.processes() == []
+        assert not layout(str(machine.state)).short.exists()
         assert machine.command("status").returncode == 1
     finally:
         up.end()

@@ -198,3 +198,13 @@ def test_unknown_endpoints_of_the_servers_own_are_404(serve: Serve) -> None:
 def test_the_sample_handler_is_served(serve: Serve) -> None:
     sample = Path(__file__).parents[2] / "template" / "python3-fan" / "function" / "handler.py"
     assert serve(sample.read_text(encoding="utf-8")).call("POST", "/", b"hello").body == b"hello"
+
+
+def test_where_it_is_told_to_answers_name_the_replica(serve: Serve) -> None:
+    first, second = (serve(ECHO, tell_address="1") for _ in range(2))
+    told = [server.call("POST", "/").headers["x-replica"] for server in (first, first, second)]
+    assert told[0] == told[1]
+    address, _, instance = told[0].partition(" ")
+    assert address == f"127.0.0.1:{first.address}"
+    assert instance not in told[2], "no two processes have the same name"
+    assert "x-replica" not in serve(ECHO).call("POST", "/").headers

@@ -40,6 +40,7 @@ class Application:
         self._metrics = metrics.RequestMetrics(lambda: self.in_flight)
         self._workers: Workers | None = None
         self._arrivals = Arrivals(settings.exec_timeout_s)
+        self._instance = uuid.uuid4().hex
         self._overdue = 0
         """Calls that were answered with 504 and whose threads are still at work."""
 
@@ -54,9 +55,16 @@ class Application:
             if answer is None:
                 return  # the caller has gone
             status, headers, body = answer
+            # A unix socket has no address.
+            if self._settings.tell_address and scope["server"]:
+                headers.append((b"x-replica", self._replica(*scope["server"])))
             self._metrics.observe(scope["method"], status, time.perf_counter() - started)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    def _replica(self, host: str, port: int) -> bytes:
+        """Where a connection reached this server, and a name that no other process has."""
+        return f"{host}:{port} {self._instance}".encode()
 
     def _own(self, path: str) -> Response:
         if path == "/_/health":

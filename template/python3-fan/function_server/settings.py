@@ -28,6 +28,7 @@ class Settings:
     max_inflight: int = 256  # max_inflight; 429 above that
     max_body_bytes: int = 6 * 1024 * 1024  # max_body_bytes; 413 above that
     handler_threads: int = 8  # handler_threads; 0 runs the handler on the event loop
+    tell_address: bool = False  # tell_address; answers name the replica that gave them: X-Replica
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -43,6 +44,7 @@ class Settings:
             max_inflight=read.integer("max_inflight", cls.max_inflight, 1, 100_000),
             max_body_bytes=read.integer("max_body_bytes", cls.max_body_bytes, 1, 2**31),
             handler_threads=read.integer("handler_threads", cls.handler_threads, 0, 256),
+            tell_address=read.boolean("tell_address", cls.tell_address),
         )
 
 
@@ -57,6 +59,12 @@ class _Reader:
         if not re.fullmatch(r"\d{1,10}", text) or not low <= int(text) <= high:
             raise SettingsError(f"{name}={text!r} is no whole number from {low} to {high}.")
         return int(text)
+
+    def boolean(self, name: str, default: bool) -> bool:
+        text = self.environment.get(name, "").strip().lower()
+        if text not in ("", "0", "1", "false", "true"):
+            raise SettingsError(f"{name}={text!r} is neither 1 nor 0.")
+        return text in ("1", "true") if text else default
 
     def duration(self, name: str, default_s: float) -> float:
         """Seconds of a duration as Go writes it ("10s", "1m30s"); a bare number means seconds."""

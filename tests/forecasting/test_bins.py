@@ -83,3 +83,18 @@ def test_the_lease_is_kept_while_a_large_fleets_bins_are_read(
     monkeypatch.setattr(Lease, "keep", lambda lease: kept.append(keep(lease)))
     assert watched.run()["fans"] == 1
     assert len(kept) > HOURS * 6 - 2
+
+
+def test_a_fleet_that_has_just_begun_is_not_read_from_its_beginning_each_time(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = watch(ago=HOURS)
+    watched.write("a", 0, 1)
+    assert watched.run()["fans"] == 1
+    asked, read = [], aggregates.read
+    monkeypatch.setattr(aggregates, "read", lambda *given: asked.append(given[1]) or read(*given))
+    watched.write("a", 1, 1.5)
+    watched.run()
+    assert asked
+    # The newest bin was not yet complete.
+    assert min(asked) >= watched.at(1) - BIN_MS

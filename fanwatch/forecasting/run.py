@@ -102,7 +102,7 @@ class Run:
                 summary.behind += len(group)
                 continue
             keep()
-            span = gathering.gathered(self._store, group, goal, self._in_time)
+            span = gathering.gathered(self._store, group, goal, lambda: self._goes_on(keep))
             summary.behind += len(group) if span.end_ms < goal.head_ms else 0
             found = self._isolated(group, span, goal)
             require()
@@ -122,6 +122,11 @@ class Run:
             "InfluxDB holds no result: does score-fan get readings, and does Telegraf store what comes of them? "
             "`fanwatch status` shows it."
         )
+
+    def _goes_on(self, keep: Callable[[], None]) -> bool:
+        # A large fleet has one checkpoint, and its bins may take longer to read than the lease lasts.
+        keep()
+        return self._in_time()
 
     def _in_time(self) -> bool:
         return time.monotonic() < self._deadline

@@ -33,6 +33,8 @@ _COMMAND_PATIENCE_S = 6.0
 _CONNECT_S = 2.0
 
 _RUNS = Counter("fanwatch_forecast_runs_total", "Runs of the forecast", ["outcome"])
+for _outcome in ("done", "skipped", "failed"):
+    _RUNS.labels(_outcome)  # there from the start, so that a first one is seen as a step
 _PUBLISHED = Counter("fanwatch_forecast_alarms_total", "Alarms published")
 _FANS = Gauge("fanwatch_forecast_fans", "Fans watched at the last run")
 _FAILED = Gauge("fanwatch_forecast_failed_fans", "Fans that the last run could not work up")

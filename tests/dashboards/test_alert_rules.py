@@ -80,6 +80,10 @@ def dead_letter(fleet: Fleet) -> None:
     fleet.write([f'dead_letter id="a1",reason="unscorable" {fleet.at_ms - 60_000}'])
 
 
+def unreadable(fleet: Fleet) -> None:
+    fleet.unreadable = 2
+
+
 def certificate(fleet: Fleet) -> None:
     fleet.write(
         [
@@ -100,6 +104,8 @@ TROUBLES: list[tuple[Callable[[Fleet], None], float, dict[str, list[str]], float
     (without("scoring"), 4, {"scoring-away": [""]}, 2.5),
     (without("connector"), 4, {"part-down": ["connector"]}, 2.5),
     (without("gateway"), 4, {"part-down": ["gateway"], "scoring-away": [""]}, 2.5),
+    (without("forecast"), 36, {"forecasts-stopped": [""]}, 33),
+    (unreadable, 24, {"fans-not-forecast": [""]}, 22.5),
     (without("rollup"), 58, {"means-behind": [""]}, 58),
     (dead_letter, 1, {"dead-letters": [""]}, 0.5),
     (counted("telegraf dropped value"), 1, {"messages-dropped": ["telemetry value"]}, 0.5),
@@ -129,6 +135,39 @@ def test_each_trouble_fires_its_rule_in_time_and_no_other(
     found = told(fleet, store_url, minutes)
     assert {name: labels for name, (_, labels) in found.items()} == rule
     assert max(after for after, _ in found.values()) <= within
+
+
+def test_a_forecast_that_fails_once_is_nobodys_business_and_one_that_goes_on_is_quiet(
+    fleet: Fleet, store_url: str
+) -> None:
+    names = ("forecasts-stopped", "fans-not-forecast")
+    watches = {name: Watch(store_url, RULES[name]) for name in names}
+
+    def looks(minutes: int) -> set[str]:
+        found = set()
+        for _ in range(minutes):
+            fleet.run(1)
+            found |= {name for name, watch in watches.items() if watch.look(fleet.at_ms)}
+        return found
+
+    unreadable(fleet)
+    assert looks(10) == set()
+    fleet.unreadable = 0
+    assert looks(20) == set()
+    fleet.down = {"forecast"}
+    assert looks(45) == {"forecasts-stopped"}
+    # Nothing is scored, so that another alert speaks; then it goes on.
+    fleet.down = {"forecast", "scoring"}
+    fleet.run(12)
+    assert watches["forecasts-stopped"].look(fleet.at_ms) == []
+    fleet.down = {"forecast"}
+    assert looks(20) == {"forecasts-stopped"}
+    fleet.down = set()
+    fleet.run(11)
+    assert looks(5) == set()
+    # A month after it was taken away it is missed no longer.
+    day_ms = 86_400_000
+    assert evaluate(store_url, RULES["forecasts-stopped"], fleet.at_ms + 32 * day_ms).state == "NoData"
 
 
 def test_results_that_are_scored_and_not_stored(store_url: str, at_ms: int) -> None:

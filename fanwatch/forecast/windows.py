@@ -93,8 +93,8 @@ def _evidence(memory: Memory, value: Floats, daily_wave: Floats) -> tuple[Floats
     usual = memory.usual[:, :, _LEVEL]
     # Of the two sensors in the middle: one that drifts must not make the others' values look strange.
     moved = np.sort(memory.windows[:, :, _LEVEL, _THREE] + daily_wave - usual, axis=1)
-    busy = (moved[:, 1:2] + moved[:, 2:3]) / 2
-    expected = _A_SCORE * (usual - np.float32(0.5) + busy)
+    busy = moved[:, 1:3].mean(axis=1, keepdims=True)
+    expected: Floats = _A_SCORE * (usual - np.float32(0.5) + busy)
     expected[:] = np.where(memory.usual_weight > 0, np.clip(expected, -2.5, 2.5), 0)
     beginning, advanced = (evidence.ratio(value, expected, grown) for grown in evidence.GROWN)
     advanced[:, 0] = evidence.ratio(1 - value[:, 0], -expected[:, 0], evidence.GROWN[0])

@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 from nicegui import ui
 
-from console import shell
+from console import certificate, shell
 from console.access import end_sockets, guard_sockets, operator
 from console.context import Console
 from console.guard import Guard, check
@@ -20,9 +20,9 @@ from console.live.intake import Intake
 from console.live.recall import recall
 from console.pages import alarms, fan, fleet, pipeline, try_it
 from console.push import Push
+from console.ranges import Ranges
 from console.store import StoreReader
-from fanwatch import bundle
-from fanwatch.errors import BundleError, FanwatchError
+from fanwatch.errors import FanwatchError
 from fanwatch.gateway_client import Gateway
 from fanwatch.logs import Log
 from fanwatch.settings import (
@@ -55,7 +55,7 @@ def make() -> tuple[FastAPI, Console]:
         fleet=live,
         intake=Intake(live, load(BrokerSettings), load(ReadingSettings), log, client_id=name),
         store=StoreReader(load(StoreSettings)),
-        features=_features(settings, log),
+        ranges=Ranges(settings.console_bundle, live, log),
         gateway=Gateway(load(GatewaySettings), _CALL_S),
         operator=operator(access, load(BrokerSettings)),
         access=access,
@@ -118,6 +118,7 @@ def serve() -> None:
         ssl_certfile=console.access.console_cert_file,
         ssl_keyfile=console.access.console_key_file,
     )
+    certificate.follow(config, Log("console"))
     server = uvicorn.Server(config)
     try:
         listener = config.bind_socket()
@@ -134,12 +135,3 @@ def serve() -> None:
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
     on_stop((signal.SIGTERM, signal.SIGINT), stop)
     server.run(sockets=[listener])
-
-
-def _features(settings: ConsoleSettings, log: Log) -> tuple[bundle.Feature, ...]:
-    try:
-        return bundle.load(bundle.locate(settings.console_bundle)).metadata.features
-    except BundleError as error:
-        # The page is worth more than the ranges that it draws.
-        log.warning("no model bundle: healthy ranges are not drawn", reason=str(error))
-        return ()

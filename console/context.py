@@ -10,6 +10,7 @@ import msgspec
 from console.live.fleet import Fleet
 from console.live.intake import Intake
 from console.push import Push
+from console.ranges import Ranges
 from console.store import StoreReader
 from fanwatch.bundle import Feature
 from fanwatch.gateway_client import Gateway
@@ -25,8 +26,7 @@ class Console(msgspec.Struct, kw_only=True):
     fleet: Fleet
     intake: Intake
     store: StoreReader
-    features: tuple[Feature, ...]
-    """Units and healthy ranges, in the order of fanwatch.reading.FEATURES; empty where no bundle is found."""
+    ranges: Ranges
     gateway: Gateway
     """Where functions are called; its calls wait, so make them with `call`."""
     access: AccessSettings
@@ -39,6 +39,11 @@ class Console(msgspec.Struct, kw_only=True):
 
     push: Push = msgspec.field(default=None)  # type: ignore[assignment]
     """Tells open pages what has changed; set once, when the application is made."""
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """Units and healthy ranges of the model in use, in the order of fanwatch.reading.FEATURES, or empty."""
+        return self.ranges.features
 
     async def call(self, function: Any, *args: Any, **options: Any) -> Any:
         """Runs a function that may wait on one of a few threads; at most that many at once."""

@@ -122,7 +122,7 @@ def events(environment: Mapping[str, str]) -> tuple[list[dict[str, str]], Counte
     for label in episodes.labels(store):
         if label.found == "false alarm":
             left_out["false alarms"] += 1
-        elif label.found == "instrument" and not label.mode:
+        elif label.found == "instrument" and not label.event_mode:
             left_out["sensor faults of which nobody said which"] += 1
         else:
             found.append(label)
@@ -133,7 +133,7 @@ def events(environment: Mapping[str, str]) -> tuple[list[dict[str, str]], Counte
             "Failure": _time(label.failure_ms),
             "Repaired": _time(label.repaired_ms),
             "Kind": label.found,
-            "Mode": label.mode or "",
+            "Mode": label.event_mode or "",
         }
         for label in found
     ]

@@ -4,6 +4,7 @@ Written by the broker's thread, read by the page's loop; `lock` is held for as l
 milliseconds at most. Whatever comes twice, late or out of order leaves the newest value standing.
 """
 
+import math
 import threading
 from zoneinfo import ZoneInfo
 
@@ -16,9 +17,13 @@ from fanwatch.reading import FEATURES
 from fanwatch.timestamps import parse_ms
 
 SUSPECT = 0.5
-"""Share of faulty results among the last ones from which a fan counts as suspect."""
-_WEIGHT = 0.1
-"""Of one result in that share: it looks about ten results back."""
+"""Share of faulty results among those of the last minutes from which a fan counts as suspect ..."""
+SUSPECT_THOUGH_WELL = 0.85
+"""... and one that the forecast calls well, which knows how such a fan comes and goes at the edge of what is usual."""
+_BACK_MS = 120_000
+"""So far back that share looks: what a sensor does by itself lasts as long."""
+_MOST_WEIGHT = 0.3
+"""Of one result in it, however seldom they come."""
 ENOUGH = 5
 """Results before which nothing is said of that share."""
 STILL_RPM = 1.0
@@ -41,6 +46,8 @@ class Fleet:
         self.names: list[str] = []
         self.turned_away = 0
         """Messages of fans beyond `most`."""
+        self.model = ""
+        """Name and version of the model that gave the newest result."""
         self.revision = 0
         """Grows with every message that changed something."""
         self.alarm_revision = 0
@@ -129,13 +136,14 @@ class Fleet:
             self.trends.add_score(index, ms, probability)
         # Also for a result that came twice: the share must not count it twice.
         if ms > self.scored_ms[index]:
+            since_ms = ms - int(self.scored_ms[index])
             self.scored_ms[index] = ms
             self.probability[index] = np.nan if probability is None else probability
             self.fault[index] = NOBODY if fault is None else fault
             if fault is not None:
                 scores = int(self.scores[index]) + 1
                 self.scores[index] = min(scores, 1_000_000)
-                weight = max(_WEIGHT, 1 / scores)
+                weight = min(_MOST_WEIGHT, 1 - math.exp(-since_ms / _BACK_MS))
                 self.share[index] += (fault - self.share[index]) * weight
             if fault:
                 self.causes[index] = cause
@@ -201,6 +209,10 @@ class Fleet:
         return self.values[: len(self.names), 0] < STILL_RPM
 
     def suspects(self) -> np.ndarray:
-        """By fan, whether most of its last readings were called faulty."""
+        """By fan, whether most of its last readings were called faulty; of one that is called well, nearly all."""
         count = len(self.names)
-        return (self.share[:count] >= SUSPECT) & (self.scores[:count] >= ENOUGH)
+        well = np.fromiter(
+            (alarm is not None and alarm.state == "ok" for alarm in self.alarms), np.bool_, count
+        )
+        enough = np.where(well, SUSPECT_THOUGH_WELL, SUSPECT)
+        return (self.share[:count] >= enough) & (self.scores[:count] >= ENOUGH)

@@ -80,6 +80,7 @@ class Intake(Link):
             score, ms = wire.score(payload)
             with fleet.lock:
                 fleet.score(score.deviceID, ms, score.fault, score.probability, score.cause)
+                fleet.model = score.model
             return
         device = topics.alarm_device_of(topic)
         if device is None:

@@ -35,6 +35,7 @@ class Score(msgspec.Struct, frozen=True, gc=False):
     fault: int | None
     probability: float | None
     cause: str | None
+    model: str
 
 
 _decode_reading = msgspec.json.Decoder(Reading).decode

@@ -41,10 +41,17 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     """When the fan stopped; None where it did not, or nobody saw it."""
     ended_ms: int | None = None
     """When the episode was over."""
+    seen_mode: str | None = None
+    """Of an episode of a sensor: which one it was, and what was seen of it."""
     outcome: str | None = None
     """What they said of a fault: `failed`, or `prevented` where it was repaired before; None where they did not."""
     outcome_ms: int | None = None
     """When, as they said."""
+
+    @property
+    def event_mode(self) -> str | None:
+        """What it was; of a sensor fault of which nobody said which, what was seen. None where that is not known."""
+        return self.mode or (self.seen_mode if self.found == "instrument" else None)
 
     @property
     def failure_ms(self) -> int | None:
@@ -68,13 +75,25 @@ def record(store: Store, turns: Iterable[Turn]) -> None:
         point(
             EPISODES,
             {"deviceID": turn.alarm.deviceID},
-            {"episode": turn.alarm.episode, "state": turn.alarm.state, turn.what: turn.at_ms},
+            {
+                "episode": turn.alarm.episode,
+                "state": turn.alarm.state,
+                turn.what: turn.at_ms,
+                **_instrument(turn.alarm),
+            },
             turn.alarm.since_ms * _MS,
         )
         for turn in turns
     ]
     if lines:
         store.write(lines, MEANS)
+
+
+def _instrument(alarm: Alarm) -> dict[str, str]:
+    """What was seen of a sensor, as an events file names it: `vibration:stuck`, or `silent`."""
+    if alarm.state != "instrument" or alarm.cause is None:
+        return {}
+    return {"mode": f"{alarm.sensor}:{alarm.cause}" if alarm.sensor else alarm.cause}
 
 
 def known(store: Store, device: str, since_ms: int) -> bool:
@@ -122,7 +141,7 @@ def labels(store: Store) -> list[Label]:
     turns = {
         (row["deviceID"], row["time"]): row
         for row in store.query(
-            f'SELECT "episode", "stopped_ms", "ended_ms" FROM "{EPISODES}" GROUP BY "deviceID"', MEANS
+            f'SELECT "episode", "stopped_ms", "ended_ms", "mode" FROM "{EPISODES}" GROUP BY "deviceID"', MEANS
         )
     }
     made = [_label(row, turns.get((row["deviceID"], row["time"]), {})) for row in found]
@@ -133,7 +152,8 @@ def _label(row: dict[str, object], turn: dict[str, object]) -> Label:
     return msgspec.convert(
         {name: value or None for name, value in row.items() if name != "time"}
         | {"by": row.get("by") or ""}
-        | {name: turn.get(name) for name in ("stopped_ms", "ended_ms")},
+        | {name: turn.get(name) for name in ("stopped_ms", "ended_ms")}
+        | {"seen_mode": turn.get("mode")},
         Label,
     )
 

@@ -53,7 +53,8 @@ class _Passage:
         # What is not caught up with is not told: it may be over.
         caught_up = span.end_ms >= self._goal.head_ms
         keep_ms = max(span.start_ms, min(span.end_ms, self._goal.head_ms - LAG_MS))
-        states = [row.state for row in self._group]
+        # A fan that is known for less than LAG_MS has its first checkpoint where it begins, with nothing known.
+        states = [row.state or self._fleet.pack(number) for number, row in enumerate(self._group)]
         before = self._fleet.state
         for place in range(len(span.points)):
             at_ms = span.start_ms + (place + 1) * BIN_MS

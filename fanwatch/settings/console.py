@@ -19,4 +19,4 @@ class ConsoleSettings(Settings, frozen=True):
     console_silent: Seconds = 60.0
     """Seconds without a reading after which a fan is called silent."""
     console_bundle: str | None = None
-    """Directory of the model bundle whose healthy ranges are drawn; by default the newest fan-anomaly."""
+    """Directory of the bundle whose healthy ranges are drawn; by default that of the model whose results come in."""

@@ -16,7 +16,7 @@ from training.forecast import truth
 
 PHYSICS = Physics(healthy_h=150.0)
 """Faults often enough for a short history."""
-WANTED = Wanted(fans=8, days=14, seed=3, physics=PHYSICS)
+WANTED = Wanted(fans=8, days=12, seed=3, physics=PHYSICS)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_it_is_told_of_the_same_fans_as_a_history_file_has(told: Told) -> None:
 def test_its_probabilities_come_true_and_less_so_where_it_takes_load_for_noise(
     told: Told, worn: NDArray[np.bool_]
 ) -> None:
-    places, running = hypotheses.every(PHYSICS, Fineness(4, 8, 1)), ~told.standing
+    places, running = hypotheses.every(PHYSICS, Fineness(3, 8, 1)), ~told.standing
     noisy = msgspec.structs.replace(
         PHYSICS, load_short=0.0, load_long=0.0, ambient_long=0.0, noise=(0.9, 0.9, 0.9, 0.9)
     )

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from fanwatch.command import FAULT_MODES, INSTRUMENT_MODES
 from fanwatch.store import point
 from fanwatch.timestamps import parse_ms, zone
 from tests.support.http_stub import HttpStub, Reply, Request
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
 from tests.support.watched import Watched, failing
-from training.forecast.history import _events
+from training.forecast.history import History, read
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -74,6 +75,15 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     influx.kill()
 
 
+def trained_on(fan: str, directory: Path) -> History:
+    """A history with the events in `directory`, as training reads it."""
+    (directory / "readings.csv").write_text(
+        f"DeviceID,Time,Rotation,Temperature,Vibration,Sound\n{fan},2026-11-20 12:00:00,598,40,150,48.5\n",
+        encoding="utf-8",
+    )
+    return read(directory)
+
+
 def test_from_an_alarm_to_a_label(rig: Rig, tmp_path: Path) -> None:
     fan = rig.watched.fan("bad")
     assert fan in rig.open()
@@ -112,11 +122,21 @@ def test_from_an_alarm_to_a_label(rig: Rig, tmp_path: Path) -> None:
     # It stood because it was stopped to be repaired; training reads that as a fault that never came to a failure.
     rig.said("alarms", "close", episode, "--found", "fault", "--mode", "bearing", "--prevented", "now")
     rig.said("labels", "export", "--out", str(tmp_path / "events.csv"))
-    [fault], _, _ = _events(tmp_path / "events.csv", {fan: 0})
+    [fault] = trained_on(fan, tmp_path).faults
     assert (fault.start_ms, fault.failure_ms, fault.over_ms, fault.mode) == (start, None, repaired, "bearing")
     rig.said("alarms", "close", episode, "--found", "instrument")
     done = rig.command("labels", "export")
     assert done.stderr == "0 events; left out: 1 sensor faults of which nobody said which.\n"
+    # Whatever people say, training can read what comes of it.
+    for found, modes in (("fault", ("", *FAULT_MODES)), ("instrument", INSTRUMENT_MODES)):
+        for mode in modes:
+            said = ("--found", found, *(("--mode", mode) if mode else ()))
+            rig.said("alarms", "close", episode, *said)
+            rig.said("labels", "export", "--out", str(tmp_path / "events.csv"))
+            learned = trained_on(fan, tmp_path)
+            assert (len(learned.faults), len(learned.broken)) == ((1, 0) if found == "fault" else (0, 1)), (
+                said
+            )
 
 
 def test_a_fan_is_retired(rig: Rig) -> None:

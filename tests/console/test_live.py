@@ -2,6 +2,8 @@
 
 import json
 import math
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from console.live.ranking import Ranker, Wish
 from console.live.states import STATES, now, states
 from console.live.trends import MINUTES
 from console.live.view import FleetView, text
+from console.ranges import Ranges
 from fanwatch import topics
 from fanwatch.alarm import InvalidAlarm, encode_alarm
 from fanwatch.bundle import load, locate
@@ -88,16 +91,28 @@ def test_a_trend_is_the_mean_of_each_minute_of_the_last_hour(came: list[tuple[in
 
 
 def test_a_share_of_faulty_results_makes_a_suspect_and_a_repeated_result_does_not() -> None:
-    fleet = fleet_of("fan-1", "fan-2")
-    for step in range(12):
-        fleet.score("fan-1", NOW + step * 1000, 1, 0.9, "sound")
-        fleet.score("fan-2", NOW, 1, 0.9, "sound")  # one result that comes again and again
-    found = now(fleet, "fan-1", NOW + 12_000)
+    fleet = fleet_of("new", "well", "repeated", "slow")
+    fleet.alarm(alarm("well", "ok", "as usual", risk=0.01))
+
+    def suspects_after(seconds: int) -> set[str]:
+        for step in range(len(told), seconds):
+            told.append(step)
+            for name in ("new", "well"):
+                fleet.score(name, NOW + step * 1000, 1, 0.9, "sound")
+            fleet.score("repeated", NOW, 1, 0.9, "sound")  # one result that comes again and again
+            if step % 120 == 0:
+                fleet.score("slow", NOW + step * 1000, 1, 0.9, "sound")
+        return {name for name, is_one in zip(fleet.names, fleet.suspects(), strict=True) if is_one}
+
+    told: list[int] = []
+    # What a sensor does by itself goes by; what stays for minutes does not, though the forecast calls the fan well.
+    assert suspects_after(60) == set()
+    assert suspects_after(120) == {"new"}
+    assert suspects_after(240) == {"new", "well"}
+    assert suspects_after(361) == {"new", "well", "slow"}
+    found = now(fleet, "new", NOW + 361_000)
     assert found is not None
     assert (found.state, found.cause) == ("suspect", "sound")
-    other = now(fleet, "fan-2", NOW + 12_000)
-    assert other is not None
-    assert other.state == "ok"
 
 
 def test_states_come_from_alarms_scores_and_silence() -> None:
@@ -140,6 +155,30 @@ def test_a_fan_that_does_not_turn_is_not_called_healthy_before_the_forecast_has_
     # It turns again, which is told though neither alarm nor state has changed.
     fleet.reading("well", NOW + 1000, VALUES)
     assert view.message(NOW + 1000)["words"] == {"well": ("", "", "")}
+
+
+def test_ranges_are_those_of_the_model_whose_results_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = locate(None)
+    target = tmp_path / "models" / shipped.parent.name / "7"
+    shutil.copytree(shipped, target)
+    told = json.loads((target / "model.json").read_bytes())
+    told["version"], told["features"][0]["healthy"]["low"] = 7, 444.0
+    (target / "model.json").write_text(json.dumps(told), encoding="utf-8")
+    fleet = fleet_of("fan-1")
+    ranges, fixed = (Ranges(setting, fleet, Log("test")) for setting in (None, str(shipped)))
+    monkeypatch.chdir(tmp_path)
+    before = ranges.features
+    assert before[0].healthy.low != 444.0
+    payload = json.dumps(result("fan-1", 0.25) | {"model": "fan-anomaly@7"}).encode()
+    intake_of(fleet).take(topics.RESULTS, payload)
+    assert ranges.features[0].healthy.low == 444.0
+    assert fixed.features == before
+    fleet.model = "fan-anomaly@99"
+    assert ranges.features == ()  # no other model's ranges in its place
+    fleet.model = "../../fan-anomaly@1"
+    assert ranges.features[0].healthy.low == 444.0  # no path from the wire: the newest that is here
 
 
 def test_a_healthy_fan_whose_risk_is_raised_says_so() -> None:

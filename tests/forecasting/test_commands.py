@@ -10,7 +10,7 @@ from fanwatch.store import MEANS
 from fanwatch.timestamps import format_ms, parse_ms, zone
 from tests.forecasting.conftest import Watch
 from tests.support.wait import until
-from tests.support.watched import Alarms, Watched, failing
+from tests.support.watched import Alarms, Watched, broken, failing
 
 
 @pytest.fixture
@@ -116,6 +116,23 @@ def test_what_people_say_of_a_failure_stands_above_what_was_seen(failed: Watched
         assert label.failure_ms == failure, changes
         assert (label.repaired_ms is None) == (repaired is None), changes
         assert repaired is None or 0 <= (label.repaired_ms or 0) - repaired <= 3_600_000, changes
+
+
+def test_a_sensor_fault_of_which_nobody_says_which_is_what_was_seen(watch: Watch) -> None:
+    watched = watch()
+    watched.write("fan", 0, 40, broken(3, 25, 40, 48.5))
+    watched.tick(40)
+    watched.run()
+    with watched.listener() as listener:
+        alarm = last(listener, "fan")
+    assert (alarm["state"], alarm["sensor"], alarm["cause"]) == ("instrument", "sound", "stuck")
+    said = {"episode": alarm["episode"], "action": "close", "by": "x", "found": "instrument"}
+    assert watched.order(**said)[0] == 200
+    assert episodes.labels(watched.store)[0].event_mode == "sound:stuck"
+    assert watched.order(**said | {"mode": "sound:drift"})[0] == 200
+    assert episodes.labels(watched.store)[0].event_mode == "sound:drift"
+    assert watched.order(**said | {"found": "fault"})[0] == 200
+    assert episodes.labels(watched.store)[0].event_mode is None
 
 
 def test_a_failure_that_nobody_saw_needs_its_time(watch: Watch) -> None:

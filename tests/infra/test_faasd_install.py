@@ -53,7 +53,9 @@ case "$*" in
     *"tasks ls"*) cat "$ROOT/tasks" ;;
 esac
 """
-SYSTEMCTL = '#!/bin/sh\necho "$*" >> "$ROOT/systemctl.log"\n'
+SYSTEMCTL = (
+    '#!/bin/sh\necho "$*" >> "$ROOT/systemctl.log"\ncase "$*" in "${FAILING:-nothing}") exit 1 ;; esac\n'
+)
 SS = '#!/bin/sh\nfor port in ${LISTENING:-}; do echo "LISTEN 0 128 0.0.0.0:$port 0.0.0.0:*"; done\n'
 
 
@@ -262,6 +264,22 @@ def test_an_upgrade_applies_what_has_changed_and_keeps_the_rest(machine: Machine
         f"{own}/mosquitto/conf.d/site.conf",
     }
     assert site.read_text(encoding="utf-8") == "max_queued_bytes 1000000\n"
+
+
+def test_what_a_run_that_ended_halfway_has_changed_is_applied_by_the_next(machine: Machine) -> None:
+    machine.install()
+    config = machine.checkout / "infra/telegraf/telegraf.conf"
+    config.write_text(config.read_text(encoding="utf-8") + "# New.\n", encoding="utf-8")
+    for failing, said in (
+        ("daemon-reload", "systemd could not read its units again"),
+        ("enable --now fanwatch-watch.timer", "fanwatch-watch.timer could not be started"),
+        ("restart faasd", "faasd could not be restarted"),
+    ):
+        done = machine.run(FAILING=failing)
+        assert (done.returncode, said in done.stderr, done.stderr.count("\n")) == (1, True, 1), done.stderr
+    before = machine.log("systemctl").count("restart faasd")
+    assert "Installed" in machine.install()
+    assert machine.log("systemctl").count("restart faasd") == before + 1
 
 
 def test_removal_keeps_data_and_secrets_unless_told(machine: Machine) -> None:

@@ -38,6 +38,7 @@ EDGES: set[tuple[str, str, int]] = {
     ("infer-fan-lite", "model-store", 8080),
     # What the parts say of themselves.
     ("telegraf", "connector", 8091),
+    ("telegraf", "console", 8093),
     ("telegraf", "gateway", 8082),
     # OpenFaaS among itself.
     ("prometheus", "gateway", 8082),

@@ -34,8 +34,7 @@ EDGES: set[tuple[str, str, int]] = {
         for source in ("connector", "telegraf", "score-fan", "cron-connector", "console")
     ),
     *(("gateway", function, 8080) for function in FUNCTIONS),
-    ("infer-fan", "model-store", 8080),
-    ("infer-fan-lite", "model-store", 8080),
+    *((function, "model-store", 8080) for function in ("infer-fan", "infer-fan-lite", "forecast-fan")),
     # What the parts say of themselves.
     ("telegraf", "connector", 8091),
     ("telegraf", "console", 8093),

@@ -88,7 +88,7 @@ def _check(file: Path, metadata: ForecastMetadata) -> None:
         if not sensor.healthy[0] < sensor.healthy[1]:
             raise BundleError(f"{file} has a healthy range of {sensor.name} that is none: train it again.")
     machine, vector = metadata.machine, metadata.test_vector
-    if not 0 < machine.exit <= machine.warning <= machine.alarm < 1:
+    if not (0 < machine.exit <= machine.warning < 1 and 0 < machine.alarm < 1):
         raise BundleError(f"{file} has thresholds that contradict each other: train it again.")
     rows = np.array([len(row) for row in vector.inputs])
     if not len(rows) or (rows != len(NAMES)).any() or len(vector.outputs) != len(rows):

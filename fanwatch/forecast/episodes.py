@@ -22,16 +22,19 @@ _SMOOTHING_BINS: Final = 6.0
 _BLAME_BINS: Final = 36
 _UNTIL_QUIET, _UNTIL_SOUND = 1, 2
 """Why a fan whose episode was closed by hand is muted."""
-_VISIBLE: Final = np.float32(0.03)
+_VISIBLE: Final = np.float32(0.002)
 
 
-def smooth(memory: Memory, scores: Scores, cleaned: Cleaned, machine: Machine, number: int) -> None:
-    """The risk of the last hour, exponentially weighted; nothing changes while a fan stands or is silent."""
+def smooth(
+    memory: Memory, scores: Scores, borne: Floats, cleaned: Cleaned, machine: Machine, number: int
+) -> None:
+    """The risks of the last hour, exponentially weighted; nothing changes while a fan stands or is silent."""
     ready = cleaned.running & (memory.weight.max(axis=1) >= machine.restart_bins)
     dt = np.maximum(number - memory.scored, 1)
     step = np.where(memory.scored == 0, 1, 1 - np.exp(-dt / _SMOOTHING_BINS))
-    memory.risk[:] = np.where(ready, memory.risk + step * (scores.risk - memory.risk), memory.risk)
-    memory.risk[cleaned.restarted] = 0
+    for smoothed, newest in ((memory.risk, scores.risk), (memory.borne, borne)):
+        smoothed[:] = np.where(ready, smoothed + step * (newest - smoothed), smoothed)
+        smoothed[cleaned.restarted] = 0
     memory.scored[:] = np.where(ready, number, np.where(cleaned.restarted, 0, memory.scored))
     memory.hours[:] = np.where(ready[:, None], scores.hours, memory.hours)
 
@@ -52,6 +55,7 @@ def step(memory: Memory, cleaned: Cleaned, machine: Machine, number: int) -> Non
     over = open_ & ~stopped & (memory.quiet >= machine.quiet_bins)
     over |= was_stopped & cleaned.running & (number - memory.restarted >= RUNNING_BINS)
     _leave(memory, over, number)
+    _mistaken(memory, machine)
     _instrument(memory, known, number)
     unknown = memory.state == UNKNOWN
     settled = unknown & known
@@ -68,7 +72,7 @@ def blame(memory: Memory, cause: Floats, troubled: Flags) -> None:
     memory.blame += np.where(np.any(memory.blame, axis=1, keepdims=True), step, troubled[:, None]) * (
         cause - memory.blame
     )
-    # A sensor that shows less wear than it usually does is not to blame, whatever the network makes of it.
+    # A sensor that shows no wear at all is not to blame, whatever the network makes of it.
     shown = worse(memory)
     blamed = np.where(shown >= np.minimum(_VISIBLE, shown.max(axis=1))[:, None], memory.blame, -1)
     memory.cause[:] = np.where(troubled, blamed.argmax(axis=1) + 1, memory.cause)
@@ -86,7 +90,7 @@ def close(memory: Memory, number: int) -> None:
 def _count(memory: Memory, machine: Machine, heard: Flags) -> None:
     for counter, holds in (
         (memory.above, memory.risk >= machine.warning),
-        (memory.urgent, memory.risk >= machine.alarm),
+        (memory.urgent, (memory.risk >= machine.warning) & (memory.borne >= machine.alarm)),
         (memory.quiet, memory.risk < machine.exit),
     ):
         counter[:] = np.where(holds, counter + heard, 0)
@@ -101,6 +105,7 @@ def _enter(memory: Memory, which: Flags, state: int, since: Floats | int) -> Non
     memory.cause[which] = 0
     memory.sensor[which] = 0
     memory.blame[which] = 0
+    memory.mistaken[which] = 0
 
 
 def _leave(memory: Memory, which: Flags, number: int) -> None:
@@ -111,6 +116,14 @@ def _leave(memory: Memory, which: Flags, number: int) -> None:
     memory.since[which] = number
     memory.cause[which] = 0
     memory.sensor[which] = 0
+
+
+def _mistaken(memory: Memory, machine: Machine) -> None:
+    """A warning that turns out a drifting sensor's, nothing being left without it, goes on as an instrument's."""
+    turned = (memory.state == WARNING) | (memory.state == ALARM)
+    turned &= (memory.drifts.max(axis=1) > 0) & (memory.risk < machine.exit)
+    memory.state[turned] = INSTRUMENT
+    memory.mistaken[turned] = 1
 
 
 def _instrument(memory: Memory, known: Flags, number: int) -> None:

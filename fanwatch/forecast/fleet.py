@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from fanwatch.forecast import cleaning, episodes, instruments, windows
-from fanwatch.forecast.bins import BIN_MS, Bins, Floats, Ints, no_bins, take
+from fanwatch.forecast.bins import BIN_MS, SENSORS, Bins, Floats, Ints, no_bins, take
 from fanwatch.forecast.cleaning import Flags
 from fanwatch.forecast.memory import Memory, empty, pack, unpack
 from fanwatch.forecast.model import ForecastModel, Scores
@@ -115,9 +115,9 @@ class Fleet:
 def advance(memory: Memory, bins: Bins, model: ForecastModel, number: int) -> None:
     """Move the memory's fans on by bin `number`."""
     observed, ready = observe(memory, bins, model.edges, number)
-    scores = score(memory, model)
-    instruments.drift(memory, scores.drift, ready, model.machine.drift)
-    episodes.smooth(memory, scores, observed, model.machine, number)
+    scores, borne = score(memory, model)
+    instruments.drift(memory, scores.drift, ready, model.machine.drift, number)
+    episodes.smooth(memory, scores, borne, observed, model.machine, number)
     episodes.step(memory, observed, model.machine, number)
     episodes.blame(memory, scores.cause, ready & ((memory.state == WARNING) | (memory.state == ALARM)))
 
@@ -132,8 +132,12 @@ def observe(memory: Memory, bins: Bins, edges: Floats, number: int) -> tuple[cle
     return observed, observed.running & (memory.weight.max(axis=1) > 0)
 
 
-def score(memory: Memory, model: ForecastModel) -> Scores:
-    """What the model says; a sensor that drifts or spikes counts as if it showed what is usual for the fan."""
+def score(memory: Memory, model: ForecastModel) -> tuple[Scores, Floats]:
+    """What the model says; a sensor that drifts or spikes counts as if it showed what is usual for fans of the kind.
+
+    Second, the risk that is left whichever one sensor is left out, shape (n,): what at least two sensors bear out.
+    Zero where the risk is so low that it would not be asked for.
+    """
     inputs = windows.features(memory)
     scores = model.score(inputs)
     broken = (memory.drifts > 0) | (memory.fault == SPIKES + 1)
@@ -141,4 +145,14 @@ def score(memory: Memory, model: ForecastModel) -> Scores:
     if len(rows):
         trusted = model.score(windows.as_usual(inputs[rows], broken[rows]))
         scores.risk[rows], scores.hours[rows], scores.cause[rows] = trusted.risk, trusted.hours, trusted.cause
-    return scores
+    borne = np.zeros_like(scores.risk)
+    rows = np.flatnonzero(scores.risk >= model.machine.exit)
+    if len(rows):
+        # Each of these fans once without each sensor, asked together.
+        without = broken[rows].repeat(SENSORS, axis=0) | np.tile(
+            np.eye(SENSORS, dtype=np.bool_), (len(rows), 1)
+        )
+        asked = windows.as_usual(inputs[rows].repeat(SENSORS, axis=0), without)
+        left = model.score(asked).risk.reshape(-1, SENSORS).min(axis=1)
+        borne[rows] = np.minimum(left, scores.risk[rows])
+    return scores, borne

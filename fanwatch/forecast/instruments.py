@@ -14,6 +14,8 @@ STUCK_BINS: Final = 3
 SUSPECT_BINS: Final = 2
 """From so many on its value is not believed any more."""
 ZERO_BINS: Final = 2
+SELDOM_BINS: Final = 3
+"""Of a fan that is read as seldom as that, or more seldom, one value less of each is enough: they span hours."""
 SILENT_BINS: Final = 3
 SILENT_INTERVALS: Final = 3
 """Nothing for half an hour, or for three of the fan's usual intervals where those are longer, is silence."""
@@ -40,9 +42,10 @@ def watch(memory: Memory, bins: Bins, cleaned: Cleaned, number: int) -> Flags:
     spikes = np.where(spiked, memory.outliers >= SPIKES_LEFT, memory.outliers >= SPIKES_IN_6_H)
     found = np.where(memory.drifts > 0, np.float32(DRIFT), np.float32(-1))
     found[spikes] = SPIKES
-    found[memory.same >= STUCK_BINS] = STUCK
-    found[memory.zero_run >= ZERO_BINS] = ZERO
-    silence = np.maximum(SILENT_BINS, SILENT_INTERVALS * memory.interval)
+    fewer = (memory.interval >= SELDOM_BINS)[:, None].astype(np.float32)
+    found[memory.same >= STUCK_BINS - fewer] = STUCK
+    found[memory.zero_run >= ZERO_BINS - fewer] = ZERO
+    silence = np.maximum(SILENT_BINS, (SILENT_INTERVALS - fewer[:, 0]) * memory.interval)
     found[(memory.first > 0) & (number - memory.heard >= silence)] = SILENT
     # A sensor that was put right shows something else than it did: its short windows begin anew.
     memory.weight[spiked & ~spikes] = 0
@@ -52,9 +55,13 @@ def watch(memory: Memory, bins: Bins, cleaned: Cleaned, number: int) -> Flags:
     return there & (memory.same < SUSPECT_BINS)
 
 
-def drift(memory: Memory, probability: Floats, ready: Flags, limit: float) -> None:
+def drift(memory: Memory, probability: Floats, ready: Flags, limit: float, number: int) -> None:
     """Call a sensor drifting where the network has said so for hours, on average, and no longer once it has not."""
-    step = np.where(ready[:, None], np.float32(1 / DRIFT_BINS), 0)
+    # Before this bin is noted as scored: so long ago was the one before, for a fan that is read seldom.
+    # One that stood still was not read seldom: its first bins, while it warms up, count for no more than themselves.
+    seldom = (memory.scored > 0) & (memory.restarted != number)
+    elapsed = np.where(seldom, np.minimum(number - memory.scored, DRIFT_BINS), 1)
+    step = np.where(ready, -np.expm1(-elapsed / np.float32(DRIFT_BINS)), 0)[:, None]
     memory.drifting += step * (probability - memory.drifting)
     drifted = memory.drifts > 0
     memory.drifts[:] = np.where(drifted, memory.drifting >= limit / 2, memory.drifting >= limit)

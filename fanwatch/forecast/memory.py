@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fanwatch.errors import FanwatchError
 from fanwatch.forecast.bins import SENSORS, Floats
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 """Of the packed form; raised whenever LAYOUT or the meaning of a field changes."""
 _HEAD: Final = struct.Struct("<HI")
 
@@ -27,14 +27,14 @@ LAYOUT: Final[dict[str, tuple[int, ...]]] = {
     "same": (SENSORS,), "zero_run": (SENSORS,), "outliers": (SENSORS,), "fault": (SENSORS,),
     "fault_since": (SENSORS,), "drifting": (SENSORS,), "drifts": (SENSORS,),
     # Windows.
-    "windows": (SENSORS, 4, 6), "usual": (SENSORS, 4), "square": (SENSORS,), "daily": (SENSORS, 2),
+    "windows": (SENSORS, 5, 6), "usual": (SENSORS, 5), "sums": (6,), "square": (SENSORS,), "daily": (SENSORS, 2),
     "weight": (SENSORS,), "usual_weight": (SENSORS,),
     # Which way each sensor goes, since when, and from what level.
     "way": (SENSORS,), "turned": (SENSORS,), "turned_from": (SENSORS,),
     # The alarm's machine.
-    "state": (), "since": (), "risk": (), "scored": (), "above": (), "urgent": (), "quiet": (),
+    "state": (), "since": (), "risk": (), "borne": (), "scored": (), "above": (), "urgent": (), "quiet": (),
     "cause": (), "sensor": (), "ended": (), "ended_since": (), "ended_cause": (), "muted": (),
-    "sound": (), "hours": (3,), "blame": (SENSORS,),
+    "sound": (), "hours": (3,), "blame": (SENSORS,), "mistaken": (),
 }  # fmt: skip
 """Fields of a fan's row, in order, with their shapes."""
 WIDTH: Final = sum(int(np.prod(shape)) for shape in LAYOUT.values())
@@ -76,6 +76,7 @@ class Memory:
     drifts: Floats
     windows: Floats
     usual: Floats
+    sums: Floats
     square: Floats
     daily: Floats
     weight: Floats
@@ -86,6 +87,7 @@ class Memory:
     state: Floats
     since: Floats
     risk: Floats
+    borne: Floats
     scored: Floats
     above: Floats
     urgent: Floats
@@ -99,6 +101,7 @@ class Memory:
     sound: Floats
     hours: Floats
     blame: Floats
+    mistaken: Floats
 
     def __init__(self, rows: Floats) -> None:
         """`rows` has shape (n, WIDTH) and is kept, not copied."""

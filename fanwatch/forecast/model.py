@@ -6,12 +6,12 @@ import msgspec
 import numpy as np
 
 from fanwatch.forecast.bins import SENSORS, Floats
-from fanwatch.forecast.windows import column
+from fanwatch.forecast.windows import OVER, UNDER, column
 
 NAME: Final = "fan-forecast"
 HEALTHY: Final[Floats] = np.array([[500, 700], [35, 45], [100, 200], [45, 52]], np.float32)
 """What healthy fans of the first tutorial's kind show; a trained model brings its own ranges."""
-_FAULTY_SIDES: Final = ((0, 3), (1, 1), (2, 1), (3, 1))
+_FAULTY_SIDES: Final = ((0, UNDER), (1, OVER), (2, OVER), (3, OVER))
 """Sensor and signal, over or under, by which the box rule knows a fault: too slow, or too much of the others."""
 
 
@@ -21,7 +21,7 @@ class Machine(msgspec.Struct, frozen=True):
     warning: float
     """From this risk on an episode begins."""
     alarm: float
-    """From this risk on it is an alarm."""
+    """From this risk on it is an alarm, whichever one sensor is left out of account: one sensor alone may be broken."""
     exit: float
     """Below this risk the fan is quiet."""
     warning_bins: int = 2

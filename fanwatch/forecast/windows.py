@@ -1,13 +1,15 @@
 """Window features by recursion: constant work and memory for each new bin, however long the window.
 
-Each sensor gives four signals a bin: its level, and how far it lies beyond what healthy fans show. A worn fan leaves
-the healthy range long before its means do, so that most of what is known early comes from those.
+Each sensor gives five signals a bin: its level, whether it lies beyond what healthy fans show, above or below, and what
+it says for a fault that begins or is advanced. A worn fan leaves the healthy range long before its means do, so that
+most of what is known early comes from those.
 """
 
 from typing import Final
 
 import numpy as np
 
+from fanwatch.forecast import evidence
 from fanwatch.forecast.bins import SENSORS, Floats
 from fanwatch.forecast.cleaning import Cleaned, Flags
 from fanwatch.forecast.memory import Memory
@@ -15,29 +17,34 @@ from fanwatch.reading import FEATURES
 
 HOURS: Final = (1, 3, 6, 12, 24, 72)
 """Time constants of the means. An exponential window forgets e-fold within its constant."""
-SIGNALS: Final = ("level", "over", "far over", "under")
-_LEVEL, _OVER, _FAR_OVER, _UNDER = range(len(SIGNALS))
+SIGNALS: Final = ("level", "over", "under", "beginning", "advanced")
+_LEVEL, OVER, UNDER = range(3)
 _BINS_AN_HOUR: Final = 6
 _A_DAY: Final = 24 * _BINS_AN_HOUR
 _TAU: Final = np.array(HOURS, np.float32) * _BINS_AN_HOUR
-_SIX, _DAY = 2, 4
+_THREE, _SIX, _DAY = 1, 2, 4
+_ENOUGH: Final = np.float32(30)
+"""Sums of evidence stop here: it is certain, and has to be able to become less."""
 _USUAL_TAU: Final = np.float32(20 * _A_DAY)
 _DAILY_TAU: Final = np.float32(5 * _A_DAY)
 _DAILY_FROM: Final = _A_DAY // 2
+_A_SCORE: Final = np.float32(3.4)
+"""By how many scores a sensor lies higher that lies higher by its healthy range, on average."""
 _EDGE: Final = np.float32(0.06)
 """So far beyond the healthy range, as a share of it, `over` and `under` reach 1: whether, more than how far."""
 UNUSUAL: Final = 0.08
 """A 6 h mean so far from what is usual for the fan, as a share of the healthy range, is high or low."""
-_A_SENSOR: Final = len(SIGNALS) * (len(HOURS) + 1) + 1
-
-NAMES: Final = tuple(
-    f"{sensor} {what}"
-    for sensor in FEATURES
-    for what in (
-        *(f"{signal} {hours} h" for signal in SIGNALS for hours in HOURS),
-        *(f"{signal} usual" for signal in SIGNALS),
-        "spread 6 h",
-    )
+_OF_A_SENSOR: Final = (
+    *(f"{signal} {hours} h" for signal in SIGNALS for hours in HOURS),
+    *(f"{signal} usual" for signal in SIGNALS),
+    "spread 6 h",
+    "sum",
+)
+_A_SENSOR: Final = len(_OF_A_SENSOR)
+NAMES: Final = (
+    *(f"{sensor} {what}" for sensor in FEATURES for what in _OF_A_SENSOR),
+    "sum of all sensors",
+    "sum of all sensors, rotation falling",
 )
 """Names of the features, in order. Levels and spreads are shares of the sensor's healthy range."""
 
@@ -55,20 +62,17 @@ def column(sensor: int, signal: int, hours: int) -> int:
 def update(memory: Memory, cleaned: Cleaned, believed: Flags, number: int) -> None:
     """Take the believed values into the windows; a restarted fan's begin anew, what is usual for it stays."""
     memory.weight[cleaned.restarted] = 0
+    memory.sums[cleaned.restarted] = 0
     value = np.where(believed, cleaned.value, np.float32(0))
     elapsed = np.maximum(number - memory.since_value, 1)
     angle = 2 * np.pi / _A_DAY * (number % _A_DAY)
     wave = np.array([np.cos(angle), np.sin(angle)], np.float32)
-    level = value - memory.daily @ wave
-    signals = np.stack(
-        (
-            level,
-            np.clip((value - 1) / _EDGE, 0, 1),
-            np.clip(value - 1, 0, 1),
-            np.clip(-value / _EDGE, 0, 1),
-        ),
-        axis=2,
-    )
+    daily_wave = memory.daily @ wave
+    level = value - daily_wave
+    over, under = np.clip((value - 1) / _EDGE, 0, 1), np.clip(-value / _EDGE, 0, 1)
+    beginning, advanced = _evidence(memory, value, daily_wave)
+    signals = np.stack((level, over, under, beginning, advanced), axis=2)
+    _add_up(memory, beginning * believed, advanced * believed)
     step = np.maximum(-np.expm1(-elapsed[:, :, None] / _TAU), 1 / (memory.weight[:, :, None] + 1))
     step *= believed[:, :, None]
     memory.windows += step[:, :, None, :] * (signals[:, :, :, None] - memory.windows)
@@ -84,13 +88,34 @@ def update(memory: Memory, cleaned: Cleaned, believed: Flags, number: int) -> No
     memory.since_value[:] = np.where(believed, number, memory.since_value)
 
 
+def _evidence(memory: Memory, value: Floats, daily_wave: Floats) -> tuple[Floats, Floats]:
+    """For a fault that begins, and for one that is advanced; for the rotation, which may fall too, up and down."""
+    usual = memory.usual[:, :, _LEVEL]
+    # Of the two sensors in the middle: one that drifts must not make the others' values look strange.
+    moved = np.sort(memory.windows[:, :, _LEVEL, _THREE] + daily_wave - usual, axis=1)
+    busy = moved[:, 1:3].mean(axis=1, keepdims=True)
+    expected: Floats = _A_SCORE * (usual - np.float32(0.5) + busy)
+    expected[:] = np.where(memory.usual_weight > 0, np.clip(expected, -2.5, 2.5), 0)
+    beginning, advanced = (evidence.ratio(value, expected, grown) for grown in evidence.GROWN)
+    advanced[:, 0] = evidence.ratio(1 - value[:, 0], -expected[:, 0], evidence.GROWN[0])
+    return beginning, advanced
+
+
+def _add_up(memory: Memory, beginning: Floats, advanced: Floats) -> None:
+    """Sums of evidence that begin anew whenever they say that nothing is wrong: for each sensor, and for the fan."""
+    together = beginning.sum(axis=1)
+    slower = together - beginning[:, 0] + advanced[:, 0]
+    gained = np.column_stack((beginning, together, slower))
+    memory.sums[:] = np.clip(memory.sums + gained, 0, _ENOUGH)
+
+
 def features(memory: Memory) -> Floats:
     """The network's inputs, in the order of NAMES, shape (n, len(NAMES))."""
     fans = len(memory.rows)
     windows = memory.windows.reshape(fans, SENSORS, -1)
-    parts = (windows, memory.usual, np.sqrt(memory.square)[:, :, None])
+    parts = (windows, memory.usual, np.sqrt(memory.square)[:, :, None], memory.sums[:, :SENSORS, None])
     joined: Floats = np.concatenate(parts, axis=2).reshape(fans, -1)
-    return joined
+    return np.concatenate((joined, memory.sums[:, SENSORS:]), axis=1)
 
 
 def as_usual(features: Floats, sensors: Flags) -> Floats:
@@ -98,7 +123,15 @@ def as_usual(features: Floats, sensors: Flags) -> Floats:
 
     What is usual for the fan itself is of no use here: a sensor that has drifted for days has taken it along.
     """
-    changed: Floats = np.where(np.repeat(sensors, _A_SENSOR, axis=1), _USUAL, features)
+    those = np.zeros(features.shape, np.bool_)
+    those[:, : SENSORS * _A_SENSOR] = np.repeat(sensors, _A_SENSOR, axis=1)
+    changed: Floats = np.where(those, _USUAL, features)
+    # What the fan's sensors say together cannot be told without one; at most what the others say by themselves.
+    sums = changed[:, _A_SENSOR - 1 : SENSORS * _A_SENSOR : _A_SENSOR].sum(axis=1, keepdims=True)
+    together = changed[:, SENSORS * _A_SENSOR :]
+    changed[:, SENSORS * _A_SENSOR :] = np.where(
+        sensors.any(axis=1, keepdims=True), np.minimum(together, sums), together
+    )
     return changed
 
 
@@ -123,7 +156,7 @@ def worse(memory: Memory) -> Floats:
 
 def beyond(memory: Memory) -> Floats:
     """Which share of the last six hours lay below and above the healthy range, shape (n, 4, 2)."""
-    return memory.windows[:, :, (_UNDER, _OVER), _SIX]
+    return memory.windows[:, :, (UNDER, OVER), _SIX]
 
 
 def levels(memory: Memory) -> Floats:

@@ -102,6 +102,9 @@ def _why(
     if state == INSTRUMENT:
         return _instrument(memory, model.edges, cause, sensor, number)
     said = _trend(memory, model.edges, max(cause, 0), number)
+    if state == WARNING and memory.borne[0] < model.machine.alarm:
+        # What holds the alarm back: with one sensor less, too little would be left.
+        said += ", and no other sensor bears it out yet: the fan, or its sensor"
     said += f"; {_untold(memory, model.machine)}" if untold else ""
     return f"{said}{_besides(memory)}."
 
@@ -152,8 +155,10 @@ def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: 
     then, now = (
         low + float(each) * width for each in (memory.usual[0, sensor, 0], levels(memory)[0, sensor])
     )
+    began = "What looked like a fault of the fan is its" if memory.mistaken[0] else "The"
+    verb = "sensor, which drifts" if memory.mistaken[0] else "sensor drifts"
     return (
-        f"The {name} sensor drifts: it shows {_value(now, sensor)} where {_value(then, sensor)} is usual for this fan,"
+        f"{began} {name} {verb}: it shows {_value(now, sensor)} where {_value(then, sensor)} is usual for this fan,"
         " and the other sensors do not bear it out."
     )
 

@@ -111,6 +111,10 @@ def test_a_reading_is_judged_and_what_would_change_that_is_said(world: World, pa
         expect(verdict).to_contain_text(re.compile(r"With vibration at \d+ or less it would be healthy"))
         label = page.get_by_role("img", name=re.compile("^Vibration: healthy from 100 to .*; it is 230 now"))
         expect(label).to_be_visible()
+        page.get_by_role("button", name="A healthy fan").click()
+        expect(verdict).to_contain_text("Healthy")
+        page.get_by_role("button", name="A worn bearing").click()
+        expect(verdict).to_contain_text("Fault because of vibration")
         page.get_by_role("spinbutton", name="Rotation").fill("0")
         expect(page.get_by_text("No working sensor shows this: rotation.")).to_be_visible()
 

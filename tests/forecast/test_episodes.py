@@ -7,21 +7,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanwatch.forecast import Machine, Verdict
+from fanwatch.forecast import BoxRule, Machine, Verdict
 from fanwatch.forecast.bins import SENSORS
 from fanwatch.forecast.cleaning import Cleaned
 from fanwatch.forecast.episodes import close, smooth, step
 from fanwatch.forecast.memory import Memory, empty
 from fanwatch.forecast.model import Scores
-from fanwatch.forecast.verdict import ALARM, OK, WARNING
+from fanwatch.forecast.verdict import ALARM, DRIFT, INSTRUMENT, OK, WARNING
+from fanwatch.forecast.words import tell
 from tests.forecast.fans import fleet, healthy, live
 
 MACHINE = Machine(warning=0.5, alarm=0.8, exit=0.25)
 FIRST = 2_944_000
 
 
-def run(risks: list[float]) -> list[tuple[int, int]]:
-    """State and since of a fan that has been known for long and whose risk, unsmoothed, is this bin after bin."""
+def run(risks: list[float], borne: float = 1.0) -> list[tuple[int, int]]:
+    """State and since of a fan that has been known for long and whose risk, unsmoothed, is this bin after bin.
+
+    `borne`: which share of the risk is left without the sensor that speaks loudest.
+    """
     memory = Memory(empty(1))
     memory.first[:], memory.weight[:], memory.state[:], memory.since[:] = FIRST - 1000, 500, OK, FIRST - 900
     yes, no = np.array([True]), np.array([False])
@@ -31,7 +35,7 @@ def run(risks: list[float]) -> list[tuple[int, int]]:
         none = np.zeros((1, SENSORS), np.float32)
         scores = Scores(np.array([risk], np.float32), np.ones((1, 3), np.float32), none, none)
         memory.scored[:] = 0
-        smooth(memory, scores, seen, MACHINE, number)
+        smooth(memory, scores, scores.risk * borne, seen, MACHINE, number)
         step(memory, seen, MACHINE, number)
         states.append((int(memory.state[0]), int(memory.since[0])))
     return states
@@ -84,6 +88,30 @@ def test_what_a_risk_leads_to(parts: list[tuple[float, int]], states: set[int]) 
     assert {state for state, _ in found} == states
 
 
+def test_what_one_sensor_alone_says_stays_a_warning() -> None:
+    found = run([0.0] * 10 + [0.95] * 60, borne=0.5)
+    assert {state for state, _ in found} == {OK, WARNING}
+
+
+def test_a_warning_that_turns_out_a_drift_goes_on_as_the_instruments_episode() -> None:
+    memory = Memory(empty(1))
+    memory.first[:], memory.weight[:], memory.state[:], memory.since[:] = (
+        FIRST - 1000,
+        500,
+        WARNING,
+        FIRST - 50,
+    )
+    memory.fault[0, 2], memory.drifts[0, 2], memory.risk[:] = DRIFT + 1, 1, 0.1
+    yes, no = np.array([True]), np.array([False])
+    seen = Cleaned(np.zeros((1, SENSORS), np.float32), np.zeros((1, SENSORS), np.bool_), yes, yes, no)
+    step(memory, seen, MACHINE, FIRST)
+    assert (memory.state[0], memory.since[0], memory.cause[0]) == (INSTRUMENT, FIRST - 50, DRIFT + 1)
+    verdict = tell("fan-01", memory, BoxRule())
+    assert verdict.why.startswith(
+        "What looked like a fault of the fan is its vibration sensor, which drifts: "
+    )
+
+
 def test_a_closed_episode_does_not_begin_anew_before_the_risk_was_low() -> None:
     memory = Memory(empty(1))
     memory.first[:], memory.last[:], memory.state[:], memory.since[:] = FIRST - 1000, FIRST, ALARM, FIRST - 50
@@ -95,7 +123,7 @@ def test_a_closed_episode_does_not_begin_anew_before_the_risk_was_low() -> None:
         step(memory, seen, MACHINE, number)
         assert memory.state[0] == OK
     for number, risk in enumerate([0.1, 0.1, *[0.9] * 20], FIRST + 20):
-        memory.risk[:] = risk
+        memory.risk[:] = memory.borne[:] = risk
         step(memory, seen, MACHINE, number)
     assert memory.state[0] == ALARM
 

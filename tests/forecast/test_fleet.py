@@ -17,12 +17,13 @@ FANS = 5
 
 
 def troubled(bins: int = 400) -> np.ndarray:
-    """Values of fans of which some spike, stop, fall silent, lose a sensor or wear out."""
+    """Values of fans of which some spike, stop, fall silent, lose a sensor or wear out, which two sensors show."""
     values = healthy(bins, FANS)
     values[150:170, 0] = np.nan
     values[200:230, 1, 2] = 0
     values[100:130, 2] = [0.0, 25.0, 0.4, 33.0]
     values[180:, 3, 1] += np.linspace(0, 12, bins - 180)
+    values[180:, 3, 2] += np.linspace(0, 120, bins - 180)
     values[50:350:40, 4, 0] = 1400
     return values.round(2)
 

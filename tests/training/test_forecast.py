@@ -20,7 +20,8 @@ from training.forecast.evaluate import evaluate
 from training.forecast.history import Broken, Fault, HistoryError, read
 from training.forecast.outcomes import compare
 from training.forecast.trace import Episode, Trace, at_threshold
-from training.forecast.train import Trained, train
+from training.forecast.train import Trained, folded, train
+from training.forecast.varied import varied
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +142,7 @@ def _case(
         0,
         nothing,
         risk,
+        risk / 2,
         np.empty((bins, fans, 2)),
         nothing,
         np.empty((0, fans, 4), np.int8),
@@ -148,7 +150,7 @@ def _case(
     )
     times = np.array([0, (bins - 1) * BIN_MS])
     those = History(["a", "b"], times, np.array([0, 1]), np.zeros((2, 4)), faults, broken, "")
-    outcomes = compare(those, trace, at_threshold(trace, 0.5))
+    outcomes = compare(those, trace, at_threshold(trace.risk, 0.5))
     lead = outcomes.foreseen[0].lead_h if outcomes.foreseen else 0.0
     return lead, len(outcomes.false), len(outcomes.by_instrument)
 
@@ -175,24 +177,60 @@ def test_intervals_are_moved_apart_until_they_cover_four_in_five() -> None:
     told = np.full((bins, fans, 3), 20, np.float32)
     nothing = np.zeros((bins, fans), np.int8)
     risk = np.ones((bins, fans), np.float32)
-    trace = Trace(0, nothing, risk, np.empty((0, fans, 2)), nothing, np.empty((0, fans, 4), np.int8), told)
+    rest = (np.empty((0, fans, 2)), nothing, np.empty((0, fans, 4), np.int8), told)
+    trace = Trace(0, nothing, risk, risk, *rest)
     flags = np.ones((bins, fans), np.bool_)
     true = truth.Truth(
         0, flags, ~flags, hours, np.zeros((bins, fans, 4), np.bool_), np.zeros((bins, fans, 4), np.int8)
     )
-    low, high = choosing.wider(trace, told, true, 0.5)
+    low, high = choosing.wider(trace, told, true, 0.5, 10_000)
     covered = (np.log1p(20) - low <= np.log1p(hours)) & (np.log1p(hours) <= np.log1p(20) + high)
     assert covered.mean() == pytest.approx(0.8, abs=0.01)
+    assert (choosing.wider(trace, told, true, 0.5, 20) > (low, high)).all(), "few failures: farther apart"
 
 
 def test_intervals_of_figures_come_from_drawing_fans() -> None:
     from training.forecast.outcomes import Foreseen, Outcomes
 
     foreseen = [Foreseen(fan, "motor", 50.0, 30.0 if fan % 2 else 0.0, None, None) for fan in range(40)]
-    found = figures.events(Outcomes(foreseen, [0, 1, 2], [], []), 40, 80.0)
+    alarms = Outcomes([each._replace(lead_h=each.lead_h / 2) for each in foreseen], [], [7], [])
+    found = figures.events(Outcomes(foreseen, [0, 1, 2], [], []), 40, 80.0, alarms=alarms)
     assert found["recall, 24 h notice"].value == 0.5
     assert found["recall, 24 h notice"].low < 0.45 < 0.55 < found["recall, 24 h notice"].high
     assert found["false alarms a fan-month"].value == pytest.approx(3 / 80)
+    assert found["alarm, 24 h notice"].value == 0
+    assert found["alarms by instruments a fan-month"].value == pytest.approx(1 / 80)
+
+
+def test_the_changed_copy_drifts_where_its_events_say_so_and_the_fans_stay_as_they_were(
+    history: Path,
+) -> None:
+    own = read(history)
+    edges = own.edges()
+    both = varied(own, edges, 3)
+    fans = len(own.devices)
+    mine = both.fan < fans
+    assert np.array_equal(both.values[mine], own.values)
+    assert np.array_equal(both.time_ms[mine], own.time_ms)
+    added = [each for each in both.broken[len(own.broken) :] if each.cause == "drift"]
+    assert added
+    assert min(each.fan for each in added) >= fans
+    off = np.abs(both.values[~mine] - own.values) / (edges[:, 1] - edges[:, 0])
+    inside = np.zeros(off.shape, np.bool_)
+    for each in added:
+        rows = (own.fan == each.fan - fans) & (own.time_ms >= each.start_ms) & (own.time_ms < each.over_ms)
+        inside[rows, each.sensor] = True
+    assert off[~inside].max() < 0.5
+    assert off[inside].max() > 0.5
+    assert np.array_equal(both.values[~mine] == 0, own.values == 0), "a stop stays one"
+
+
+def test_few_failures_make_every_fan_choose_in_turn(history: Path) -> None:
+    own = read(history)
+    learned, folds = folded(own, 1)
+    assert len(folds) == 4
+    assert learned is own
+    assert sorted(np.concatenate(folds)) == list(range(len(own.devices)))
 
 
 def test_help_names_the_sub_commands() -> None:

@@ -17,7 +17,7 @@ def write(metadata: ForecastMetadata) -> str:
 
 Says of a turbine fan, each ten minutes, how likely it is that a fault is under way that will stop it, between which
 times it will then fail, and whether a sensor drifts. A small dense network ({len(metadata.features)} inputs, 32 and 16
-hidden units, {len(metadata.outputs)} outputs) on means over 1 to 72 hours, which are updated with each new bin.
+hidden units, {len(metadata.outputs)} outputs) on means over 1 to 72 hours and sums of evidence, updated with each bin.
 
 | sensor | unit | healthy range (998 of 1,000 healthy readings) |
 |---|---|---|
@@ -25,7 +25,8 @@ hidden units, {len(metadata.outputs)} outputs) on means over 1 to 72 hours, whic
 
 - **Warning**: a risk of at least **{machine.warning:g}** for {machine.warning_bins * 10} minutes.
   {metadata.chosen.capitalize()}.
-- **Alarm**: a risk of at least **{machine.alarm:g}**, likewise.
+- **Alarm**: two hours later at the earliest, once a risk of at least **{machine.alarm:g}** is left whichever one sensor
+  is left out of account, for as long. What one sensor says alone stays a warning: it may be the sensor.
 - **Over** once the risk has been below {machine.exit:g} for {machine.quiet_bins / 6:g} hours, or the fan runs again
   after a stop.
 - **Interval**: 80 %, the 10 % and 90 % quantile of the hours to failure, widened on validation fans until one failure

@@ -10,7 +10,7 @@ from training.forecast import figures, truth
 from training.forecast.figures import Figure
 from training.forecast.history import History, read
 from training.forecast.outcomes import compare
-from training.forecast.trace import follow, told
+from training.forecast.trace import alarms, follow, told
 from training.forecast.train import FALSE_ALARMS, Say
 
 
@@ -61,7 +61,8 @@ def _one(
 ) -> tuple[dict[str, Figure], list[dict[str, float]]]:
     trace = follow(history, model, lambda done, total: say(f"{model.name}: following fans", done, total))
     outcomes = compare(history, trace, told(trace))
-    found = figures.events(outcomes, len(history.devices), history.months, seed=seed)
+    urgent = compare(history, trace, alarms(trace))
+    found = figures.events(outcomes, len(history.devices), history.months, alarms=urgent, seed=seed)
     found |= figures.coverage(trace, true, seed=seed)
     found |= {
         name: Figure(value, np.nan, np.nan) for name, value in figures.probabilities(trace, true).items()

@@ -25,8 +25,10 @@ class Figure(NamedTuple):
     high: float
 
 
-def events(outcomes: Outcomes, fans: int, months: float, *, seed: int = 1) -> dict[str, Figure]:
-    """Figures of events and episodes; `months` are fan-months."""
+def events(
+    outcomes: Outcomes, fans: int, months: float, *, alarms: Outcomes | None = None, seed: int = 1
+) -> dict[str, Figure]:
+    """Figures of events and episodes; `months` are fan-months. `alarms`: the outcomes where warnings are not heard."""
     lead = np.array([each.lead_h for each in outcomes.foreseen])
     owner = np.array([each.fan for each in outcomes.foreseen], np.int64)
     draws = np.random.default_rng(seed).multinomial(fans, np.full(fans, 1 / fans), size=_DRAWS)
@@ -49,8 +51,10 @@ def events(outcomes: Outcomes, fans: int, months: float, *, seed: int = 1) -> di
         ),
         "median lead h": _median(lead, owner, draws),
         "false alarms a fan-month": rate(outcomes.false),
-        "fan alarms by instruments a fan-month": rate(outcomes.by_instrument),
+        "warnings by instruments a fan-month": rate(outcomes.by_instrument),
     }
+    if alarms is not None:
+        found |= _of_alarms(alarms, share, rate, draws)
     caused = [each for each in outcomes.foreseen if each.cause_right is not None]
     found["right cause"] = share([each.fan for each in caused], [bool(each.cause_right) for each in caused])
     found["right cause at first"] = share(
@@ -69,6 +73,21 @@ def events(outcomes: Outcomes, fans: int, months: float, *, seed: int = 1) -> di
                 [e.fan for e in those], [e.lead_h >= hours for e in those]
             )
     return found
+
+
+def _of_alarms(
+    alarms: Outcomes, share: Callable[[list[int], list[bool]], Figure], rate: Callable[[list[int]], Figure],
+    draws: NDArray[np.int64],
+) -> dict[str, Figure]:  # fmt: skip
+    lead = np.array([each.lead_h for each in alarms.foreseen])
+    owner = [each.fan for each in alarms.foreseen]
+    return {
+        "alarm, 1 h notice": share(owner, (lead >= 1).tolist()),
+        "alarm, 24 h notice": share(owner, (lead >= 24).tolist()),
+        "alarm, median lead h": _median(lead, np.array(owner, np.int64), draws),
+        "false at alarm level a fan-month": rate(alarms.false),
+        "alarms by instruments a fan-month": rate(alarms.by_instrument),
+    }
 
 
 def probabilities(trace: Trace, true: Truth) -> dict[str, float]:
@@ -101,7 +120,7 @@ def cost_curve(history: History, trace: Trace, steps: int = 25) -> list[dict[str
     """At each threshold: failures told too late or never, false alarms of all kinds, the cost for each of COSTS."""
     curve = []
     for threshold in np.linspace(0.02, 0.98, steps).round(3).tolist():
-        outcomes = compare(history, trace, at_threshold(trace, threshold))
+        outcomes = compare(history, trace, at_threshold(trace.risk, threshold))
         missed = sum(each.lead_h < 1 for each in outcomes.foreseen)
         late = sum(each.lead_h < 24 for each in outcomes.foreseen)
         false = len(outcomes.false) + len(outcomes.by_instrument)

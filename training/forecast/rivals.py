@@ -55,7 +55,7 @@ def rivals(
     }
     found = {}
     for rival, trace in _follow(history, edges, those, say):
-        outcomes = compare(history, trace, at_threshold(trace, chosen[rival.name]))
+        outcomes = compare(history, trace, at_threshold(trace.risk, chosen[rival.name]))
         figure = figures.events(outcomes, len(history.devices), history.months, seed=seed)
         true = truth.of(history)
         scores = {
@@ -154,6 +154,7 @@ def _follow(history: History, edges: Floats, those: list[_Rival], say: Say) -> l
                 true.first,
                 nothing,
                 _smooth(risk, readies, rival.smoothing_bins),
+                risk,
                 empty_hours,
                 nothing,
                 np.zeros((0, fans, 4), np.int8),

@@ -1,19 +1,22 @@
 """Rows to learn from: features as the serving code computes them, with what was true at the time."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fanwatch.forecast.bins import Floats
+from fanwatch.forecast.bins import SENSORS, Floats
 from fanwatch.forecast.fleet import observe
 from fanwatch.forecast.memory import Memory, empty
 from fanwatch.forecast.model import Machine
-from fanwatch.forecast.windows import features
+from fanwatch.forecast.windows import as_usual, features
 from training.forecast import truth
 from training.forecast.history import History
 from training.rows import HistoryError
+
+LEFT_OUT: Final = 0.25
+"""So many rows come a second time with one sensor left out of account, as service asks about them."""
 
 
 class Samples(NamedTuple):
@@ -29,6 +32,28 @@ class Samples(NamedTuple):
     """1 where the sensor drifts, shape (n, 4)."""
     cause: Floats
     """1 for the sensors in which the fault's mode shows most, -1 for all where none is known, shape (n, 4)."""
+    fan: NDArray[np.int64]
+    """Whose row it is, shape (n,)."""
+
+    def of(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Samples":
+        """Some of the rows."""
+        return Samples._make(part[rows] for part in self)
+
+
+def _joined(parts: Sequence[tuple[NDArray[Any], ...]]) -> Samples:
+    return Samples._make(np.concatenate(part) for part in zip(*parts, strict=True))
+
+
+def with_less(samples: Samples, seed: int) -> Samples:
+    """The rows, and a share of them again as they would be had one sensor shown what is usual; no fan's drift then."""
+    random = np.random.default_rng(seed)
+    chosen = np.flatnonzero(random.random(len(samples.worn)) < LEFT_OUT)
+    without = np.eye(SENSORS, dtype=np.bool_)[random.integers(0, SENSORS, len(chosen))]
+    again = samples.of(chosen)
+    less = again._replace(
+        features=as_usual(again.features, without), drift=np.where(without, np.float32(0), again.drift)
+    )
+    return _joined([samples, less])
 
 
 def collect(history: History, edges: Floats, *, most: int, on_bin: Callable[[int, int], None]) -> Samples:
@@ -38,7 +63,7 @@ def collect(history: History, edges: Floats, *, most: int, on_bin: Callable[[int
     stride = max(1, -(-bins * fans // most))
     memory, everyone = Memory(empty(fans)), np.arange(fans)
     restart = Machine(warning=0.5, alarm=0.5, exit=0.5).restart_bins
-    parts: list[tuple[Floats, Floats, Floats, Floats, Floats]] = []
+    parts: list[tuple[Floats, Floats, Floats, Floats, Floats, NDArray[np.int64]]] = []
     for step, each in enumerate(history.bins()):
         _, ready = observe(memory, each, edges, true.first + step)
         due = (everyone * 7 + step) % stride == 0
@@ -55,6 +80,7 @@ def collect(history: History, edges: Floats, *, most: int, on_bin: Callable[[int
                     hours,
                     true.drift[step, rows].astype(np.float32),
                     true.cause[step, rows].astype(np.float32),
+                    rows,
                 )
             )
         if step % 144 == 0:
@@ -64,5 +90,4 @@ def collect(history: History, edges: Floats, *, most: int, on_bin: Callable[[int
         raise HistoryError(
             "No fan of the history runs for an hour with working sensors: nothing can be learned."
         )
-    inputs, worn, hours, drift, cause = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Samples(inputs, worn, hours, drift, cause)
+    return _joined(parts)

@@ -22,6 +22,8 @@ class Trace(NamedTuple):
     state: NDArray[np.int8]
     risk: Floats
     """As published; NaN where none is."""
+    borne: Floats
+    """What is left of it whichever one sensor is left out, by which alarms are made; NaN where there is no risk."""
     expected: Floats
     """Hours from the bin's end to the earliest and the latest failure told, NaN where none is, (bins, fans, 2)."""
     cause: NDArray[np.int8]
@@ -43,22 +45,29 @@ class Episode(NamedTuple):
 
 
 def follow(
-    history: History, model: ForecastModel, on_bin: Callable[[int, int], None], *, hours: bool = False
-) -> Trace:
-    """Let a fleet live through the history; `on_bin` is told bins done and in all. `hours`: keep the quantiles too."""
-    first, last = (int(at) // BIN_MS for at in history.time_ms[[0, -1]])
+    history: History, model: ForecastModel, on_bin: Callable[[int, int], None], *, hours: bool = False,
+    within: History | None = None,
+) -> Trace:  # fmt: skip
+    """Let a fleet live through the history; `on_bin` is told bins done and in all. `hours`: keep the quantiles too.
+
+    The trace covers the bins of `within`, which the history is a part of, or its own.
+    """
+    first, last = (int(at) // BIN_MS for at in (within or history).time_ms[[0, -1]])
     bins, fans = last + 1 - first, len(history.devices)
     fleet = Fleet(model, history.devices)
     state, cause = (np.zeros((bins, fans), np.int8) for _ in range(2))
     fault = np.zeros((bins, fans, SENSORS), np.int8)
-    risk, expected = np.full((bins, fans), np.nan, np.float32), np.full((bins, fans, 2), np.nan, np.float32)
+    risk, borne = (np.full((bins, fans), np.nan, np.float32) for _ in range(2))
+    expected = np.full((bins, fans, 2), np.nan, np.float32)
     quantiles = np.zeros((bins if hours else 0, fans, 3), np.float32)
-    for step, each in enumerate(history.bins()):
+    for each in history.bins():
+        step = each.start_ms // BIN_MS - first
         fleet.advance(each)
         memory = fleet.memory
         state[step], cause[step], fault[step] = memory.state, memory.cause, memory.fault
         judged = (memory.scored == memory.last) & (memory.last > 0)
         risk[step] = np.where(judged, memory.risk, np.nan)
+        borne[step] = np.where(judged, memory.borne, np.nan)
         told = fleet.told_hours()
         expected[step] = np.where(judged[:, None], told, np.nan)
         if hours:
@@ -66,7 +75,13 @@ def follow(
         if step % 144 == 0:
             on_bin(step, bins)
     on_bin(bins, bins)
-    return Trace(first, state, risk, expected, cause, fault, quantiles)
+    return Trace(first, state, risk, borne, expected, cause, fault, quantiles)
+
+
+def side_by_side(traces: list[Trace]) -> Trace:
+    """The traces of several fleets over the same bins as one of all their fans."""
+    parts = (np.concatenate(part, axis=1) for part in list(zip(*traces, strict=True))[1:])
+    return Trace(traces[0].first, *parts)
 
 
 def told(trace: Trace) -> list[Episode]:
@@ -74,9 +89,17 @@ def told(trace: Trace) -> list[Episode]:
     return _runs((trace.state == WARNING) | (trace.state == ALARM))
 
 
-def at_threshold(trace: Trace, warning: float, bins: int = 2) -> list[Episode]:
-    """About the episodes there would be with another threshold: risk at or above it for so many bins in a row."""
-    above = np.nan_to_num(trace.risk) >= warning
+def alarms(trace: Trace) -> list[Episode]:
+    """Those of alarm alone, likewise; what was told is the alarm, not the warning before."""
+    return _runs(trace.state == ALARM)
+
+
+def at_threshold(risk: Floats, threshold: float, bins: int = 2) -> list[Episode]:
+    """About the episodes there would be with another threshold: risk at or above it for so many bins in a row.
+
+    `risk` is a trace's `risk`, for warnings, or its `borne`, for alarms.
+    """
+    above = np.nan_to_num(risk) >= threshold
     held = above.copy()
     for back in range(1, bins):
         held[back:] &= above[:-back]

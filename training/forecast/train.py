@@ -11,24 +11,28 @@ import numpy as np
 from fanwatch import bundle as bundles
 from fanwatch.forecast import Machine, engines, windows
 from fanwatch.forecast import bundle as forecast_bundles
-from fanwatch.forecast.bins import Floats
+from fanwatch.forecast.bins import Floats, Ints
 from fanwatch.forecast.bundle import OUTPUT_NAMES, ForecastMetadata, Sensor, TestVector
 from fanwatch.forecast.model import NAME, Scores
 from training.bundling import TrainingError, check_target, directory
 from training.forecast import card, choosing, figures, truth
 from training.forecast.history import History, read
 from training.forecast.outcomes import compare
-from training.forecast.samples import Samples, collect
-from training.forecast.trace import Trace, follow
+from training.forecast.samples import Samples, collect, with_less
+from training.forecast.trace import Trace, follow, side_by_side
+from training.forecast.varied import varied
 from training.sensors import SENSORS
 
 FALSE_ALARMS: Final = 0.15
 """Wanted at most on validation fans, a fan-month; unseen fans give a little more or less."""
 _VALIDATION: Final = 0.25
+_ENOUGH_FAILURES: Final = 100
+"""Of fewer, thresholds and intervals would be a matter of luck."""
+_ROWS_A_FAN: Final = 1200
 _FEWEST_FAULTS: Final = 8
 _PROBES: Final = 16
-_CORE: Final = ("bins", "memory", "cleaning", "instruments", "windows", "episodes")
-_CODE: Final = ("history", "truth", "samples", "network", "choosing", "trace", "outcomes", "train")
+_CORE: Final = ("bins", "memory", "cleaning", "instruments", "evidence", "windows", "fleet", "episodes")
+_CODE: Final = ("history", "truth", "varied", "samples", "network", "choosing", "trace", "outcomes", "train")
 """The modules of the streaming core, and here, that decide what a bundle holds; their hash goes into it."""
 
 Say = Callable[[str, int, int], None]
@@ -73,30 +77,33 @@ def train(
     """
     check_target(out)
     history = read(source, lambda done, total: say("reading", done, total))
-    learned, validation = split(history, seed)
+    learned, folds = folded(history, seed)
     network = _network()
     recipe = network.Recipe(seed=seed, **({} if epochs is None else {"epochs": epochs}))
+    recipe = recipe._replace(most_rows=min(recipe.most_rows, _ROWS_A_FAN * len(learned.devices)))
     edges = learned.edges()
     samples = collect(
-        learned,
+        varied(learned, edges, seed),
         edges,
         most=recipe.most_rows,
         on_bin=lambda done, total: say("computing features", done, total),
     )
     _check_learnable(source, learned, samples)
-    fitted = network.fit(
-        samples, recipe, lambda epoch, loss: say(f"epoch {epoch}, loss {loss:.3f}", epoch, recipe.epochs)
-    )
-    with directory(out) as fresh:
-        engine = network.InMemory(fitted)
-        followed = follow(
-            validation, _Adjusted(engine, edges, choosing.provisional()),
-            lambda done, total: say("following validation fans", done, total), hours=True,
+
+    def fit(rows: Samples, what: str) -> Any:
+        return network.fit(
+            with_less(rows, seed), recipe,
+            lambda epoch, loss: say(f"{what} {epoch}, loss {loss:.3f}", epoch, recipe.epochs),
         )  # fmt: skip
+
+    fitted = fit(samples, "epoch")
+    with directory(out) as fresh:
+        validation, followed = _validate(history, learned, folds, samples, edges, fitted, network, fit, say)
         choice = choosing.machine(validation, followed, false_alarms)
         true = truth.of(validation)
+        failures = sum(fault.failure_ms is not None for fault in validation.faults)
         fitted = network.with_intervals(
-            fitted, choosing.wider(followed, followed.hours, true, choice.machine.warning)
+            fitted, choosing.wider(followed, followed.hours, true, choice.machine.warning, failures)
         )
         network.export(fitted, fresh)
         found = _figures(validation, followed, choice.machine, true)
@@ -127,19 +134,43 @@ def train(
     return Trained(out, digest, choice.machine, found, len(samples.features))
 
 
+def _validate(
+    history: History, learned: History, folds: list[Ints], samples: Samples, edges: Floats, fitted: Any,
+    network: Any, fit: Callable[[Samples, str], Any], say: Say,
+) -> tuple[History, Trace]:  # fmt: skip
+    """Validation fans, and how a network that has not learned from them follows them."""
+    validation = history.only(np.concatenate(folds))
+    traces = []
+    for number, fans in enumerate(folds, 1):
+        if len(folds) > 1:
+            # The rows of a fan and of its copy are of one fan.
+            others = ~np.isin(samples.fan % len(learned.devices), fans)
+            fitted = fit(samples.of(others), f"checking, part {number} of {len(folds)}: epoch")
+        model = _Adjusted(network.InMemory(fitted), edges, choosing.provisional())
+        traces.append(
+            follow(
+                history.only(fans), model, lambda done, total: say("following validation fans", done, total),
+                hours=True, within=validation,
+            )
+        )  # fmt: skip
+    return validation, side_by_side(traces)
+
+
 def _figures(
     history: History, trace: Trace, machine: Machine, true: truth.Truth
 ) -> dict[str, figures.Figure]:
     from training.forecast.trace import at_threshold
 
-    outcomes = compare(history, trace, at_threshold(trace, machine.warning, machine.warning_bins))
-    found = figures.events(outcomes, len(history.devices), history.months)
+    outcomes = compare(history, trace, at_threshold(trace.risk, machine.warning, machine.warning_bins))
+    urgent = compare(history, trace, at_threshold(trace.borne, machine.alarm, machine.warning_bins))
+    found = figures.events(outcomes, len(history.devices), history.months, alarms=urgent)
     kept = ("recall, 1 h notice", "recall, 24 h notice", "median lead h", "false alarms a fan-month")
     scores = {
         name: figures.Figure(value, np.nan, np.nan)
         for name, value in figures.probabilities(trace, true).items()
     }
-    return {name: found[name] for name in (*kept, "fan alarms by instruments a fan-month")} | scores
+    rare = ("warnings by instruments", "false at alarm level", "alarms by instruments")
+    return {name: found[name] for name in (*kept, *(f"{each} a fan-month" for each in rare))} | scores
 
 
 def _network() -> Any:
@@ -149,6 +180,20 @@ def _network() -> Any:
         message = f"Training needs {error.name}, which is not installed: run `make install`."
         raise TrainingError(message) from error
     return network
+
+
+def folded(history: History, seed: int) -> tuple[History, list[Ints]]:
+    """The fans that are learned from, and groups of fans that choose thresholds.
+
+    One group, not learned from, where its failures are enough to choose by. Else all are learned from, and each of
+    four groups is followed by a network of its own that has learned from the other three (cross-validation).
+    """
+    learned, validation = split(history, seed)
+    if sum(fault.failure_ms is not None for fault in validation.faults) >= _ENOUGH_FAILURES:
+        number = {name: fan for fan, name in enumerate(history.devices)}
+        return learned, [np.array([number[name] for name in validation.devices], np.int64)]
+    fans = np.random.default_rng(seed).permutation(len(history.devices))
+    return history, [np.sort(part).astype(np.int64) for part in np.array_split(fans, round(1 / _VALIDATION))]
 
 
 def split(history: History, seed: int) -> tuple[History, History]:

@@ -58,7 +58,9 @@ def watch(memory: Memory, bins: Bins, cleaned: Cleaned, number: int) -> Flags:
 def drift(memory: Memory, probability: Floats, ready: Flags, limit: float, number: int) -> None:
     """Call a sensor drifting where the network has said so for hours, on average, and no longer once it has not."""
     # Before this bin is noted as scored: so long ago was the one before, for a fan that is read seldom.
-    elapsed = np.where(memory.scored > 0, np.minimum(number - memory.scored, DRIFT_BINS), 1)
+    # One that stood still was not read seldom: its first bins, while it warms up, count for no more than themselves.
+    seldom = (memory.scored > 0) & (memory.restarted != number)
+    elapsed = np.where(seldom, np.minimum(number - memory.scored, DRIFT_BINS), 1)
     step = np.where(ready, -np.expm1(-elapsed / np.float32(DRIFT_BINS)), 0)[:, None]
     memory.drifting += step * (probability - memory.drifting)
     drifted = memory.drifts > 0

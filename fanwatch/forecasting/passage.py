@@ -79,7 +79,7 @@ class _Passage:
             return  # nothing was ever heard of it
         seen_ms = note.said_ms if self._said[number] else self._group[number].told_ms
         blind = self._goal.blind if last else None
-        alarm = wording.alarm_of(verdict, before, seen_ms, blind)
+        alarm = wording.alarm_of(verdict, before, seen_ms, self._goal.now_ms, blind)
         if not wording.is_news(alarm, before, at_ms - note.said_ms):
             return
         self._turn(number, alarm, at_ms, verdict.stopped_ms)

@@ -50,7 +50,9 @@ def test_its_probabilities_come_true_and_less_so_where_it_takes_load_for_noise(
         if physics is PHYSICS:
             assert true[risk > 0.95].mean() > 0.9
             assert true[risk < 0.1].mean() < 0.15
-    assert losses[0] < 0.8 * losses[1]
+    assert losses[0] < 0.9 * losses[1]
+    # It is .1175; without the day's rhythm it would be .123, with another weight of the evidence .22 or 4.
+    assert losses[0] < 0.12
 
 
 def test_it_is_counted_by_the_rules_of_evaluation(told: Told, worn: NDArray[np.bool_]) -> None:

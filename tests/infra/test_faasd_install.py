@@ -244,7 +244,13 @@ def test_what_is_left_out_and_where_images_lie(machine: Machine) -> None:
     services = machine.services()
     assert services.keys() == (SERVICES | {"gateway", "nats"}) - {"grafana", "cron-connector"}
     assert services["connector"]["image"] == services["rollup"]["image"] == "example.com/f/connector:2"
-    assert services["telegraf"]["environment"]["FANWATCH_INFER_FUNCTION"] == "infer-fan-lite"
+    telegraf = services["telegraf"]["environment"]
+    assert telegraf["FANWATCH_INFER_FUNCTION"] == "infer-fan-lite"
+    assert telegraf["TELEGRAF_PAGE_CERTIFICATE"] == "tcp://console:8093"
+    machine.install("--without", "console")
+    services = machine.services()
+    assert services.keys() == (SERVICES | {"gateway", "nats"}) - {"console"}
+    assert "TELEGRAF_PAGE_CERTIFICATE" not in services["telegraf"]["environment"]
 
 
 def test_an_upgrade_applies_what_has_changed_and_keeps_the_rest(machine: Machine) -> None:

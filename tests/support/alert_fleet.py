@@ -70,6 +70,11 @@ class Fleet:
         for policy, texts in lines.items():
             self.write(texts, policy)
 
+    def say(self, fan: str, severity: int, *, in_hand: bool = False, ago_ms: int = 0) -> None:
+        """What forecast-fan says of a fan, as Telegraf stores it for the rules."""
+        said = f"alarm_severity={severity}i,alarm_in_hand={int(in_hand)}i"
+        self.write([f"anomaly,deviceID={fan} {said} {self.at_ms - ago_ms}"])
+
     def write(self, lines: list[str], policy: str = "raw") -> None:
         """Line protocol with times in ms."""
         form = urllib.parse.urlencode({"db": "fanwatch", "rp": policy, "precision": "ms"})

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from simulator.degradation import Wanted, save
@@ -55,13 +56,19 @@ def test_that_of_a_training_is_about_the_fans_held_back_and_has_its_curve(histor
 
 
 def test_the_verdict_follows_the_figures(subject: Subject) -> None:
-    sentence, tone = judge(subject)
-    assert tone == "careful"
-    assert f"{len(subject.outcomes.foreseen)} failures" in sentence
-    many = subject._replace(outcomes=subject.outcomes._replace(foreseen=subject.outcomes.foreseen * 10))
-    assert judge(many)[1] == ("good" if subject.own["recall, 1 h notice"].value >= 0.9 else "careful")
-    missed = forecast.Figure(0.3, 0.2, 0.4)
-    deaf = many._replace(found={"deaf": subject.own | {"recall, 1 h notice": missed}})
-    assert judge(deaf)[1] == "bad"
-    never = subject._replace(outcomes=subject.outcomes._replace(foreseen=[]))
-    assert judge(never) == ("Nothing can be said: no fan of these failed.", "bad")
+    def judged(times: int, *told: float, false: int = 0) -> tuple[str, str]:
+        outcomes = subject.outcomes._replace(
+            foreseen=subject.outcomes.foreseen * times, false=[0] * false, by_instrument=[]
+        )
+        own = subject.own | {"recall, 1 h notice": forecast.Figure(*told)}
+        return judge(subject._replace(outcomes=outcomes, found={"model": own}))
+
+    failures = len(subject.outcomes.foreseen)
+    sentence, tone = judged(10, 0.95, 0.9, 1.0)
+    assert tone == "good"
+    assert f"of {10 * failures} failures it tells 95%" in sentence
+    assert judged(1, 0.95, 0.9, 1.0)[1] == "careful"
+    assert judged(10, 0.85, 0.8, 0.9)[1] == "careful"
+    assert judged(10, 0.95, 0.9, 1.0, false=5)[1] == "careful"
+    assert judged(10, 0.3, 0.2, 0.4)[1] == "bad"
+    assert judged(0, np.nan, np.nan, np.nan) == ("Nothing can be said: no fan of these failed.", "bad")

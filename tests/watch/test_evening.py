@@ -185,11 +185,11 @@ def away(evening: Evening, seconds: float) -> None:
 def said_of_trouble(evening: Evening) -> None:
     def both() -> bool:
         told = evening.told().keys()
-        return {"fan-faulty", "fan-silent"} <= told and "store-away" not in told
+        return {"fan-needs-you", "fan-silent"} <= told and "store-away" not in told
 
     until(both, TOLD_WITHIN_S, "people are told of the worn and of the silent fan")
     found = evening.told()
-    assert [labels["deviceID"] for labels in found.pop("fan-faulty")] == [WORN]
+    assert [labels["deviceID"] for labels in found.pop("fan-needs-you")] == [WORN]
     assert [labels["deviceID"] for labels in found.pop("fan-silent")] == [UNPLUGGED]
     # Three of the messages were no readings: two that Telegraf could take apart, and one that it could not.
     assert found.pop("dead-letters") == [{}]
@@ -258,7 +258,7 @@ def test_a_whole_evening(evening: Evening) -> None:
     fans.unplugged.clear()
 
     def well() -> bool:
-        return not {"fan-faulty", "fan-silent"} & evening.told().keys()
+        return not {"fan-needs-you", "fan-silent"} & evening.told().keys()
 
     until(well, 2 * TOLD_WITHIN_S, "the repaired fans are quiet")
     # Dead letters are looked at within the hour; nothing else is left.

@@ -145,7 +145,7 @@ def test_every_file_of_a_secret_is_a_secret_that_the_function_is_given() -> None
         files = {
             value.removeprefix("/var/openfaas/secrets/")
             for name, value in function.environment.items()
-            if name.endswith("_FILE")
+            if name.endswith("_FILE") and value
         }
         assert files == set(function.secrets)
         assert not any("PASSWORD" in name and not name.endswith("_FILE") for name in function.environment)

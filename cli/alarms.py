@@ -47,9 +47,9 @@ def list_(
 
 
 @app.command()
-def acknowledge(episode: Episode, by: By, note: Note = None, as_json: AsJson = False) -> None:
+def acknowledge(episode: Episode, by: By, as_json: AsJson = False) -> None:
     """Say that somebody takes care of it."""
-    _send(episode, as_json, action="acknowledge", by=by, note=note)
+    _send(episode, as_json, action="acknowledge", by=by)
 
 
 @app.command()
@@ -57,14 +57,13 @@ def snooze(
     episode: Episode,
     by: By,
     until: Annotated[str, typer.Option(metavar="8h|TIME", help="For how long, or up to when.")],
-    note: Note = None,
     as_json: AsJson = False,
 ) -> None:
     """Say that nobody wants to hear of it for a while; at most 30 days."""
     from fanwatch.timestamps import format_ms
     from local import watching
 
-    _send(episode, as_json, action="snooze", by=by, until=format_ms(watching.until_ms(until)), note=note)
+    _send(episode, as_json, action="snooze", by=by, until=format_ms(watching.until_ms(until)))
 
 
 @app.command()

@@ -25,6 +25,7 @@ def init(
     """Make the CA, the broker's certificate, and empty lists of users."""
     from credentials.certificates import Certificates
     from credentials.files import write
+    from credentials.names import SERVICES
     from credentials.users import Users
 
     Certificates(folder).init(host or [])
@@ -33,7 +34,7 @@ def init(
     write({folder / ".gitignore": b"*\n"})
     print(f"Made {folder}/ca and {folder}/mosquitto. Keep {folder}/ca from the machine that runs the broker.")
     print(
-        "Next: `fanwatch users add connector score-fan telegraf operator`, and one for each device;\n"
+        f"Next: `fanwatch users add {' '.join(SERVICES)}`, and one for each device;\n"
         f"then mount {folder}/mosquitto at /mosquitto/secrets."
     )
 
@@ -64,7 +65,7 @@ def rotate(
     days: Days = 365,
     folder: Folder = SECRETS,
 ) -> None:
-    """Replace the broker's certificate, a device's, or the CA, while all of it runs."""
+    """Replace the broker's certificate, a device's, or the CA (and with it the page's), while all of it runs."""
     from credentials.certificates import SERVER, Certificates
     from fanwatch.errors import SettingsError
 
@@ -77,7 +78,9 @@ def rotate(
         print(_HANGUP.format(folder=folder))
         print(
             f"Then, until the next `rotate --ca`: give everybody the new ca.crt ({folder}/services/*, "
-            f"{folder}/devices/*), restart the broker once, and rotate the devices' certificates."
+            f"{folder}/devices/*), restart the broker once, and rotate the devices' certificates.\n"
+            f"The page's certificate is new too, where there is one: the console takes it by itself once "
+            f"{folder}/services/console is where it reads it. Browsers need the new ca.crt, too."
         )
         return
     for name in names or [SERVER]:
@@ -99,7 +102,8 @@ def page(
 
     made = Certificates(folder).page(host or [], days)
     print(
-        f"Made {made} and its key. Next: start the console anew, and have browsers trust {made.parent}/ca.crt."
+        f"Made {made} and its key. The console takes them by itself once they are where it reads them: no restart. "
+        f"Next: have browsers trust {made.parent}/ca.crt."
     )
 
 

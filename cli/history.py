@@ -72,6 +72,36 @@ def restore(
     print(f"Restored {into or found.store.database} from {directory}.")
 
 
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Directory that gets readings.csv.")],
+    days: Annotated[
+        float,
+        typer.Option(min=0.001, help="How far back; InfluxDB keeps readings for FANWATCH_RAW_RETENTION."),
+    ] = 30,
+    every: Annotated[
+        str | None,
+        typer.Option(metavar="1m", help="The first reading of each fan in each so long a time alone."),
+    ] = None,
+    append: Annotated[
+        bool, typer.Option("--append", help="Add what is newer than the readings that are there already.")
+    ] = False,
+) -> None:
+    """Write the fleet's readings as the file that `fanwatch train forecast` reads; they stay in InfluxDB.
+
+    The file is there once it is whole. What people found belongs beside it: `fanwatch labels export`.
+    """
+    from cli.stages import Stages
+    from history.command import export as run
+    from local.report import reachable
+
+    with Stages() as stages:
+        done = run(
+            reachable(os.environ), out, days=days, every=every, append=append, say=stages.bytes("reading")
+        )
+    print(done)
+
+
 @contextlib.contextmanager
 def _reached(host: str | None) -> "Iterator[Reached]":
     """The named one, or that of `make run`: as it runs, or started for this where nothing runs."""

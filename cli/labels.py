@@ -1,5 +1,6 @@
 """`fanwatch labels`: what people found, for training."""
 
+import contextlib
 import csv
 import os
 import sys
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
+
+from fanwatch.errors import FanwatchError
 
 app = typer.Typer(name="labels", help="What people found when they closed episodes.", no_args_is_help=True)
 
@@ -31,13 +34,17 @@ def export(
     from local.report import reachable
 
     found, left_out = watching.events(reachable(os.environ))
-    if out is None:
-        _write(sys.stdout, found)
-    else:
-        with out.open("w", encoding="utf-8", newline="") as file:
+    try:
+        with contextlib.nullcontext(sys.stdout) if out is None else _opened(out) as file:
             _write(file, found)
+    except OSError as error:
+        raise FanwatchError(f"{out or 'The output'} cannot be written: {error.strerror}.") from error
     rest = ", ".join(f"{count:,} {why}" for why, count in left_out.items()) or "nothing"
     print(f"{len(found):,} events; left out: {rest}.", file=sys.stderr)
+
+
+def _opened(out: Path) -> TextIO:
+    return out.open("w", encoding="utf-8", newline="")
 
 
 def _write(file: TextIO, found: list[dict[str, str]]) -> None:

@@ -1,6 +1,7 @@
 """`fanwatch train forecast` and `fanwatch evaluate forecast`."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,13 @@ History = Annotated[
     Path,
     typer.Option(help="Directory with readings.csv and events.csv, as `fanwatch simulate history` writes."),
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        show_default=False, help="Write an HTML report there; the fans are followed once more for it."
+    ),
+]
+_LOSS = re.compile(r"epoch \d+, loss (\d+\.\d+)")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
@@ -32,16 +40,28 @@ def train(
     false_alarms: Annotated[
         float, typer.Option(min=0.001, help="Wanted at most a fan-month; fewer mean later warnings.")
     ] = 0.1,
+    report: Report = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a model that sees failures coming, on a fleet's history, and write it as a bundle."""
     from training.forecast.train import train as run
+    from training.report.forecast import render, study
+    from training.report.page import keep
+
+    losses: list[float] = []
+
+    def heard(what: str, done: int, total: int) -> None:
+        if found := _LOSS.fullmatch(what):
+            losses.append(float(found[1]))
+        say(what, done, total)
 
     number = version or (int(out.name) if out.name.isdecimal() and int(out.name) else 1)
     with progress() as say:
         trained = run(
-            history, out, version=number, seed=seed, epochs=epochs, false_alarms=false_alarms, say=say
+            history, out, version=number, seed=seed, epochs=epochs, false_alarms=false_alarms, say=heard
         )
+        if report is not None:
+            keep(render(study(history, out, losses=losses, seed=seed, say=say)), report)
     figures = {name: round(figure.value, 4) for name, figure in trained.validation.items()}
     if as_json:
         answer = {"bundle": str(out), "sha256": trained.digest, "warning": trained.machine.warning}
@@ -65,14 +85,20 @@ def evaluate(
         typer.Option(help="History to train rivals on: gradient boosting, a single-reading net, a box rule."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Directory for figures.json.")] = None,
+    report: Report = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the intervals and the rivals.")] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Let a fleet live through a history as in service, and compare what is told with what happens."""
     from training.forecast.evaluate import evaluate as run
+    from training.report.forecast import render, study
+    from training.report.page import keep
 
     with progress() as say:
         evaluation = run(history, model, engine=engine, against=against, seed=seed, say=say)
+        if report is not None:
+            subject = study(history, model, engine=engine, seed=seed, found=evaluation.figures, say=say)
+            keep(render(subject), report)
     content = evaluation.as_dict()
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
 
 import uvicorn
 from fastapi import FastAPI
 from nicegui import ui
 
-from console import shell
+from console import certificate, shell
 from console.access import end_sockets, guard_sockets, operator
 from console.context import Console
 from console.guard import Guard, check
@@ -101,8 +103,22 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         console.intake.stop()
 
 
+class _Server(uvicorn.Server):
+    """Ends the process once its connections are closed and the broker is left.
+
+    After that there are only threads that may wait for the store a while longer, and a second in which Python takes
+    down all that it has imported: a runtime that ends a container need not wait for either.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)
+
+
 def serve() -> None:
-    """Serves until SIGTERM. FanwatchError where it cannot start."""
+    """Serves until SIGTERM, which ends the process. FanwatchError where it cannot start."""
     app, console = make()
     settings = console.settings
     config = uvicorn.Config(
@@ -118,7 +134,8 @@ def serve() -> None:
         ssl_certfile=console.access.console_cert_file,
         ssl_keyfile=console.access.console_key_file,
     )
-    server = uvicorn.Server(config)
+    certificate.follow(config, Log("console"))
+    server = _Server(config)
     try:
         listener = config.bind_socket()
     except SystemExit:

@@ -3,6 +3,7 @@
 The page asks the store and the gateway only, which it reaches in every deployment; what it cannot know then, it says.
 """
 
+import re
 import time
 from collections.abc import Callable
 from typing import Final, Literal
@@ -187,15 +188,19 @@ def _collector(found: Measured) -> Part:
 
 
 def _store(trouble: str | None) -> Part:
-    return Part("Store", "Keeps the history.", "down" if trouble else "ok", trouble or "It answers.")
+    # What the operating system calls it helps nobody here.
+    words = re.sub(r" \(<[^)]*>\)", "", trouble) if trouble else "It answers."
+    return Part("Store", "Keeps the history.", "down" if trouble else "ok", words)
 
 
 def _machine(found: Measured) -> list[Part]:
     does = "What all of it runs on."
-    for name, days in found.certificates.items():
+    if found.certificates:
+        days, name = min((days, name) for name, days in found.certificates.items())
         if days < _CERTIFICATE_DAYS:
             left = f"{days:.0f} day{'' if round(days) == 1 else 's'}"
-            ends = f"The certificate of {name} ends in {left}: `fanwatch certs rotate`."
+            renew = "page" if name.startswith("console") else "rotate"
+            ends = f"The certificate of {name} ends in {left}: `fanwatch certs {renew}`."
             return [Part("Machine", does, "attention", ends)]
     figures = found.machine
     if not figures:

@@ -48,7 +48,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     forecast: Numbers = {}
     """Of the last run within FORECAST_S: when it was (at_ms), fans, failed, behind."""
     certificates: dict[str, float] = {}
-    """Days left by common name."""
+    """Days left by where they are, such as `console:8093`; both of ours have the broker's common name."""
 
 
 class Ledger(msgspec.Struct, frozen=True):
@@ -71,10 +71,7 @@ def measured(store: Store) -> Measured:
         ),
         machine=_one(_last(store, "machine", _same(*_MACHINE))),
         forecast=_forecast(store),
-        certificates={
-            row["common_name"]: row["left"] / 86_400
-            for row in _last(store, "x509_cert", {"left": "expiry"}, by='"common_name"')
-        },
+        certificates=_certificates(store),
     )
 
 
@@ -94,6 +91,14 @@ def _dropped(store: Store) -> float:
         f'SELECT spread("publish_dropped") AS n FROM "broker" WHERE time > now() - {WINDOW_S}s'
     )
     return float(rows[0]["n"] or 0) if rows else 0.0
+
+
+def _certificates(store: Store) -> dict[str, float]:
+    left: dict[str, float] = {}
+    for row in _last(store, "x509_cert", {"left": "expiry"}, by='"source", "common_name"'):
+        place = row["source"].rpartition("://")[2]
+        left[place] = min(left.get(place, float("inf")), row["left"] / 86_400)
+    return left
 
 
 def _forecast(store: Store) -> Numbers:

@@ -52,6 +52,8 @@ class Certificates:
         self.folder = folder
         self._ca = folder / "ca"
         self.broker = folder / "mosquitto"
+        # The page's files, less their endings.
+        self._page_path = folder / "services" / "console" / "page"
 
     def init(self, hosts: Sequence[str]) -> None:
         """Two CAs and the broker's certificate, for HOSTS and `hosts`. FanwatchError where there are some already."""
@@ -93,9 +95,10 @@ class Certificates:
         return path.with_suffix(".crt")
 
     def rotate_authority(self, hosts: Sequence[str] = ()) -> None:
-        """The next CA becomes the current one and signs the broker's certificate anew; the current one stays trusted.
+        """The next CA becomes the current one and signs the broker's certificate anew, and the page's where it has one.
 
-        The one before that is trusted no longer. Devices keep their certificates until they get new ones.
+        The one that was current stays trusted, the one before that no longer. Devices keep their certificates until
+        they get new ones.
         """
         retired, signer, following = self._pair("current"), self._pair("next"), authority.authority()
         revoked = self._revoked()
@@ -104,6 +107,7 @@ class Certificates:
             | _files(self._ca / "current", signer)
             | _files(self._ca / "next", following)
             | self._server(signer, self._hosts(hosts), LEAF_DAYS)
+            | (self._page(signer, hosts, LEAF_DAYS) if self._page_path.with_suffix(".crt").exists() else {})
             | {self.broker / "revoked.crl": _crl((retired, signer, following), revoked)}
         )
         self.distribute()
@@ -111,12 +115,11 @@ class Certificates:
     def page(self, hosts: Sequence[str] = (), days: int = LEAF_DAYS) -> Path:
         """A new certificate and key for the console's page, for the broker's hosts and `hosts`; its file.
 
-        Its own key, for whoever has the broker's could speak as the broker.
+        Its own key, for whoever has the broker's could speak as the broker. Names that it had, it keeps.
         """
-        path = self.folder / "services" / "console" / "page"
-        write(_files(path, authority.server(self._pair("current"), self._hosts(hosts), days)))
-        self.distribute([path.parent])
-        return path.with_suffix(".crt")
+        write(self._page(self._pair("current"), hosts, days))
+        self.distribute([self._page_path.parent])
+        return self._page_path.with_suffix(".crt")
 
     def revoke(self, name: str) -> None:
         """A device's certificate counts no more, once the broker has seen SIGHUP; its files go."""
@@ -170,6 +173,11 @@ class Certificates:
             return _files(self.broker / "server", authority.server(signer, hosts, days))
         except ValueError as error:
             raise FanwatchError(f"{', '.join(hosts)}: {error}. Give names or addresses.") from error
+
+    def _page(self, signer: Pair, hosts: Sequence[str], days: int) -> dict[Path, bytes]:
+        before = self._page_path.with_suffix(".crt")
+        kept = authority.hosts_of(_load(before)) if before.exists() else []
+        return _files(self._page_path, authority.server(signer, self._hosts((*kept, *hosts)), days))
 
     def _hosts(self, more: Sequence[str]) -> list[str]:
         return list(dict.fromkeys((*authority.hosts_of(_load(self.broker / "server.crt")), *more)))

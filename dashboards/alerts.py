@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import yaml
 
-from dashboards import alerts_fans, alerts_pipeline, alerts_routing, alerts_upkeep
+from dashboards import alerts_fans, alerts_forecast, alerts_pipeline, alerts_routing, alerts_upkeep
 from dashboards.alerts_model import Group, Rule
 from fanwatch.settings import duration_ms
 
@@ -20,7 +20,12 @@ _HEAD: Final = "# Made by `python -m dashboards`; change dashboards/alerts*.py a
 
 def groups(silent_s: int = alerts_fans.SILENT_AFTER_S) -> tuple[Group, ...]:
     """All groups of rules; `silent_s` seconds without a reading make a fan silent."""
-    return (alerts_fans.group(silent_s), alerts_pipeline.group(silent_s), alerts_upkeep.group())
+    return (
+        alerts_fans.group(silent_s),
+        alerts_forecast.group(),
+        alerts_pipeline.group(silent_s),
+        alerts_upkeep.group(),
+    )
 
 
 def rules(silent_s: int = alerts_fans.SILENT_AFTER_S) -> tuple[Rule, ...]:

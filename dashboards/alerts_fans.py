@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from dashboards.alerts_model import Above, Group, Rule
-from dashboards.alerts_queries import fans_of, increase, last_severity, within
-from dashboards.queries import ALARM, EACH_FAN, INSTRUMENT, KNOWN_FOR, WARNING, means, raw, select, union
+from dashboards.alerts_model import Group, Rule
+from dashboards.alerts_queries import confirmed_severity, fans_of, increase, last_severity, no_fault, within
+from dashboards.queries import EACH_FAN, INSTRUMENT, KNOWN_FOR, WARNING, means, raw, select, union
 
 SILENT_AFTER_S = 60
 """Seconds without a reading after which a fan is silent: several times what lies between two readings of one."""
@@ -13,6 +13,8 @@ FAULTS = 3
 CONFIRMED: Final = "12m"
 """What can wait is told once forecast-fan's next run, ten minutes later, says it again: a run that falls into the
 seconds in which days are played in sees fans that sent nothing, and the next one takes that back."""
+_WARNED = WARNING + 0.25
+"""Of `confirmed_severity`: a warning that was said before, too, or worse."""
 _SEVERAL = f'"faults" >= {FAULTS}'
 MANY = 10
 """From so many faulty fans on, more than half of the fleet is one trouble and not many."""
@@ -58,24 +60,33 @@ def _faults_of(age_s: int) -> str:
     return union(select(what, raw("anomaly"), within(f"{age_s}s"), by=(EACH_FAN,)))
 
 
+def _results(age_s: int) -> str:
+    """0 for each fan that has results: `v`."""
+    return select('count("quality") * 0.0 AS "v"', raw("anomaly"), within(f"{age_s}s"), by=(EACH_FAN,))
+
+
 def _shares(age_s: int) -> str:
-    """Share of faults of each fan that had several: `v`."""
-    return select('"faults" / "n" AS "v"', _faults_of(age_s), _SEVERAL, by=(EACH_FAN,))
+    """Share of faults of each fan that had several, 0 for those of which anything else is known: `v`."""
+    shares = select('"faults" / "n" AS "v"', _faults_of(age_s), _SEVERAL, by=(EACH_FAN,))
+    return select('sum("v") AS "v"', union(shares, _results(age_s), no_fault((EACH_FAN,))), by=(EACH_FAN,))
 
 
 def _faulty(age_s: int) -> str:
-    """How many fans are faulty: `v`."""
+    """How many fans are faulty: `v`, 0 too where anything was ever said of any."""
     # A quotient of whole numbers is compared as if it were one.
-    return select('count("n") AS "v"', _faults_of(age_s), _SEVERAL, '"faults" * 2 > "n"')
+    many = select('count("n") AS "v"', _faults_of(age_s), _SEVERAL, '"faults" * 2 > "n"')
+    return select('sum("v") AS "v"', union(many, no_fault()))
 
 
 def _scored(age_s: int) -> str:
-    return fans_of(select('count("quality") AS "v"', raw("anomaly"), within(f"{age_s}s"), by=(EACH_FAN,)))
+    """How many fans have results: `v`, 0 too where anything was ever said of any."""
+    many = select('count("v") AS "v"', union(_results(age_s)))
+    return select('sum("v") AS "v"', union(many, no_fault()))
 
 
 def group(silent_s: int = SILENT_AFTER_S) -> Group:
     """All of them. Slower sensors need a longer `silent_s`, and with it the rest grows."""
-    return Group("fans", "30s", (*_silent(silent_s), *_faults(2 * silent_s), *_alarms()))
+    return Group("fans", "30s", (*_silent(silent_s), *_needs_you(2 * silent_s), _instrument()))
 
 
 def _silent(silent_s: int) -> tuple[Rule, ...]:
@@ -115,27 +126,38 @@ def _silent(silent_s: int) -> tuple[Rule, ...]:
     )
 
 
-def _faults(age_s: int) -> tuple[Rule, ...]:
+def _needs_you(age_s: int) -> tuple[Rule, ...]:
+    """One rule for all that is wrong with a fan: its alert stays the same one while the fan gets worse."""
     fleet = {"faulty": _faulty(age_s), "scored": _scored(age_s)}
+    few = f"($faulty < {MANY} || $faulty * 2 <= $scored)"
     return (
         Rule(
-            name="fan-faulty",
-            title="Fan faulty",
-            queries={"share": _shares(age_s), **fleet},
-            fires=(f"$share > 0.5 && ($faulty < {MANY} || $faulty * 2 <= $scored)"),
-            reach_s=age_s,
+            name="fan-needs-you",
+            title="Fan needs you",
+            queries={
+                "said": confirmed_severity(CONFIRMED, _results(age_s)),
+                "share": _shares(age_s),
+                **fleet,
+            },
+            fires=f"$said >= 0 && ($said > {_WARNED} || $share > 0.5 && {few})",
+            reach_s=31 * 86_400,
             lasting="30s",
             severity="critical",
             scope="fan",
-            summary=f"{_FAN} is faulty",
-            description=f"More than half of the results of {_FAN} within the last {age_s} s are faults.",
+            summary=f"{_FAN} needs you",
+            description=(
+                f"{{{{ if gt .Values.said.Value {_WARNED} }}}}forecast-fan expects {_FAN} to fail, or sees it stand "
+                f"still; its row on dashboard Fleet says why, and until when.{{{{ else }}}}More than half of the "
+                f"results of {_FAN} within the last {age_s} s are faults.{{{{ end }}}} You are told once, however "
+                "much worse it gets."
+            ),
         ),
         Rule(
             name="many-fans-faulty",
             title="Many fans faulty",
             queries=fleet,
             fires=f"$faulty >= {MANY} && $faulty * 2 > $scored",
-            reach_s=age_s,
+            reach_s=31 * 86_400,
             lasting="30s",
             severity="critical",
             scope="pipeline",
@@ -148,53 +170,18 @@ def _faults(age_s: int) -> tuple[Rule, ...]:
     )
 
 
-def _alarms() -> tuple[Rule, ...]:
-    def rule(
-        name: str,
-        title: str,
-        fires: Above | str,
-        severity: str,
-        summary: str,
-        description: str,
-        lasting: str = CONFIRMED,
-    ) -> Rule:
-        return Rule(
-            name=name,
-            title=title,
-            queries={"s": last_severity()},
-            fires=fires,
-            reach_s=31 * 86_400,
-            lasting=lasting,
-            severity=severity,
-            scope="fan",
-            summary=summary,
-            description=description,
-        )
-
-    return (
-        rule(
-            "fan-alarm",
-            "Fan alarm",
-            Above(ALARM - 1),
-            "critical",
-            f"{_FAN} is expected to fail, or stands still",
-            f"forecast-fan says alarm or stopped of {_FAN}; its row on dashboard Fleet says why, and until when.",
-            lasting="0s",
-        ),
-        rule(
-            "fan-warning",
-            "Fan warning",
-            f"$s == {WARNING}",
-            "warning",
-            f"{_FAN} wears",
-            f"forecast-fan warns of {_FAN}; its row on dashboard Fleet says why, and when a failure is expected.",
-        ),
-        rule(
-            "instrument-alarm",
-            "Instrument alarm",
-            f"$s == {INSTRUMENT}",
-            "info",
-            f"A sensor of {_FAN} is broken",
-            f"forecast-fan does not believe a sensor of {_FAN}. The fan may be well; nobody watches that signal.",
+def _instrument() -> Rule:
+    return Rule(
+        name="instrument-alarm",
+        title="Instrument alarm",
+        queries={"said": last_severity()},
+        fires=f"$said == {INSTRUMENT}",
+        reach_s=31 * 86_400,
+        lasting=CONFIRMED,
+        severity="info",
+        scope="fan",
+        summary=f"A sensor of {_FAN} is broken",
+        description=(
+            f"forecast-fan does not believe a sensor of {_FAN}. The fan may be well; nobody watches that signal."
         ),
     )

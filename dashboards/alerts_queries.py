@@ -6,6 +6,8 @@ now() is the store's clock, and Grafana's `$timeFilter` is not used: how far a r
 from dashboards.queries import EACH_FAN, raw, select, union
 
 NOW = "now()"
+IN_HAND = 10
+"""Taken off the severity of what somebody has acknowledged or snoozed."""
 
 
 def within(age: str, until: str = "") -> str:
@@ -32,6 +34,30 @@ def fans_of(query: str) -> str:
     return select('count("v") AS "v"', union(query))
 
 
+# --- what forecast-fan says, as Telegraf stores it among the results: `alarm_severity` with `alarm_in_hand` ---------
+
+_WORDS = raw("anomaly")
+_EVER = within("31d")
+"""forecast-fan says something only where something changes."""
+
+
 def last_severity() -> str:
-    """What forecast-fan said last, by fan: `v`. It says something only where something changes."""
-    return select('last("severity") AS "v"', raw("alarm"), within("31d"), by=(EACH_FAN,))
+    """What forecast-fan said last, by fan: `v`, below 0 for what somebody has in hand."""
+    last = select(
+        'last("alarm_severity") AS "severity", "alarm_in_hand" AS "in_hand"', _WORDS, _EVER, by=(EACH_FAN,)
+    )
+    return select(f'"severity" - {IN_HAND} * "in_hand" AS "v"', union(last), by=(EACH_FAN,))
+
+
+def confirmed_severity(confirmed: str, silent: str) -> str:
+    """The same plus a tenth of what was said until `confirmed` ago: `v`; 0 for fans without a word that query `silent`.
+
+    So 3.3 and more is a warning that was one then, or an alarm; 3.0 to 3.2 is a warning that was none.
+    """
+    before = select('last("alarm_severity") * 0.1 AS "v"', _WORDS, within("31d", confirmed), by=(EACH_FAN,))
+    return select('sum("v") AS "v"', union(last_severity(), before, silent), by=(EACH_FAN,))
+
+
+def no_fault(by: tuple[str, ...] = ()) -> str:
+    """0 for all fans of which forecast-fan has ever said something, or for each: `v`."""
+    return select('last("alarm_severity") * 0.0 AS "v"', _WORDS, _EVER, by=by)

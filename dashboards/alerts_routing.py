@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 RECEIVER: Final = "fanwatch"
+EPISODES: Final = "fanwatch-episodes"
 _LABELS: Final = ["grafana_folder", "alertname"]
 
 
@@ -13,32 +14,27 @@ def contact_points() -> dict[str, Any]:
     character beside it that does no harm: an empty entry in a list of addresses, an empty fragment of a URL. Where
     neither is set, alerts show in Grafana, and its log says that they could not be sent.
     """
-    return {
-        "apiVersion": 1,
-        "contactPoints": [
-            {
-                "orgId": 1,
-                "name": RECEIVER,
-                "receivers": [
-                    {
-                        "uid": "fanwatch-email",
-                        "type": "email",
-                        "settings": {"addresses": ";${FANWATCH_ALERT_EMAIL}", "singleEmail": True},
-                    },
-                    {
-                        "uid": "fanwatch-webhook",
-                        "type": "webhook",
-                        "settings": {"url": "${FANWATCH_ALERT_WEBHOOK}#", "httpMethod": "POST"},
-                    },
-                ],
-            }
-        ],
+    points = [_point(RECEIVER, over=True), _point(EPISODES, over=False)]
+    return {"apiVersion": 1, "contactPoints": points}
+
+
+def _point(name: str, *, over: bool) -> dict[str, Any]:
+    """`over`: whether it is told, too, that there is nothing to tell any more."""
+    addresses = {
+        "email": {"addresses": ";${FANWATCH_ALERT_EMAIL}", "singleEmail": True},
+        "webhook": {"url": "${FANWATCH_ALERT_WEBHOOK}#", "httpMethod": "POST"},
     }
+    receivers = [
+        {"uid": f"{name}-{kind}", "type": kind, "disableResolveMessage": not over, "settings": settings}
+        for kind, settings in addresses.items()
+    ]
+    return {"orgId": 1, "name": name, "receivers": receivers}
 
 
 def policies() -> dict[str, Any]:
     """One message an episode: an alert of a fan is a group of its own, told after ten seconds and again after days.
 
+    That an episode is over is no message: Grafana would say the same of one that somebody has taken in hand.
     What many fans can have at once is one group: the first message comes as early, and names all that came with it.
     Grafana forgets what it has told after five days, so no interval is longer.
     """
@@ -53,6 +49,10 @@ def policies() -> dict[str, Any]:
                 "group_interval": "1m",
                 "repeat_interval": "4d",
                 "routes": [
+                    *(
+                        {"receiver": EPISODES, "object_matchers": [["rule", "=", rule]]}
+                        for rule in ("fan-needs-you", "instrument-alarm")
+                    ),
                     {
                         "receiver": RECEIVER,
                         "object_matchers": [["rule", "=", "fan-silent"]],

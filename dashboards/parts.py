@@ -3,7 +3,7 @@
 from dashboards import look
 from dashboards.counters import latest, level, rate, total
 from dashboards.influxql import Query
-from dashboards.look import BLUE, GREEN, ORANGE, RED
+from dashboards.look import BLUE, GREEN, ORANGE, RED, prop
 from dashboards.panels import figure, series, timeline
 from dashboards.queries import KNOWN_FOR
 from dashboards.sdk import stat, statetimeline, timeseries
@@ -11,6 +11,8 @@ from dashboards.shared import PER_SECOND
 
 _CPU = "process_cpu_seconds_total"
 _MEMORY = "process_resident_memory_bytes"
+_RUNS_JOINED_MS = 25 * 60_000
+"""Runs of the forecast that lie no further apart are one line: they come every ten minutes, one may be missed."""
 
 
 def parts() -> statetimeline.Panel:
@@ -21,6 +23,29 @@ def parts() -> statetimeline.Panel:
         Query(level("up", "up", by=("part",), of="min", fill="null"), alias="$tag_part"),
         look.UP,
         empty="Telegraf has said nothing in this range",
+    )
+
+
+def forecasts() -> timeseries.Panel:
+    """What the runs of forecast-fan did."""
+    fans = [prop("unit", "short"), prop("decimals", 0), prop("custom.axisPlacement", "right")]
+    return (
+        series(
+            "Runs of the forecast",
+            "A point a run: how long it took (left), and how many fans it has left for the next one (behind) or could "
+            "not work up (failed), right. Where points end, forecast-fan or its schedule has stopped: then what is "
+            "said of the fans is as old as the last one.",
+            "s",
+            Query(level("forecast", "seconds"), ref="A", alias="took"),
+            Query(level("forecast", "behind"), ref="B", alias="fans behind"),
+            Query(level("forecast", "failed"), ref="C", alias="fans failed"),
+            empty="No run in this range",
+            calcs=["lastNotNull", "max"],
+        )
+        .min(0)
+        .span_nulls(_RUNS_JOINED_MS)
+        .override_by_name("fans behind", fans)
+        .override_by_name("fans failed", fans)
     )
 
 

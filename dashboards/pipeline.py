@@ -9,7 +9,7 @@ from dashboards.look import BLUE, GREEN, ORANGE, RED
 from dashboards.outcome import CONNECTOR, ledger, letters, reasons, refused, trouble
 from dashboards.page import PIPELINE, page
 from dashboards.panels import figure, series, timeline
-from dashboards.parts import machine, parts, processes, stores
+from dashboards.parts import forecasts, machine, parts, processes, stores
 from dashboards.queries import INTERVAL, raw, select, since
 from dashboards.sdk import stat, statetimeline, timeseries
 from dashboards.shared import PER_SECOND
@@ -28,6 +28,7 @@ def pipeline() -> Dashboard:
             (8, [(12, _rates()), (12, _backlog())]),
             (7, [(12, _latency()), (12, _slow())]),
             (4, [(12, parts()), (12, _breaker())]),
+            (6, [(24, forecasts())]),
             "What became of it",
             (7, [(8, ledger()), (8, trouble()), (8, refused())]),
             (7, [(8, reasons()), (16, letters())]),

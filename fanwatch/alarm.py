@@ -77,6 +77,10 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it is to be quiet at that time."""
         return self.snoozedUntil is not msgspec.UNSET and parse_ms(self.snoozedUntil, _UTC) > now_ms
 
+    def in_hand(self, now_ms: int) -> bool:
+        """Whether nobody need be told of it at that time: somebody takes care, or wants it quiet."""
+        return self.acknowledged or self.snoozed(now_ms)
+
 
 _decode_alarm = msgspec.json.Decoder(Alarm).decode
 encode_alarm = msgspec.json.Encoder().encode

@@ -18,7 +18,7 @@ from fanwatch.bundle import METADATA, check_name, sha256
 from fanwatch.errors import BundleError, SettingsError
 from fanwatch.http import HttpConnection, HttpError, TooLarge
 from fanwatch.logs import Log
-from fanwatch.settings import InferSettings
+from fanwatch.settings import ModelStoreSettings
 
 MOST_BYTES: Final = 32_000_000
 """Of all files of a bundle: they lie in memory, where a container has no other place to write."""
@@ -34,23 +34,23 @@ class _Away(Exception):
 
 
 def is_url(source: str) -> bool:
-    """Whether FANWATCH_BUNDLE names a place of the model store and not a directory."""
+    """Whether a bundle's setting names a place of the model store and not a directory."""
     return source.partition("://")[0].lower() in ("http", "https") and "://" in source
 
 
-def fetch(url: str, settings: InferSettings) -> Path:
+def fetch(url: str, pin: str | None, settings: ModelStoreSettings, setting: str = "FANWATCH_BUNDLE") -> Path:
     """The directory in which the bundle of `url`, such as http://model-store:8080/fan-anomaly/2, now lies.
 
-    Its pin is `settings.bundle_sha256`. Waits up to `settings.bundle_timeout` seconds for a store that is away.
-    Raises BundleError, naming the URL and the file, where the bundle is not what the pin says, is too large, or cannot
-    be had.
+    `pin` is the SHA-256 of its model.json; `setting` names the URL, and with _SHA256 the pin. Waits up to
+    `settings.bundle_timeout` seconds for a store that is away. Raises BundleError, naming the URL and the file, where
+    the bundle is not what the pin says, is too large, or cannot be had.
     """
-    pin = _pin(url, settings.bundle_sha256)
+    pin = _pin(url, pin, setting)
     cache = bundle_cache.folder(settings.bundle_cache)
     kept = cache / pin
     if not bundle_cache.whole(kept, pin):
         shutil.rmtree(kept, ignore_errors=True)
-        _download(_Store(url, settings.bundle_timeout), pin, kept)
+        _download(_Store(url, settings.bundle_timeout, setting), pin, kept)
         bundle_cache.tidy(cache)
     bundle_cache.used(kept)
     return kept
@@ -59,17 +59,18 @@ def fetch(url: str, settings: InferSettings) -> Path:
 class _Store:
     """One bundle's place in the store, until a deadline that is `timeout_s` ahead."""
 
-    def __init__(self, url: str, timeout_s: float) -> None:
+    def __init__(self, url: str, timeout_s: float, setting: str) -> None:
+        self._setting = setting
         self.url = url.rstrip("/")
         try:
             parts = urlsplit(self.url)
             host, port = parts.hostname, parts.port
         except ValueError as error:
-            raise SettingsError(f"FANWATCH_BUNDLE={url!r} is no URL: {error}.") from error
+            raise SettingsError(f"{setting}={url!r} is no URL: {error}.") from error
         if not host or parts.query or parts.fragment or parts.username is not None:
             shown = self.url if parts.username is None else "a URL with a user"
             raise SettingsError(
-                f"FANWATCH_BUNDLE={shown} is no address such as http://model-store:8080/fan-anomaly/2."
+                f"{setting}={shown} is no address such as http://model-store:8080/fan-anomaly/2."
             )
         self._secure = parts.scheme.lower() == "https"
         self._host, self._port = host, port or (443 if self._secure else 80)
@@ -123,7 +124,7 @@ class _Store:
             raise _Away(f"it answered {answer.status}")
         raise BundleError(
             f"{self.url}/{name} is not there (the store answered {answer.status}): copy the bundle into the model"
-            " store, or correct FANWATCH_BUNDLE."
+            f" store, or correct {self._setting}."
         )
 
 
@@ -182,11 +183,11 @@ def _write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def _pin(url: str, given: str | None) -> str:
+def _pin(url: str, given: str | None, setting: str) -> str:
     pin = (given or "").strip().lower()
     if len(pin) != _PIN_DIGITS or not set(pin) <= set("0123456789abcdef"):
         raise SettingsError(
-            f"FANWATCH_BUNDLE={url} needs FANWATCH_BUNDLE_SHA256, the SHA-256 of its {METADATA} in hexadecimal: what"
+            f"{setting}={url} needs {setting}_SHA256, the SHA-256 of its {METADATA} in hexadecimal: what"
             " comes over the network is taken under a pin only."
         )
     return pin

@@ -30,7 +30,7 @@ _UTC = ZoneInfo("UTC")
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What somebody has decided about an episode; `mode` and `note` say what was found when it was looked at."""
+    """What somebody has decided about an episode; all from `found` on is of close, when it was looked at."""
 
     episode: str
     action: Action
@@ -96,8 +96,8 @@ def check_command(command: Command, now_ms: int) -> None:
     if command.action == "close":
         _check_found(command)
         _check_outcome(command, now_ms)
-    elif (command.found, command.mode, command.outcome, command.outcomeAt) != (None,) * 4:
-        raise InvalidAlarm(f"found, mode and outcome belong to close, not to {command.action}.")
+    elif (command.found, command.mode, command.outcome, command.outcomeAt, command.note) != (None,) * 5:
+        raise InvalidAlarm(f"found, mode, outcome and note belong to close, not to {command.action}.")
 
 
 def _check_until(command: Command, now_ms: int) -> None:

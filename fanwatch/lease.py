@@ -15,6 +15,8 @@ from collections.abc import Callable
 from fanwatch.errors import FanwatchError
 from fanwatch.store import Store, point
 
+FORECAST = "forecast"
+"""The work of forecast-fan. Who plays days into the store holds it, for a run would see fans silent for days."""
 _RETRY_S = (0.2, 1.5)
 _LONGEST = "3h"
 """No claim counts for longer."""

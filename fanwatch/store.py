@@ -4,7 +4,9 @@ Writes go to /write of the 1.x API, which 2.x has too, by plain HTTP: one POST w
 and unlike the library's batching it has either stored everything or says what it has not.
 """
 
+import copy
 import http.client
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -52,6 +54,13 @@ class Store:
         self._timeout_s = settings.influx_timeout
         token = secret(settings.influx_token_file, "FANWATCH_INFLUX_TOKEN_FILE")
         self._headers = {"Authorization": f"Token {token}"} if token else {}
+        self._deadline: float | None = None
+
+    def until(self, deadline: float) -> "Store":
+        """The same, for work that has to be done by then, of time.monotonic(): Unavailable where it is not."""
+        hurried = copy.copy(self)
+        hurried._deadline = deadline
+        return hurried
 
     def ready(self) -> bool:
         """Whether InfluxDB takes queries."""
@@ -123,11 +132,12 @@ class Store:
         headers: dict[str, str] | None = None,
         timeout_s: float | None = None,
     ) -> Any:
+        timeout_s = self._left_s(timeout_s or self._timeout_s)
         request = urllib.request.Request(
             self.url + path, data=body, headers=self._headers | (headers or {}), method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=timeout_s or self._timeout_s) as response:
+            with urllib.request.urlopen(request, timeout=timeout_s) as response:
                 content = response.read()
             return msgspec.json.decode(content) if content else None
         except urllib.error.HTTPError as error:
@@ -137,9 +147,22 @@ class Store:
                 raise Unavailable(message) from error
             raise Refused(message, error.code) from error
         except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
+            self._left_s(0.0)
             raise Unavailable(
                 f"InfluxDB at {self.url} does not answer ({error}). Is it running? `fanwatch status` shows it."
             ) from error
+
+    def _left_s(self, timeout_s: float) -> float:
+        """What of it is left until the deadline. Unavailable where nothing is."""
+        if self._deadline is None:
+            return timeout_s
+        left_s = self._deadline - time.monotonic()
+        if left_s <= 0:
+            raise Unavailable(
+                f"InfluxDB at {self.url} answers too slowly: the time for this was over before all was read. "
+                "Is its machine busy, or its disk slow or full?"
+            )
+        return min(timeout_s, left_s)
 
 
 def quoted(text: str) -> str:

@@ -3,14 +3,24 @@
 import signal
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from fanwatch.errors import SettingsError
 from fanwatch.logs import Log
 from fanwatch.settings import HistorySettings, ReadingSettings, StoreSettings, duration_ms, load
-from fanwatch.timestamps import parse_ms, zone
+from fanwatch.store import Store
+from fanwatch.timestamps import format_ms, parse_ms, zone
 from history.loop import loop
 from history.rollup import Rollup, store_of
+
+if TYPE_CHECKING:
+    from history.export import Say
+
+
+_UNDER_WAY_MS = 60_000
+"""What is younger may not be stored yet; an export that goes on later would miss it."""
 
 
 def setup(environment: Mapping[str, str]) -> None:
@@ -44,15 +54,48 @@ def rollup(environment: Mapping[str, str], *, every: str | None, since: str | No
     loop(work, every_s, Log("rollup"))
 
 
+def export(
+    environment: Mapping[str, str],
+    directory: Path,
+    *,
+    days: float,
+    every: str | None,
+    append: bool,
+    say: "Say",
+) -> str:
+    """Writes `readings.csv`; what to say of it."""
+    from history.export import export as run
+
+    until_ms = time.time_ns() // 1_000_000 - _UNDER_WAY_MS
+    done = run(
+        Store(load(StoreSettings, environment)),
+        directory,
+        until_ms - round(days * 86_400_000),
+        until_ms,
+        every_ms=_every_ms(every) if every else None,
+        append=append,
+        say=say,
+    )
+    return (
+        f"Wrote {done.rows:,} readings of {done.fans:,} fans, from {format_ms(done.first_ms)} to "
+        f"{format_ms(done.last_ms)}, to {done.path}.\n"
+        f"What people found belongs beside it: fanwatch labels export --out {directory / 'events.csv'}"
+    )
+
+
 def _end(number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def _seconds(text: str) -> float:
+def _every_ms(text: str) -> int:
     try:
-        return duration_ms(text) / 1000
+        return duration_ms(text)
     except ValueError as error:
         raise SettingsError(f"--every: {error}.") from error
+
+
+def _seconds(text: str) -> float:
+    return _every_ms(text) / 1000
 
 
 def _since(text: str | None, *, full: bool) -> int | None:

@@ -23,6 +23,7 @@ from simulator.fleet import FAILS_WITHIN_S, Fleet, steps
 from simulator.machines import Machines, Readings
 from simulator.outbox import Entry, Outbox
 from simulator.physics import Physics
+from simulator.quiet import Quiet
 from simulator.results import Results
 from simulator.stored import Asking, newest_ms, scored
 
@@ -81,6 +82,8 @@ class _Running:
         self.log = log
         self.start_s = time.time()
         self.results = Results(client, format_ms(int(self.start_s * 1000)))
+        self.quiet: Quiet | None = None
+        """No forecasts meanwhile; None where nothing is played into a store that is asked."""
         self.birth = past.birth(
             options.fleet, options.seed, self.start_s, options.history_days, options.interval_s
         )
@@ -109,7 +112,16 @@ class _Running:
         # What is published now comes first, and has to get through before anything is added to it.
         if not scored(store, start_ms, time.time_ns() // 1_000_000):
             raise Unavailable("Nothing of this run is stored yet.")
-        return newest_ms(store, start_ms - int(self.options.history_days * 86_400_000), start_ms)
+        newest = newest_ms(store, start_ms - int(self.options.history_days * 86_400_000), start_ms)
+        quiet = Quiet(store)
+        quiet.begin()
+        self.quiet = quiet
+        return newest
+
+    def end_quiet(self) -> None:
+        """Lets forecasts go on."""
+        if self.quiet is not None:
+            self.quiet.end()
 
 
 def run(options: Options) -> int:
@@ -138,6 +150,7 @@ def run(options: Options) -> int:
                 machines=machines,
             )
             _publish(running, fleet, player, tell)
+        running.end_quiet()
         _drain(outbox)
     log.info("stopped", **outbox.counts()._asdict())
     return 0
@@ -203,14 +216,13 @@ def _publish(
 
 
 def _forecast(running: _Running, played: int) -> None:
-    """Has forecast-fan look at the past once it is stored.
-
-    A run of its schedule that fell into the playing has seen fans that sent nothing for days; the next is minutes off.
-    """
+    """Has forecast-fan look at the past once it is stored, for the next run of its schedule is minutes off."""
     stage = demo.Stage(running.outbox, running.stop, running.log)
     end_ms = int(running.start_s * 1000)
     begin_ms = end_ms - int(running.options.history_days * 86_400_000)
-    if played and stage.stored(begin_ms, end_ms, played, _STORED_WITHIN_S):
+    whole = played and stage.stored(begin_ms, end_ms, played, _STORED_WITHIN_S)
+    running.end_quiet()
+    if whole:
         stage.forecast()
 
 

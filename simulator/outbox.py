@@ -62,10 +62,11 @@ class Outbox:
         self._sent: dict[int, Entry] = {}
         self._resent: set[int] = set()
         self._early: dict[int, Any] = {}
-        self._connected = False
+        self._connected = self._missed = False
         self._confirmed = self._unheard = self._refused = self._dropped = self._dropped_now = 0
         client.max_inflight_messages_set(_WINDOW)
         client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
 
@@ -119,8 +120,18 @@ class Outbox:
             return
         with self._lock:
             self._resent = set(self._sent)
-            self._connected = True
+            self._connected, self._missed = True, False
         self._log.info("connected to the broker", again=len(self._resent), waiting=len(self._waiting))
+
+    def _on_connect_fail(self, client: mqtt.Client, _data: Any) -> None:
+        if not self._missed:
+            self._missed = True
+            self._log.warning(
+                "no broker answers, keeping readings",
+                broker=f"{client.host}:{client.port}",
+                hint="FANWATCH_BROKER_HOST and FANWATCH_BROKER_PORT say where it is",
+                bound=self._bound,
+            )
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         with self._lock:

@@ -42,7 +42,7 @@ def move(model: Path, out: Path, version: int, to: Costs | float) -> Moved:
     before = bundle.metadata
     if version == before.version:
         raise TrainingError(
-            f"{model} is version {version} already: give the moved threshold a version of its own."
+            f"{model} is version {version} already: give the moved threshold another, as by --version {version + 1}."
         )
     validation, test = recorded(bundle)
     check_target(out)

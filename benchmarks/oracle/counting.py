@@ -117,4 +117,4 @@ def _trace(history: History, state: NDArray[np.int8]) -> Trace:
     none = np.zeros((bins, fans, 0), np.float32)
     first = int(history.time_ms[0]) // BIN_MS
     zeros = np.zeros((bins, fans, 4), np.int8)
-    return Trace(first, state, none, none, zeros[:, :, 0], zeros, none)
+    return Trace(first, state, none, none, none, zeros[:, :, 0], zeros, none)

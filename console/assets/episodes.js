@@ -14,7 +14,7 @@ export default {
     <div class="ep">
       <p v-if="line" class="ep-line fw-soft">{{ line }}</p>
       <p class="ep-said" role="status" aria-live="polite">{{ said }}</p>
-      <slot v-if="!shown.length" name="empty"><p class="fw-empty ep-empty"><svg v-if="live" viewBox="0 0 20 20" class="s-ok" aria-hidden="true" focusable="false" v-html="signs.ok"></svg>{{ empty }}</p></slot>
+      <slot v-if="!shown.length" name="empty"><p class="fw-empty ep-empty"><svg v-if="live && (told ? told : { calm }).calm" viewBox="0 0 20 20" class="s-ok" aria-hidden="true" focusable="false" v-html="signs.ok"></svg>{{ told ? told.empty : empty }}</p></slot>
       <ul v-else-if="!past" class="ep-list">
         <li v-for="each in shown" :key="each.episode" class="ep-card fw-card" :class="'s-' + each.state" :data-episode="each.episode">
           <div class="ep-text">
@@ -106,6 +106,7 @@ export default {
     episodes: { type: Array, default: () => [] },
     may: Boolean,
     live: Boolean,
+    calm: Boolean,
     past: Boolean,
     head: { type: String, default: "" },
     empty: { type: String, default: "" },

@@ -30,9 +30,9 @@ export default {
   </header>
   <div class="fp-actions"><slot></slot></div>
   <dl class="fp-facts" v-if="now">
-    <div v-if="now.latest || now.state !== 'ok'" class="fp-fact fp-left"><dt>Time left</dt><dd><b>{{ now.latest ? span : now.state === 'stopped' ? 'none' : 'not known' }}</b><small v-if="now.latest">{{ until }}, in 8 of 10 cases</small></dd></div>
-    <div class="fp-fact"><dt>Risk</dt><dd><b>{{ now.risk === null ? '–' : Math.round(now.risk * 100) + ' %' }}</b><small>by the forecast</small></dd></div>
-    <div class="fp-fact"><dt>Score</dt><dd><b>{{ now.score === null ? '–' : now.score.toFixed(2) }}</b><small>of the last reading</small></dd></div>
+    <div v-if="now.latest || ['alarm', 'warning', 'suspect'].includes(now.state)" class="fp-fact fp-left"><dt>Time left</dt><dd><b>{{ now.latest ? span : 'not known' }}</b><small v-if="now.latest">{{ until }}, in 8 of 10 cases</small></dd></div>
+    <div class="fp-fact" v-if="now.risk !== null"><dt>Risk</dt><dd><b>{{ Math.round(now.risk * 100) }} %</b><small>that a fault is under way</small></dd></div>
+    <div class="fp-fact" v-if="now.score !== null"><dt>Last score</dt><dd><b>{{ now.score.toFixed(2) }}</b><small>0 healthy, 1 faulty</small></dd></div>
     <div class="fp-fact" v-if="now.since"><dt>{{ began }}</dt><dd><b>{{ since }}</b><small>{{ sinceAgo }}</small></dd></div>
     <div class="fp-fact"><dt>Last reading</dt><dd><b>{{ age }}</b><small>{{ readAt }}</small></dd></div>
   </dl>
@@ -77,7 +77,7 @@ export default {
     </div>
   </div>
 </div>`,
-  props: { device: String, begin: String, states: Array, signals: Array, ranges: Array, safety: String, history: Object },
+  props: { device: String, begin: String, first: Object, states: Array, signals: Array, ranges: Array, safety: String, history: Object },
   data() {
     return { now: null, asked: false, at: Date.now(), range: this.begin, waiting: false, row_height: ROW, gap: GAP };
   },
@@ -174,6 +174,7 @@ export default {
     },
   },
   mounted() {
+    if (this.first.known) this.now = this.first;
     this.stop = window.fanwatch.listen((message) => {
       if (!message.page) return;
       this.asked = true;

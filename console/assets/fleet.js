@@ -32,7 +32,7 @@ function path(line) {
 
 export default {
   template: `
-<div class="fl" :class="[narrow ? 'fl-narrow' : 'fl-broad', { 'fl-calm': ready && !needs }]">
+<div class="fl" :class="[narrow ? 'fl-narrow' : 'fl-broad', { 'fl-calm': ready && total && !needs && !away }]">
   <header class="fl-head"><div class="fl-says">
     <h1 class="fl-title"><template v-if="!ready">Fleet</template><template v-else>{{ headline }}</template></h1>
     <p class="fl-lead" v-if="ready && lead">
@@ -45,7 +45,7 @@ export default {
     <div class="fl-find">
     <label class="fl-search">
       <svg viewBox="0 0 20 20" aria-hidden="true"><circle cx="8.5" cy="8.5" r="5.5" fill="none" stroke="currentColor" stroke-width="1.8"/><path d="m13 13 5 5" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"/></svg>
-      <input ref="search" type="search" v-model="text" maxlength="100" :placeholder="narrow ? 'Search' : 'Search fan or cause'" aria-label="Search fan or cause" autocomplete="off" spellcheck="false" @keydown.esc="text = ''">
+      <input ref="search" type="search" v-model="text" maxlength="100" :placeholder="narrow ? 'Search' : 'Search fan or cause'" aria-label="Search fan or cause" autocomplete="off" spellcheck="false" @keydown.esc="text = ''" @keydown.down.prevent="go(0)">
     </label>
     <label class="fl-sort"><span>Sort</span>
       <select v-model="sorted" aria-label="Sort by">
@@ -72,11 +72,11 @@ export default {
       </div>
     </div>
     <div class="fl-rows" role="rowgroup" :style="{ height: n * height + 'px' }">
-      <div v-for="row in shown" :key="row.id" class="fl-row" :class="['s-' + states[row.code].name, { 'fl-hand': row.hand, 'fl-quiet': row.code > 5, 'fl-stale': row.stale, 'fl-raised': row.raised }]"
+      <div v-for="row in shown" :key="row.id" class="fl-row" :class="['s-' + states[row.code].name, { 'fl-hand': row.hand, 'fl-quiet': row.code > 5, 'fl-stale': row.stale, 'fl-raised': row.raised, 'fl-timed': row.latest }]"
         role="row" :aria-rowindex="row.at + 2" :style="{ transform: 'translateY(' + row.at * height + 'px)', height: height + 'px' }">
         <div class="fl-c-need" role="cell"><span class="fw-state"><svg viewBox="0 0 20 20" aria-hidden="true" v-html="states[row.code].sign"></svg>{{ states[row.code].word }}</span><small v-if="row.hand" class="fl-by">{{ row.by ? row.by + ' has it' : 'snoozed' }}</small></div>
         <div class="fl-c-name" role="cell"><a :href="'/fan/' + row.id" :data-at="row.at">{{ row.id }}</a></div>
-        <div class="fl-c-why" role="cell"><b v-if="row.cause">{{ row.cause }}</b><span v-if="row.why">{{ row.why }}</span><span v-else-if="row.code === 7" class="fl-usual">As usual</span></div>
+        <div class="fl-c-why" role="cell"><b v-if="row.cause">{{ row.cause }}</b><span v-if="row.why">{{ row.why }}</span><span v-else-if="row.code === 7" class="fl-usual">{{ row.risk === null ? "No forecast yet" : "As usual" }}</span></div>
         <div class="fl-c-left" role="cell"><template v-if="row.latest"><b>{{ row.left }}</b><small>{{ row.until }}</small></template><span v-else-if="row.code > 0 && row.code < 4" class="fl-none">not known</span></div>
         <div class="fl-c-risk" role="cell"><template v-if="row.risk !== null"><span class="fl-bar" aria-hidden="true"><i :style="{ transform: 'scaleX(' + row.risk + ')' }"></i></span><span>{{ row.percent }}</span></template><span v-else class="fl-none" aria-label="no risk known">–</span></div>
         <div v-for="(signal, k) in signals" :key="signal.name" role="cell" class="fl-signal" :class="['fl-c-' + signal.name, { 'fl-out': row.out[k] }]">
@@ -99,7 +99,7 @@ export default {
     </div>
   </div>
 </div>`,
-  props: { states: Array, signals: Array, broker: String },
+  props: { states: Array, signals: Array, broker: String, begin: Object },
   data() {
     return {
       ready: false,
@@ -153,7 +153,7 @@ export default {
       const name = this.states[code].name;
       const about = cause ? ` (${cause.toLowerCase()})` : "";
       const words = {
-        stopped: `has stopped${about}`,
+        stopped: cause ? `has stopped, as its ${cause.toLowerCase()} had announced` : "has stopped",
         alarm: `${latest ? "is likely to fail" : "raises an alarm"}${about}`,
         warning: `${latest ? "may fail" : "gives a warning"}${about}`,
         suspect: cause ? `is suspect${about}` : "does not turn",
@@ -188,6 +188,7 @@ export default {
   },
   mounted() {
     this.known = new Map(); // by fan: words and trends, which come only when they change
+    if (this.begin) this.told(this.begin);
     this.stop = window.fanwatch.listen((message) => this.told(message));
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.$refs.scroll);
@@ -258,8 +259,14 @@ export default {
       const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 }[event.key];
       if (!step || event.altKey || event.ctrlKey || event.metaKey) return;
       const at = Number(event.target.dataset.at ?? -1) + step;
-      if (at < 0 || at >= this.n) return;
+      if (at < 0) this.$refs.search.focus();
+      else if (at < this.n) this.go(at);
+      else return;
       event.preventDefault();
+    },
+    /** Scrolls to a line and gives it the focus, once it is there. */
+    go(at) {
+      if (at >= this.n) return;
       const place = this.$refs.scroll;
       const head = 34;
       if (at * this.height < place.scrollTop) place.scrollTop = at * this.height;

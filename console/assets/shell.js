@@ -27,6 +27,7 @@
   const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const second = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   const day = new Intl.DateTimeFormat([], { weekday: "short", day: "numeric", month: "short" });
+  const date = new Intl.DateTimeFormat([], { day: "numeric", month: "short" });
   const weekday = new Intl.DateTimeFormat([], { weekday: "short" });
   let offset = 0; // the server's clock minus this one, ms
   const now = () => Date.now() + offset;
@@ -42,7 +43,7 @@
     const current = now();
     if (sameDay(ms, current)) return clock.format(ms);
     if (Math.abs(ms - current) < 6 * 86400e3) return `${weekday.format(ms)} ${clock.format(ms)}`;
-    return `${day.format(ms)} ${clock.format(ms)}`;
+    return `${date.format(ms)} ${clock.format(ms)}`;
   }
   // From one time to another: a day is named where it is another one than the first's, today's as well.
   function between(from, to) {
@@ -85,8 +86,9 @@
   // What is wrong, and why: a sentence that begins with the cause does not say it twice.
   function split(cause, told) {
     const why = local(told);
-    if (!cause) return ["", why];
-    if (why.toLowerCase().startsWith(cause.toLowerCase())) return [why.slice(0, cause.length), why.slice(cause.length)];
+    if (!cause || why.toLowerCase().includes(`its ${cause.toLowerCase()} had announced`)) return ["", why];
+    const said = cause.length + (/^the /i.test(why) && !/^the /i.test(cause) ? 4 : 0);
+    if (why.slice(0, said).toLowerCase().endsWith(cause.toLowerCase())) return [why.slice(0, said), why.slice(said)];
     return [why ? `${cause}. ` : cause, why];
   }
   const FORMS = { when, ago, clock: (ms) => clock.format(ms), day: (ms) => day.format(ms) };

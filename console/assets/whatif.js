@@ -21,6 +21,7 @@ export default {
           <div class="ty-foot">
             <button type="submit" class="fw-button fw-primary">Judge it</button>
             <button type="button" class="fw-button" @click="healthy()">A healthy fan</button>
+            <button type="button" class="fw-button" @click="worn()">A worn bearing</button>
           </div>
           <div class="ty-take">
             <label for="ty-fan">Or start from a fan’s last reading</label>
@@ -115,6 +116,16 @@ export default {
     },
     healthy() {
       for (const each of this.sensors) this.values[each.name] = this.round(each.median);
+      this.ask();
+    },
+    /** As a bearing shows it: vibration far beyond what healthy fans show, sound and warmth a little. */
+    worn() {
+      const beyond = { vibration: 0.3, sound: 0.05, temperature: 0.02 };
+      for (const each of this.sensors) {
+        const [low, high] = each.healthy;
+        const share = beyond[each.name];
+        this.values[each.name] = this.round(share === undefined ? each.median : high + share * (high - low));
+      }
       this.ask();
     },
     take() {

@@ -49,18 +49,20 @@ class Episodes(ui.element, component="../assets/episodes.js"):
         cards: list[dict[str, Any]],
         *,
         live: bool = False,
+        calm: bool = False,
         past: bool = False,
         head: str = "",
         empty: str = "",
         done: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`done` is called after each command that forecast-fan has followed."""
+        """`calm` says that no fan needs anybody; `done` is called after each command that forecast-fan has followed."""
         super().__init__()
         self._console = console
         self._done = done
         self._props["episodes"] = cards
         self._props["may"] = visitor().may_act
         self._props["live"] = live
+        self._props["calm"] = calm
         self._props["past"] = past
         self._props["head"] = head
         self._props["empty"] = empty

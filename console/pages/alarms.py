@@ -8,6 +8,7 @@ from nicegui import ui
 from console import shell
 from console.context import Console
 from console.episodes import DAYS, EPISODE_QUERY, LABEL_QUERY, SHOWN_OPEN, TURN_QUERY, open_ones, past
+from console.live.states import LAST_NEED, states
 from console.pages.actions import Episodes, cards, past_card
 from fanwatch.errors import FanwatchError
 from fanwatch.store import MEANS
@@ -35,9 +36,17 @@ class _Told:
 
     def shown(self, now_ms: int) -> dict[str, Any]:
         """The episodes, and the sentence above them."""
-        found = open_ones(self._console.fleet.all_alarms().values(), now_ms)
+        console = self._console
+        found = open_ones(console.fleet.all_alarms().values(), now_ms)
+        with console.fleet.lock:
+            codes = states(console.fleet, console.intake.away_since_ms or now_ms)
+        # Fans that need somebody although the forecast has not said so.
+        others = int((codes <= LAST_NEED).sum()) - len(found)
+        away = console.intake.away_since_ms is not None
         return {
-            "episodes": cards(self._console, found, now_ms),
+            "episodes": cards(console, found, now_ms),
+            "calm": others <= 0 and len(codes) > 0 and not away,
+            "empty": _empty(len(codes), others, away),
             "head": _head(len(found), sum(not each.acknowledged for each in found)),
         }
 
@@ -57,7 +66,8 @@ def register(console: Console) -> None:
                     console,
                     now["episodes"],
                     live=True,
-                    empty="Nothing needs you. Every fan that is heard of is well.",
+                    calm=now["calm"],
+                    empty=now["empty"],
                 )
             with ui.element("section").props('aria-labelledby="past"').classes("ac-section"):
                 ui.html(f"The last {DAYS} days", sanitize=False, tag="h2").props('id="past"')
@@ -97,6 +107,17 @@ class _Ended:
         self._trouble.set_visibility(False)
         self._listed.set_visibility(True)
         self._listed.show([past_card(each) for each in past(episodes, labels, turns, still)])
+
+
+def _empty(fans: int, others: int, away: bool) -> str:
+    if not fans:
+        return "The broker is away: no fan is known yet." if away else "No fan has been heard of yet."
+    if away:
+        return "None was open when the broker was heard of last."
+    if others <= 0:
+        return "Nothing needs you. Every fan that is heard of is well."
+    need = "One fan needs a look" if others == 1 else f"{others} fans need a look"
+    return f"No alarm is open. {need} though: the fleet shows {'it' if others == 1 else 'them'} first."
 
 
 def _head(count: int, waiting: int) -> str:

@@ -60,6 +60,7 @@ class _Detail:
         props["ranges"] = [[each.name, each.word] for each in history.RANGES.values()]
         props["safety"] = checklists.SAFETY
         props["begin"] = self._range.name
+        props["first"] = self.live(time.time_ns() // 1_000_000)
         props["history"] = None
         self._view.on("range", self._choose)
         with self._view:

@@ -1,5 +1,6 @@
 """The fleet: one line a fan, sorted by what needs a person first."""
 
+import time
 from typing import Any
 
 import msgspec
@@ -44,6 +45,13 @@ def register(console: Console) -> None:
             fleet.props["states"] = words.states_prop()
             fleet.props["signals"] = signals(console)
             fleet.props["broker"] = console.intake.where
+            now_ms = time.time_ns() // 1_000_000
+            # Drawn at once, before there is a socket to be told by.
+            fleet.props["begin"] = {
+                "at": now_ms,
+                "broker": console.intake.away_since_ms,
+                "page": make(now_ms),
+            }
             fleet.on("view", wish)
 
 

@@ -38,11 +38,11 @@ class Clock:
         arrived_ms = int(rows[0]["seen"]) // _MS if rows else 0
         return self._now_ms - arrived_ms > longest_ms
 
-    def record(self, summary: dict[str, object]) -> None:
+    def record(self, store: Store, summary: dict[str, object]) -> None:
         """Writes down what the run did."""
         wanted = ("fans", "episodes", "published", "rebuilt", "behind", "failed", "seconds")
         fields = {name: summary[name] for name in wanted} | {
             "clock_ms": self._clock_ms,
             "moved_ms": self.moved_ms,
         }
-        self._store.write([point(RUNS, {}, fields, self._now_ms * _MS)])
+        store.write([point(RUNS, {}, fields, self._now_ms * _MS)])

@@ -39,7 +39,10 @@ class Goal(NamedTuple):
 
 
 def gathered(store: Store, group: Sequence[Row], goal: Goal, more: Callable[[], bool]) -> Span:
-    """The group's bins from its checkpoint to the head, or as far as there was time: `more` says whether there is."""
+    """The group's bins from its checkpoint to the head, or as far as there was time: `more` says whether there is.
+
+    It is asked before all queries of bins but the first, so that something is done in any case.
+    """
     fans = [row.fan for row in group]
     until = np.array([goal.scored.get(fan, 0) for fan in fans], np.int64)
     start_ms, through_ms = group[0].checkpoint_ms, group[0].through_ms
@@ -47,8 +50,8 @@ def gathered(store: Store, group: Sequence[Row], goal: Goal, more: Callable[[], 
     head_ms = max(min(goal.head_ms, start_ms + bins * BIN_MS), through_ms)
     sizes = aggregates.sizes(store, start_ms, head_ms, fans) if head_ms > start_ms else {}
     span = _kept(store, group, sizes, until)
-    for first, last in _portions(sizes, through_ms, head_ms):
-        if not more():
+    for place, (first, last) in enumerate(_portions(sizes, through_ms, head_ms)):
+        if place and not more():
             break
         points = sum(sizes.get(at_ms, 0) for at_ms in range(first, last, BIN_MS))
         part = aggregates.read(store, first, last, fans, -(-points // aggregates.POINTS))

@@ -53,7 +53,8 @@ class _Passage:
         # What is not caught up with is not told: it may be over.
         caught_up = span.end_ms >= self._goal.head_ms
         keep_ms = max(span.start_ms, min(span.end_ms, self._goal.head_ms - LAG_MS))
-        states = [row.state for row in self._group]
+        # A fan that is known for less than LAG_MS has its first checkpoint where it begins, with nothing known.
+        states = [row.state or self._fleet.pack(number) for number, row in enumerate(self._group)]
         before = self._fleet.state
         for place in range(len(span.points)):
             at_ms = span.start_ms + (place + 1) * BIN_MS
@@ -78,7 +79,7 @@ class _Passage:
             return  # nothing was ever heard of it
         seen_ms = note.said_ms if self._said[number] else self._group[number].told_ms
         blind = self._goal.blind if last else None
-        alarm = wording.alarm_of(verdict, before, seen_ms, blind)
+        alarm = wording.alarm_of(verdict, before, seen_ms, self._goal.now_ms, blind)
         if not wording.is_news(alarm, before, at_ms - note.said_ms):
             return
         self._turn(number, alarm, at_ms, verdict.stopped_ms)

@@ -27,6 +27,8 @@ from fanwatch.timestamps import format_ms
 
 LATEST_MS = 9_000_000_000_000
 """A time that InfluxDB takes, and that is later than any: 2255."""
+_FIRST_OF_BUDGET = 1.5
+"""Of the budget, what may pass until it is known which fans there are and from where each is to be worked up."""
 GRACE_MS = 30_000
 """A bin is complete once so much later readings were scored."""
 
@@ -66,20 +68,24 @@ class Run:
         kept_ms: int,
         log: Log,
     ) -> None:
-        self._store, self._announcer, self._model, self._log = store, announcer, model, log
+        self._announcer, self._model, self._log = announcer, model, log
         self._settings = settings
         self._now_ms = time.time_ns() // 1_000_000
         self._since_ms = self._now_ms - kept_ms
         # As far ahead as score-fan takes readings; what lies beyond comes of a clock that was wrong.
         self._until_ms = self._now_ms + AHEAD_MS
-        self._deadline = time.monotonic() + settings.forecast_budget
+        began = time.monotonic()
+        self._deadline = began + settings.forecast_budget
+        self._store = store
+        # One that is too slow for what comes first is not waited for; what follows is done whole.
+        self._hurried = store.until(began + _FIRST_OF_BUDGET * settings.forecast_budget)
         self.summary = Summary()
         self.fleet: dict[str, Row] = {}
         """What is known of each fan afterwards."""
 
     def work(self, keep: Callable[[], None], require: Callable[[], None]) -> None:
         """Unavailable where the store or the broker is away; what was saved until then stays right."""
-        summary, store = self.summary, self._store
+        summary, store = self.summary, self._hurried
         scored = aggregates.newest(store, self._since_ms, self._until_ms)
         clock_ms = max(scored.values(), default=None)
         if clock_ms is None:
@@ -90,12 +96,13 @@ class Run:
         goal = Goal((clock_ms - GRACE_MS) // BIN_MS * BIN_MS, scored, summary.stale, self._now_ms)
         members = self._members(goal)
         self._announcer.expect(self.fleet)
-        for group in plan.groups(members):
-            if not self._in_time():
+        for place, group in enumerate(plan.groups(members)):
+            # The first is begun in any case: a store that is always slow would never be caught up with.
+            if place and not self._in_time():
                 summary.behind += len(group)
                 continue
             keep()
-            span = gathering.gathered(store, group, goal, self._in_time)
+            span = gathering.gathered(self._store, group, goal, lambda: self._goes_on(keep))
             summary.behind += len(group) if span.end_ms < goal.head_ms else 0
             found = self._isolated(group, span, goal)
             require()
@@ -105,10 +112,10 @@ class Run:
             row.alarm is not None and row.alarm.state in EPISODES for row in self.fleet.values()
         )
         summary.seconds = round(self._settings.forecast_budget - (self._deadline - time.monotonic()), 3)
-        clock.record(msgspec.structs.asdict(summary) | {"failed": len(summary.failed)})
+        clock.record(self._store, msgspec.structs.asdict(summary) | {"failed": len(summary.failed)})
 
     def _nothing(self) -> str:
-        if aggregates.newest(self._store, self._until_ms, LATEST_MS):
+        if aggregates.newest(self._hurried, self._until_ms, LATEST_MS):
             now = format_ms(self._now_ms)
             return f"All results in InfluxDB are of times to come: here it is {now}. Set this machine's clock right."
         return (
@@ -116,35 +123,40 @@ class Run:
             "`fanwatch status` shows it."
         )
 
+    def _goes_on(self, keep: Callable[[], None]) -> bool:
+        # A large fleet has one checkpoint, and its bins may take longer to read than the lease lasts.
+        keep()
+        return self._in_time()
+
     def _in_time(self) -> bool:
         return time.monotonic() < self._deadline
 
     def _known(self) -> dict[str, Row]:
         # A day longer: the point of a checkpoint stands at the beginning of its day.
-        return rows.latest(self._store, self._since_ms - rows.DAY_MS)
+        return rows.latest(self._hurried, self._since_ms - rows.DAY_MS)
 
     def _members(self, goal: Goal) -> list[Row]:
         """All fans, each from where it is to be worked up."""
         known = self._known()
-        while hasty := ahead.forget(self._store, known, self._until_ms, self._since_ms):
+        while hasty := ahead.forget(self._hurried, known, self._until_ms, self._since_ms):
             self._log.warning("states of times to come are forgotten: the clock was ahead", fans=len(hasty))
             self._announcer.repeat(hasty)
             known = self._known()
-        late = plan.void_late(self._store, known, self._since_ms)
+        late = plan.void_late(self._hurried, known, self._since_ms)
         unread = [row for row in known.values() if not row.void and not plan.readable(row)]
-        plan.take_back(self._store, {row.fan: (row, 0) for row in unread}, self._since_ms)
+        plan.take_back(self._hurried, {row.fan: (row, 0) for row in unread}, self._since_ms)
         if late or unread:
             known = self._known()
         self.summary.rebuilt = len(late) + len(unread)
         away = {fan for fan, row in known.items() if 0 < goal.scored.get(fan, 0) <= row.note.retired_ms}
         known = self._without_gone(known, goal.scored)
         lost = [row for row in known.values() if row.void]
-        known |= plan.restored(self._store, lost, self._since_ms)
+        known |= plan.restored(self._hurried, lost, self._since_ms)
         missing: dict[str, Row | None] = {
             fan: known.get(fan) for fan in goal.scored.keys() - away if fan not in known or known[fan].void
         }
         start_ms = max(self._since_ms, goal.head_ms - self._settings.warmup_ms)
-        known |= {row.fan: row for row in plan.cold(self._store, missing, start_ms)}
+        known |= {row.fan: row for row in plan.cold(self._hurried, missing, start_ms)}
         self.fleet = known
         return list(known.values())
 
@@ -155,7 +167,7 @@ class Run:
             failed = self._announcer.clear([row.fan for row in gone])
             note = rows.Note(retired_ms=self._now_ms)
             rows.save(
-                self._store,
+                self._hurried,
                 (msgspec.structs.replace(row, note=note) for row in gone if row.fan not in failed),
             )
         return {

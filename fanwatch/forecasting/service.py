@@ -14,7 +14,7 @@ from fanwatch.forecasting.commands import Commands
 from fanwatch.forecasting.requests import Retirement, decode_request
 from fanwatch.forecasting.run import Run, Summary
 from fanwatch.forecasting.webhook import Webhook
-from fanwatch.lease import Held, Lease, Lost
+from fanwatch.lease import FORECAST, Held, Lease, Lost
 from fanwatch.logs import Log
 from fanwatch.settings import (
     BrokerSettings,
@@ -28,12 +28,13 @@ from fanwatch.store import Refused, Store
 
 LEASE_S = 30.0
 """Longer than any run may take."""
-_WORK = "forecast"
 _RUN_PATIENCE_S = 1.0
 _COMMAND_PATIENCE_S = 6.0
 _CONNECT_S = 2.0
 
 _RUNS = Counter("fanwatch_forecast_runs_total", "Runs of the forecast", ["outcome"])
+for _outcome in ("done", "skipped", "failed"):
+    _RUNS.labels(_outcome)  # there from the start, so that a first one is seen as a step
 _PUBLISHED = Counter("fanwatch_forecast_alarms_total", "Alarms published")
 _FANS = Gauge("fanwatch_forecast_fans", "Fans watched at the last run")
 _FAILED = Gauge("fanwatch_forecast_failed_fans", "Fans that the last run could not work up")
@@ -69,7 +70,7 @@ class Service:
             request = decode_request(body, now_ms)
             if request is None:
                 return 200, msgspec.json.encode(self._run())
-            with Lease(self._store, LEASE_S, _WORK).acquire(_COMMAND_PATIENCE_S):
+            with Lease(self._store, LEASE_S, FORECAST).acquire(_COMMAND_PATIENCE_S):
                 commands, since_ms = Commands(self._store, self._announcer), now_ms - self._kept_ms
                 if isinstance(request, Retirement):
                     alarm = commands.retire(request, now_ms, since_ms)
@@ -86,7 +87,7 @@ class Service:
             return error.status, _said(str(error))
 
     def _run(self) -> Summary:
-        lease = Lease(self._store, LEASE_S, _WORK)
+        lease = Lease(self._store, LEASE_S, FORECAST)
         run = Run(self._store, self._announcer, self._model, self._settings, self._kept_ms, self._log)
         try:
             with lease.acquire(_RUN_PATIENCE_S):

@@ -55,7 +55,10 @@ class Webhook:
         self._thread: threading.Thread | None = None
 
     def tell(self, fleet: Iterable[Row], now_ms: int) -> None:
-        """Has those episodes told that are open, began to be known within a day, and were not told yet."""
+        """Has those episodes told that are open, began to be known within a day, and were not told yet.
+
+        None that somebody has in hand: one that was snoozed is told once that is over, if the day is not.
+        """
         if not self._url:
             return
         fresh = [
@@ -64,6 +67,7 @@ class Webhook:
             if row.alarm is not None
             and row.alarm.state in EPISODES
             and now_ms - row.note.opened_ms < _TRIED_FOR_MS
+            and not row.alarm.in_hand(now_ms)
         ]
         if not fresh:
             return

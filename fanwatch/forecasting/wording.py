@@ -22,10 +22,13 @@ _SELDOM_MS = 6 * _HOUR_MS
 """What is said of a fan is said anew after so long where only its numbers have changed."""
 
 
-def alarm_of(verdict: Verdict, before: Alarm | None, seen_ms: int, blind: str | None = None) -> Alarm:
+def alarm_of(
+    verdict: Verdict, before: Alarm | None, seen_ms: int, now_ms: int, blind: str | None = None
+) -> Alarm:
     """The alarm that the verdict makes of what was published `before`, of which bins up to `seen_ms` were known.
 
-    `blind` says why nothing newer is known of any fan: then a fan without an episode is unknown.
+    `blind` says why nothing newer is known of any fan: then a fan without an episode is unknown. A snooze that is over
+    at `now_ms` is said no longer, which is how all who listen learn that it is.
     """
     state: State = verdict.state
     why, risk, since_ms = verdict.why, verdict.risk, verdict.since_ms
@@ -46,7 +49,8 @@ def alarm_of(verdict: Verdict, before: Alarm | None, seen_ms: int, blind: str | 
         why=why,
     )
     if before is not None and goes_on and state in EPISODES:
-        kept = {"acknowledgedBy": before.acknowledgedBy, "snoozedUntil": before.snoozedUntil}
+        snoozed = before.snoozedUntil if before.snoozed(now_ms) else msgspec.UNSET
+        kept = {"acknowledgedBy": before.acknowledgedBy, "snoozedUntil": snoozed}
         alarm = msgspec.structs.replace(alarm, **kept)
     return alarm
 

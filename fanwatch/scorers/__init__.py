@@ -20,7 +20,7 @@ def open_judge(settings: InferSettings) -> Judge:
     source = settings.bundle
     if source is None or not bundle_store.is_url(source):
         return _judge(locate(source), settings)
-    directory = bundle_store.fetch(source, settings)
+    directory = bundle_store.fetch(source, settings.bundle_sha256, settings)
     try:
         return _judge(directory, settings)
     except BundleError as error:

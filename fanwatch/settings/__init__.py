@@ -14,6 +14,7 @@ from fanwatch.settings.connector import ConnectorSettings as ConnectorSettings
 from fanwatch.settings.console import ConsoleSettings as ConsoleSettings
 from fanwatch.settings.functions import ForecastSettings as ForecastSettings
 from fanwatch.settings.functions import InferSettings as InferSettings
+from fanwatch.settings.functions import ModelStoreSettings as ModelStoreSettings
 from fanwatch.settings.functions import ScoreSettings as ScoreSettings
 from fanwatch.settings.local import AlertSettings as AlertSettings
 from fanwatch.settings.local import LocalSettings as LocalSettings

@@ -15,28 +15,33 @@ class ScoreSettings(Settings, frozen=True):
     function has one replica and the way through gateway and provider costs more than everything else."""
 
 
-class InferSettings(Settings, frozen=True):
+class ModelStoreSettings(Settings, frozen=True):
+    """Functions that take a bundle from the model store."""
+
+    bundle_cache: str | None = None
+    """Where bundles that came from a URL are kept; by default a folder of this user's in TMPDIR."""
+    bundle_timeout: Seconds = 30.0
+    """Seconds within which a bundle must have come from its URL; a store that is away is asked again until then."""
+
+
+class InferSettings(ModelStoreSettings, frozen=True):
     """infer-fan and infer-fan-lite."""
 
     bundle: str | None = None
     """Directory or http(s) URL of the model bundle; by default the newest that was built into the image."""
     bundle_sha256: str | None = None
     """SHA-256 of the bundle's model.json; another one is refused. A URL needs it."""
-    bundle_cache: str | None = None
-    """Where bundles that came from a URL are kept; by default a folder of this user's in TMPDIR."""
-    bundle_timeout: Seconds = 30.0
-    """Seconds within which a bundle must have come from its URL; a store that is away is asked again until then."""
     engine: str | None = None
     """`litert` or `tensorflow`; by default the one that is installed, LiteRT first."""
 
 
-class ForecastSettings(Settings, frozen=True):
+class ForecastSettings(ModelStoreSettings, frozen=True):
     """forecast-fan."""
 
     forecast_bundle: str | None = None
-    """Directory of the forecast's bundle; by default the newest that was built into the image."""
+    """Directory or http(s) URL of the forecast's bundle; by default the newest that was built into the image."""
     forecast_bundle_sha256: str | None = None
-    """SHA-256 of that bundle's model.json; another one is refused."""
+    """SHA-256 of that bundle's model.json; another one is refused. A URL needs it."""
     forecast_engine: str | None = None
     """`litert` or `tensorflow`; by default the one that is installed, LiteRT first."""
     forecast_warmup: str = "7d"

@@ -3,12 +3,11 @@
 from functools import cache
 from typing import Any
 
-from fanwatch.forecast import open_model
+from fanwatch.forecasting.model import chosen
 from fanwatch.forecasting.service import Service
 from fanwatch.settings import ForecastSettings, load
 
-_SETTINGS = load(ForecastSettings)
-_MODEL = open_model(_SETTINGS.forecast_bundle, _SETTINGS.forecast_bundle_sha256, _SETTINGS.forecast_engine)
+_MODEL = chosen(load(ForecastSettings))
 
 
 def handle(event: Any, context: Any) -> dict[str, Any]:

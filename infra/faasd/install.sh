@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs or updates Fanwatch's services on a machine that runs faasd; the functions follow by faas-cli (docs/faasd.md).
-# Safe to run again: what is there stays, secrets are made once, and what has changed is applied.
+# Safe to run again, also after a run that ended halfway: what is there stays, secrets are made once, and what has changed
+# is applied.
 #
 #   infra/faasd/install.sh [--check | --images] [--host NAME]... [--connector ours|stock] [--lite] [--without SERVICE]...
 #   infra/faasd/install.sh --remove [--data]
@@ -19,6 +20,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 infra=$here/..
 faasd=${ROOT:-}/var/lib/faasd
 own=$faasd/fanwatch
+restart=$own/restart-needed
 compose=$faasd/docker-compose.yaml
 units=${ROOT:-}/etc/systemd/system
 helper=${REGISTRY:-docker.io/fanwatch}/connector:${TAG:-0.1.0}
@@ -105,14 +107,16 @@ others() {
     sed "\\|^ *$begin|,\\|^ *$end|d" "${1:-$compose}"
 }
 
-# Ours, without those that were left out, under the chosen images' names.
+# Ours, without those that were left out, under the chosen images' names. Telegraf looks at no page that is not there.
 ours() {
+    case $without in *' console '*) page='/TELEGRAF_PAGE_CERTIFICATE/d' ;; *) page='' ;; esac
     cat "$here/services.yaml" "$fragment" | awk -v without="$without" '
         /^  [a-z-]+:/ { name = $1; sub(":", "", name); skip = index(without, " " name " ") }
         /^  #/ { held = held $0 "\n"; next }
         { if (!skip) printf "%s%s\n", held, $0; held = "" }' |
         sed "s|image: fanwatch/\([a-z-]*\):0.1.0|image: ${REGISTRY:-docker.io/fanwatch}/\1:${TAG:-0.1.0}|;
-            s|FANWATCH_INFER_FUNCTION: infer-fan$|FANWATCH_INFER_FUNCTION: $infer|"
+            s|FANWATCH_INFER_FUNCTION: infer-fan$|FANWATCH_INFER_FUNCTION: $infer|
+            $page"
 }
 
 names() {
@@ -163,15 +167,28 @@ merge() {
     place "$compose.new" "$compose"
 }
 
-# Puts a file in the place of another one; `changed` where it differs.
+# Puts a file in the place of another one. Where it differs, faasd is to be restarted: that stands in a file, for a run
+# that ends halfway leaves it to the next one.
 place() {
     if cmp -s "$1" "$2"; then
         rm "$1"
     else
         [ ! -e "$2" ] || chmod "$(stat -c %a "$2")" "$1"
+        mkdir -p "$own"
+        : > "$restart"
         mv "$1" "$2"
-        changed=yes
     fi
+}
+
+restart_faasd() {
+    systemctl restart faasd ||
+        fail "faasd could not be restarted: see 'journalctl -u faasd', then run this again; what is left to do is known."
+    rm -f "$restart"
+}
+
+reload_units() {
+    systemctl daemon-reload ||
+        fail "systemd could not read its units again (systemctl daemon-reload): see 'journalctl -b', then run this again."
 }
 
 copy() {
@@ -338,18 +355,19 @@ schedule() {
     for unit in fanwatch-watch.service fanwatch-watch.timer; do
         copy "$here/$unit" "$units/$unit"
     done
-    systemctl daemon-reload
-    systemctl enable --now fanwatch-watch.timer > /dev/null 2>&1
+    reload_units
+    systemctl enable --now fanwatch-watch.timer > /dev/null 2>&1 ||
+        fail "fanwatch-watch.timer could not be started: see 'systemctl status fanwatch-watch.timer', then run this again."
 }
 
 uninstall() {
     systemctl disable --now fanwatch-watch.timer > /dev/null 2>&1 || true
     rm -f "$units/fanwatch-watch.service" "$units/fanwatch-watch.timer"
-    systemctl daemon-reload
+    reload_units
     others > "$compose.new"
     place "$compose.new" "$compose"
     rm -rf "$own/config" "$own/keep.sh" "$own/watch.sh"
-    [ -z "$changed" ] || systemctl restart faasd
+    [ ! -e "$restart" ] || restart_faasd
     if [ -n "$data" ]; then
         rm -rf "$own"
         echo "Removed, with all data and secrets. The functions are faas-cli's: faas-cli remove -f stack.yml"
@@ -358,7 +376,6 @@ uninstall() {
     fi
 }
 
-changed=''
 arguments "$@"
 if [ -n "$list" ]; then
     wanted
@@ -380,8 +397,8 @@ secrets
 prepare
 merge
 schedule
-if [ -n "$changed" ]; then
-    systemctl restart faasd
+if [ -e "$restart" ]; then
+    restart_faasd
     echo "Installed. Next: the functions, as docs/faasd.md says."
 else
     ctr -n openfaas tasks kill --signal SIGHUP mosquitto > /dev/null 2>&1 || true

@@ -16,7 +16,7 @@ from training.forecast import truth
 
 PHYSICS = Physics(healthy_h=150.0)
 """Faults often enough for a short history."""
-WANTED = Wanted(fans=8, days=14, seed=3, physics=PHYSICS)
+WANTED = Wanted(fans=8, days=12, seed=3, physics=PHYSICS)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_it_is_told_of_the_same_fans_as_a_history_file_has(told: Told) -> None:
 def test_its_probabilities_come_true_and_less_so_where_it_takes_load_for_noise(
     told: Told, worn: NDArray[np.bool_]
 ) -> None:
-    places, running = hypotheses.every(PHYSICS, Fineness(4, 8, 1)), ~told.standing
+    places, running = hypotheses.every(PHYSICS, Fineness(3, 8, 1)), ~told.standing
     noisy = msgspec.structs.replace(
         PHYSICS, load_short=0.0, load_long=0.0, ambient_long=0.0, noise=(0.9, 0.9, 0.9, 0.9)
     )
@@ -50,7 +50,9 @@ def test_its_probabilities_come_true_and_less_so_where_it_takes_load_for_noise(
         if physics is PHYSICS:
             assert true[risk > 0.95].mean() > 0.9
             assert true[risk < 0.1].mean() < 0.15
-    assert losses[0] < 0.8 * losses[1]
+    assert losses[0] < 0.9 * losses[1]
+    # It is .1175; without the day's rhythm it would be .123, with another weight of the evidence .22 or 4.
+    assert losses[0] < 0.12
 
 
 def test_it_is_counted_by_the_rules_of_evaluation(told: Told, worn: NDArray[np.bool_]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from credentials import authority
 from credentials.authority import Pair
+from credentials.names import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,7 +49,9 @@ def fanwatch(tmp_path: Path) -> Operator:
 
 
 def test_a_deployments_credentials_from_first_to_last(fanwatch: Operator) -> None:
-    assert "fanwatch users add connector" in fanwatch("certs", "init", "--host", "192.0.2.1")
+    said = fanwatch("certs", "init", "--host", "192.0.2.1")
+    [advice] = re.findall("users add ([a-z -]+)`", said)
+    assert set(advice.split()) == set(SERVICES)
     assert "secrets/services/connector/password" in fanwatch(
         "users", "add", "connector", "telegraf", "fan-07"
     )
@@ -55,7 +59,10 @@ def test_a_deployments_credentials_from_first_to_last(fanwatch: Operator) -> Non
     assert "fan-08" in fanwatch("certs", "issue", "fan-08")
     assert "SIGHUP" in fanwatch("certs", "rotate", "--host", "192.0.2.9")
     assert "copy both to fan-08" in fanwatch("certs", "rotate", "fan-08")
-    assert "every ca.crt" in fanwatch("certs", "rotate", "--ca")
+    assert "no restart" in fanwatch("certs", "page")
+    said = fanwatch("certs", "rotate", "--ca")
+    assert "every ca.crt" in said
+    assert "The page's certificate" in said
     assert "SIGHUP" in fanwatch("certs", "revoke", "fan-08")
     assert "SIGHUP" in fanwatch("users", "remove", "fan-07")
     assert "SIGHUP" in fanwatch("users", "refresh")

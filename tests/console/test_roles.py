@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import socketio
+from cryptography import x509
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from console import logins
@@ -266,6 +267,11 @@ class Secure(Console):
         except OSError:
             return False
 
+    def serial(self) -> int:
+        """Of the certificate that it presents now."""
+        presented = ssl.get_server_certificate(("127.0.0.1", self.port), timeout=10)
+        return x509.load_pem_x509_certificate(presented.encode()).serial_number
+
     @classmethod
     def made(cls, directory: Path, world: World) -> "Secure":
         """With a certificate of an authority of its own."""
@@ -299,6 +305,14 @@ def test_where_it_is_deployed_tls_protects_it(world: World, browser: Browser, tm
         [cookie] = context.cookies()
         shown = {name: cookie[name] for name in ("name", "secure", "httpOnly", "sameSite")}  # type: ignore[literal-required]
         assert shown == {"name": "__Host-fanwatch", "secure": True, "httpOnly": True, "sameSite": "Lax"}
+        first, pair = served.serial(), authority.server(Secure.authority, ["127.0.0.1"])
+        (tmp_path / "crt").write_bytes(pair.certificate_pem)
+        assert served.serial() == first, "a certificate whose key has not come yet changes nothing"
+        assert served.output().count("new certificate cannot be used") == 1
+        (tmp_path / "key").write_bytes(pair.key_pem)
+        assert [served.serial(), served.serial()] == [pair.certificate.serial_number] * 2
+        assert served.answers(), "whoever trusts the authority goes on"
+        assert page.evaluate("window.did_handshake"), "and who is there notices nothing"
     finally:
         context.close()
         served.stop()

@@ -111,6 +111,10 @@ def test_a_reading_is_judged_and_what_would_change_that_is_said(world: World, pa
         expect(verdict).to_contain_text(re.compile(r"With vibration at \d+ or less it would be healthy"))
         label = page.get_by_role("img", name=re.compile("^Vibration: healthy from 100 to .*; it is 230 now"))
         expect(label).to_be_visible()
+        page.get_by_role("button", name="A healthy fan").click()
+        expect(verdict).to_contain_text("Healthy")
+        page.get_by_role("button", name="A worn bearing").click()
+        expect(verdict).to_contain_text("Fault because of vibration")
         page.get_by_role("spinbutton", name="Rotation").fill("0")
         expect(page.get_by_text("No working sensor shows this: rotation.")).to_be_visible()
 
@@ -212,14 +216,34 @@ def test_every_page_is_accessible_wide_and_light_narrow_and_dark(world: World, b
         context.close()
 
 
+def _focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.textContent")).strip()
+
+
 def test_it_all_works_by_keyboard(world: World, page: Page) -> None:
     told = alarm("fan-50", "stopped", "it stands still", cause="rotation", since_ms=now_ms() - 1000)
     raise_alarm(world.broker, told)
+    # From the fleet to a decision: the fan is searched for, found below, looked at, and acknowledged.
+    page.goto(world.page.url + "/")
+    expect(page.locator(".fl-row", has_text="fan-50")).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type("fan-50")
+    expect(page.locator(".fl-row")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".fl-row").get_by_role("link", name="fan-50")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("fan-50")
+    button = page.get_by_role("button", name="Acknowledge")
+    expect(button).to_be_visible()
+    until(lambda: page.keyboard.press("Tab") or _focused(page).startswith("Acknowledge"), 30, "the button")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("forecast-fan is not deployed")
+
     page.goto(world.page.url + "/alarms")
     card = page.locator(f'[data-episode="{told.episode}"]')
     expect(card).to_be_visible()
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    assert _focused(page) == "Skip to content"
     card.get_by_role("button", name="Close").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()

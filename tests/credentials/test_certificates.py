@@ -172,4 +172,21 @@ def test_the_page_has_the_brokers_names_and_a_key_of_its_own(made: Certificates)
     found.verify_directly_issued_by(load(made.folder / "ca/current.crt"))
     assert (path.parent / "ca.crt").read_bytes() == (made.broker / "ca.crt").read_bytes()
     assert "console's page" in {term.name for term in made.terms()}
-    assert load(made.page()).serial_number != found.serial_number, "asked again, it is renewed"
+    again = load(made.page())
+    assert again.serial_number != found.serial_number, "asked again, it is renewed"
+    assert authority.hosts_of(again) == authority.hosts_of(found)
+
+
+def test_whoever_trusts_the_ca_can_reach_the_page_after_each_change_of_it(made: Certificates) -> None:
+    made.rotate_authority()
+    assert not (made.folder / "services").exists(), "where there is no page, there is nothing to renew"
+    path = made.page(["console.example"])
+    for _ in range(2):
+        trusted = x509.load_pem_x509_certificates((path.parent / "ca.crt").read_bytes())
+        before = load(path)
+        made.rotate_authority()
+        after = load(path)
+        assert after.issuer in {ca.subject for ca in trusted}, "those who have the ca.crt from before go on"
+        after.verify_directly_issued_by(load(made.folder / "ca/current.crt"))
+        assert authority.hosts_of(after) == authority.hosts_of(before)
+        assert authority.Pair.parse(path.read_bytes(), path.with_suffix(".key").read_bytes())

@@ -28,13 +28,13 @@ def test_a_role_is_its_name_or_device(users: Users) -> None:
         ("telegraf", None),
         ("fan-07", None),
         ("gateway", None),
-        ("operator-anna", "operator"),
+        ("operator-workshop", "operator"),
     ]:
         users.add(name, role)
     assert users.all() == [
         User("fan-07", "device"),
         User("gateway", "gateway"),
-        User("operator-anna", "operator"),
+        User("operator-workshop", "operator"),
         User("telegraf", "telegraf"),
     ]
 
@@ -60,7 +60,7 @@ def test_each_user_has_the_lines_of_its_role_alone(users: Users) -> None:
 
 def test_a_refresh_takes_the_rules_of_this_release(users: Users) -> None:
     users.add("score-fan")
-    users.add("operator-anna", "operator")
+    users.add("operator-workshop", "operator")
     wanted = rules(users)
     path = users.folder / "mosquitto/acl"
     path.write_text(wanted.replace("topic write fan/anomaly\n", "topic write old\n"), encoding="ascii")
@@ -104,7 +104,7 @@ def test_mosquittos_own_tool_reads_the_list(users: Users, tmp_path: Path) -> Non
         ("connector", "device", "cannot be a device's name"),
         ("operator", "gateway", "cannot be a device's name"),
         ("connector-2", None, "cannot be a device's name"),
-        ("anna", "operator", "called operator or operator-"),
+        ("workshop", "operator", "called operator or operator-"),
         ("x", "admin", "'admin' is no role. There are connector, "),
     ],
 )

@@ -147,6 +147,21 @@ def test_a_week_that_is_played_in_before_what_is_live(fleet: Fleet, store_url: s
     assert names_told(fleet, store_url, 30) == set()
 
 
+def test_the_forecast_that_waits_for_days_that_are_played_in(fleet: Fleet, store_url: str) -> None:
+    """`make run` calls it once they are stored; here that takes longer than it may be away."""
+    fleet.down = {"forecast"}
+    fleet.each_step = 20
+    fleet.publish(history(fleet, ["new-0", "new-1"], 2, 120))
+    watch = Watch(store_url, RULES["forecasts-stopped"])
+    while fleet.waiting > 100:
+        fleet.run(1)
+        assert watch.look(fleet.at_ms) == []
+    fleet.down = set()
+    for _ in range(20):
+        fleet.run(1)
+        assert watch.look(fleet.at_ms) == []
+
+
 @pytest.mark.parametrize(("number", "every_s"), [(2, 120), (8, 480)])
 def test_days_that_are_played_in_beside_what_is_live(
     fleet: Fleet, store_url: str, number: int, every_s: int

@@ -80,6 +80,10 @@ def dead_letter(fleet: Fleet) -> None:
     fleet.write([f'dead_letter id="a1",reason="unscorable" {fleet.at_ms - 60_000}'])
 
 
+def unreadable(fleet: Fleet) -> None:
+    fleet.unreadable = 2
+
+
 def certificate(fleet: Fleet) -> None:
     fleet.write(
         [
@@ -94,12 +98,14 @@ TROUBLES: list[tuple[Callable[[Fleet], None], float, dict[str, list[str]], float
     (half_silent, 4, {"fan-silent": ["fan-01", "fan-02", "fan-03"]}, 2.5),
     (most_silent, 5, {"many-fans-silent": [""]}, 3.5),
     (all_silent, 4, {"ingest-stopped": [""]}, 3),
-    (faulty, 4, {"fan-faulty": ["fan-02"]}, 2),
-    (several_faulty, 4, {"fan-faulty": ["fan-00", "fan-01", "fan-02", "fan-03"]}, 2),
+    (faulty, 4, {"fan-needs-you": ["fan-02"]}, 2),
+    (several_faulty, 4, {"fan-needs-you": ["fan-00", "fan-01", "fan-02", "fan-03"]}, 2),
     (without("telegraf"), 4, {"storing-stopped": [""]}, 3.5),
     (without("scoring"), 4, {"scoring-away": [""]}, 2.5),
     (without("connector"), 4, {"part-down": ["connector"]}, 2.5),
     (without("gateway"), 4, {"part-down": ["gateway"], "scoring-away": [""]}, 2.5),
+    (without("forecast"), 36, {"forecasts-stopped": [""]}, 33),
+    (unreadable, 24, {"fans-not-forecast": [""]}, 22.5),
     (without("rollup"), 58, {"means-behind": [""]}, 58),
     (dead_letter, 1, {"dead-letters": [""]}, 0.5),
     (counted("telegraf dropped value"), 1, {"messages-dropped": ["telemetry value"]}, 0.5),
@@ -131,6 +137,39 @@ def test_each_trouble_fires_its_rule_in_time_and_no_other(
     assert max(after for after, _ in found.values()) <= within
 
 
+def test_a_forecast_that_fails_once_is_nobodys_business_and_one_that_goes_on_is_quiet(
+    fleet: Fleet, store_url: str
+) -> None:
+    names = ("forecasts-stopped", "fans-not-forecast")
+    watches = {name: Watch(store_url, RULES[name]) for name in names}
+
+    def looks(minutes: int) -> set[str]:
+        found = set()
+        for _ in range(minutes):
+            fleet.run(1)
+            found |= {name for name, watch in watches.items() if watch.look(fleet.at_ms)}
+        return found
+
+    unreadable(fleet)
+    assert looks(10) == set()
+    fleet.unreadable = 0
+    assert looks(20) == set()
+    fleet.down = {"forecast"}
+    assert looks(45) == {"forecasts-stopped"}
+    # Nothing is scored, so that another alert speaks; then it goes on.
+    fleet.down = {"forecast", "scoring"}
+    fleet.run(12)
+    assert watches["forecasts-stopped"].look(fleet.at_ms) == []
+    fleet.down = {"forecast"}
+    assert looks(20) == {"forecasts-stopped"}
+    fleet.down = set()
+    fleet.run(11)
+    assert looks(5) == set()
+    # A month after it was taken away it is missed no longer.
+    day_ms = 86_400_000
+    assert evaluate(store_url, RULES["forecasts-stopped"], fleet.at_ms + 32 * day_ms).state == "NoData"
+
+
 def test_results_that_are_scored_and_not_stored(store_url: str, at_ms: int) -> None:
     fleet = Fleet(store_url, at_ms, fans=20)
     fleet.run(42)
@@ -155,36 +194,57 @@ def test_most_of_a_large_fleet_that_is_faulty_is_one_alert(store_url: str, at_ms
     fleet = Fleet(store_url, at_ms, fans=18)
     fleet.run(42)
     fleet.faulty = set(fleet.fans[:9])
-    assert {name: len(labels) for name, (_, labels) in told(fleet, store_url, 4).items()} == {"fan-faulty": 9}
+    assert {name: len(labels) for name, (_, labels) in told(fleet, store_url, 4).items()} == {
+        "fan-needs-you": 9
+    }
     fleet.faulty = set(fleet.fans[:12])
     fleet.run(3)
     found = {
-        name: evaluate(store_url, RULES[name], fleet.at_ms) for name in ("fan-faulty", "many-fans-faulty")
+        name: evaluate(store_url, RULES[name], fleet.at_ms) for name in ("fan-needs-you", "many-fans-faulty")
     }
-    assert found["fan-faulty"].state == "Normal"
+    assert found["fan-needs-you"].state == "Normal"
     assert found["many-fans-faulty"].firing == [{}]
 
 
 @pytest.mark.parametrize(
     ("severity", "rule"),
-    [(0, None), (1, None), (2, "instrument-alarm"), (3, "fan-warning"), (4, "fan-alarm"), (5, "fan-alarm")],
-)
+    [
+        (0, None), (1, None), (2, "instrument-alarm"), (3, "fan-needs-you"), (4, "fan-needs-you"),
+        (5, "fan-needs-you"),
+    ],
+)  # fmt: skip
 def test_what_forecast_fan_says(fleet: Fleet, store_url: str, severity: int, rule: str | None) -> None:
-    """The last word of each fan counts, however old it is, until another one comes; what can wait, twelve minutes."""
-    urgent = severity >= 4
+    """The last word of each fan counts, however old it is, until another one comes."""
     day_ms = 86_400_000
-    fleet.write(
-        [
-            f"alarm,deviceID=fan-01 severity={severity}i {fleet.at_ms - 5 * day_ms}",
-            f"alarm,deviceID=fan-02 severity=4i {fleet.at_ms - 6 * day_ms}",
-            f"alarm,deviceID=fan-02 severity=0i {fleet.at_ms - day_ms}",
-        ]
-    )
-    found = told(fleet, store_url, 1 if urgent else 13)
+    fleet.say("fan-01", severity, ago_ms=5 * day_ms)
+    fleet.say("fan-02", 4, ago_ms=6 * day_ms)
+    fleet.say("fan-02", 0, ago_ms=day_ms)
+    fleet.say("fan-03", severity, in_hand=True, ago_ms=day_ms)
+    found = told(fleet, store_url, 13)
     assert {name: labels for name, (_, labels) in found.items()} == ({rule: ["fan-01"]} if rule else {})
-    assert all((minutes < 1) == urgent for minutes, _ in found.values())
-    fleet.write([f"alarm,deviceID=fan-01 severity=0i {fleet.at_ms}"])
+    fleet.say("fan-01", 0)
     assert told(fleet, store_url, 1) == {}
+
+
+@pytest.mark.parametrize(("severity", "urgent"), [(3, False), (4, True), (5, True)])
+def test_what_can_wait_is_told_once_it_was_said_again(
+    fleet: Fleet, store_url: str, severity: int, urgent: bool
+) -> None:
+    """A run that falls into the playing of days may warn, and the next one, ten minutes later, take it back."""
+    fleet.say("fan-01", severity)
+    found = told(fleet, store_url, 14)
+    assert {name: labels for name, (_, labels) in found.items()} == {"fan-needs-you": ["fan-01"]}
+    assert (found["fan-needs-you"][0] <= 1.5) == urgent
+    assert found["fan-needs-you"][0] <= 13.5
+
+
+def test_a_fan_without_readings_keeps_its_alert(store_url: str, at_ms: int) -> None:
+    """Nothing arrives any more, of any fan: what was said of one still holds."""
+    fleet = Fleet(store_url, at_ms)
+    fleet.say("fan-01", 5)
+    watch = Watch(store_url, RULES["fan-needs-you"])
+    watch.look(fleet.at_ms + 1000)
+    assert watch.look(fleet.at_ms + 86_400_000) == [{"deviceID": "fan-01"}]
 
 
 def test_a_store_that_is_away_is_one_alert_and_the_others_stay_as_they_were(

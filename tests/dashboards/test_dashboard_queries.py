@@ -313,6 +313,16 @@ def test_what_was_away_is_seen(shown: Shown) -> None:
 
 
 @on(PIPELINE)
+def test_each_run_of_the_forecast_is_a_point(shown: Shown) -> None:
+    found = shown.series("Runs of the forecast", HOUR_MS)
+    assert found == {
+        "took": [0.9, 0.9, 0.9, 0.9, 1.9, 0.9],
+        "fans behind": [0, 0, 0, 0, 3, 0],
+        "fans failed": [0, 0, 0, 0, 1, 0],
+    }
+
+
+@on(PIPELINE)
 def test_the_ledger_counts_over_a_restart(shown: Shown) -> None:
     found = {name: values[0] for name, values in shown.series("Ledger of this range", HOUR_MS).items()}
     assert found["scored"] == found["received"] == found["acknowledged"] == pytest.approx(18_000, rel=0.02)

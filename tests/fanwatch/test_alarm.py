@@ -106,7 +106,6 @@ def test_commands_that_say_enough() -> None:
     until = format_ms(NOW_MS + LONGEST_SNOOZE_MS)
     for given in (
         {},
-        {"note": "on my way"},
         {"action": "snooze", "until": until},
         {"action": "close", "found": "false alarm"},
         {"action": "close", "found": "fault", "mode": "bearing", "note": "outer ring"},
@@ -142,6 +141,9 @@ _FAILED = {"action": "close", "found": "fault", "outcome": "failed"}
         ({"action": "close", "found": "fault", "mode": "vibration:stuck"}, "mode of fault"),
         ({"action": "close", "found": "false alarm", "mode": "bearing"}, "left out"),
         ({"found": "fault"}, "belong to close"),
+        # It would be kept nowhere.
+        ({"note": "on my way"}, "belong to close"),
+        ({"action": "close", "found": "fault", "note": "x" * 1001}, "note must be"),
         ({"outcome": "failed"}, "belong to close"),
         ({"action": "close", "found": "instrument", "outcome": "failed"}, "belongs to a fault"),
         ({"action": "close", "found": "fault", "outcome": "lost"}, "outcome"),
@@ -149,7 +151,6 @@ _FAILED = {"action": "close", "found": "fault", "outcome": "failed"}
         (_FAILED | {"outcomeAt": "yesterday"}, "outcomeAt is no time"),
         (_FAILED | {"outcomeAt": "2020-01-01T00:00:00Z"}, "must lie between"),
         (_FAILED | {"outcomeAt": format_ms(NOW_MS + 3_600_000)}, "must lie between"),
-        ({"note": "x" * 1001}, "note must be"),
     ],
 )
 def test_commands_that_cannot_be_followed_say_why(changes: dict[str, object], said: str) -> None:

@@ -188,7 +188,7 @@ def test_several_that_start_at_once_share_one_copy(store: HttpStub, tmp_path: Pa
     given = settings(store, tmp_path / "cache")
     found: list[Path] = []
     threads = [
-        threading.Thread(target=lambda: found.append(bundle_store.fetch(str(given.bundle), given)))
+        threading.Thread(target=lambda: found.append(bundle_store.fetch(str(given.bundle), DIGEST, given)))
         for _ in range(6)
     ]
     for thread in threads:

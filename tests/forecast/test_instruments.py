@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fanwatch.forecast import instruments
+from fanwatch.forecast.memory import Memory, empty
 from fanwatch.reading import FEATURES
 from fanwatch.timestamps import format_ms
 from tests.forecast.fans import binned, fleet, healthy, live
@@ -102,3 +104,17 @@ def test_a_closed_episode_of_a_broken_sensor_stays_closed_until_it_was_sound() -
     assert set(states[102:110]) == {"instrument"}
     assert set(states[110:150]) == {"ok"}
     assert states[155] == "instrument"
+
+
+def test_a_fan_that_stood_is_not_one_that_is_read_seldom() -> None:
+    """What it shows while it warms up counts for one bin, and not for all those in which it stood."""
+    rows = empty(2)
+    memory, number = Memory(rows), 1000
+    memory.scored[:], memory.last[:], memory.interval[:] = number - 30, number, 1
+    memory.restarted[:] = number, number - 500
+    certain = np.ones((2, 4), np.float32)
+    instruments.drift(memory, certain, np.array([True, True]), 0.5, number)
+    stood, seldom = memory.drifting[:, 0]
+    assert stood < 0.05
+    assert seldom > 0.5
+    assert memory.drifts[:, 0].tolist() == [0, 1]

@@ -5,6 +5,7 @@ import pytest
 
 from fanwatch.forecast import BIN_MS, gather
 from fanwatch.forecasting import aggregates
+from fanwatch.lease import Lease
 from fanwatch.store import point
 from tests.forecasting.conftest import Watch
 
@@ -69,3 +70,31 @@ def test_what_was_packed_comes_back_and_what_was_not_scored_is_left_out(watch: W
     assert aggregates.newest(watched.store, 0, watched.at(5)) == {
         name: watched.at(4) - BIN_MS // 2 for name in names
     }
+
+
+def test_the_lease_is_kept_while_a_large_fleets_bins_are_read(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = watch(ago=HOURS)
+    watched.write("a", 0, HOURS)
+    # As many queries as there are bins, as a fleet of thousands takes.
+    monkeypatch.setattr(aggregates, "POINTS", 1)
+    kept, keep = [], Lease.keep
+    monkeypatch.setattr(Lease, "keep", lambda lease: kept.append(keep(lease)))
+    assert watched.run()["fans"] == 1
+    assert len(kept) > HOURS * 6 - 2
+
+
+def test_a_fleet_that_has_just_begun_is_not_read_from_its_beginning_each_time(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = watch(ago=HOURS)
+    watched.write("a", 0, 1)
+    assert watched.run()["fans"] == 1
+    asked, read = [], aggregates.read
+    monkeypatch.setattr(aggregates, "read", lambda *given: asked.append(given[1]) or read(*given))
+    watched.write("a", 1, 1.5)
+    watched.run()
+    assert asked
+    # The newest bin was not yet complete.
+    assert min(asked) >= watched.at(1) - BIN_MS

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fanwatch.forecast import Bins, Fleet
-from fanwatch.forecasting import passage, rows
+from fanwatch.forecasting import passage, rows, run
 from fanwatch.store import point
 from tests.forecasting.conftest import Watch
 from tests.support.influx import Influx
@@ -197,3 +197,21 @@ def test_a_fleet_of_which_nothing_comes_is_unknown_but_an_alarm_stays(watch: Wat
         watched.tick(26)
         assert watched.run()["stale"] is None
         until(lambda: listener.states("good")[-1] == "ok", 10, "ok again")
+
+
+def test_a_store_that_is_too_slow_is_named_and_one_that_is_just_slow_is_kept_up_with(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurried = watch(FANWATCH_FORECAST_BUDGET="0.001")
+    hurried.write("fan", 0, 12)
+    status, body = hurried.service.answer(b"")
+    assert (status, "answers too slowly" in json.loads(body)["error"]) == (503, True)
+    assert rows.latest(hurried.store, 0) == {}
+    # The budget is used up when it is known which fans there are.
+    monkeypatch.setattr(run.Run, "_in_time", lambda _run: False)
+    slow = watch()
+    with slow.listener() as listener:
+        slow.write("fan", 0, 12)
+        slow.tick(12)
+        assert slow.run()["behind"] == 0
+        until(lambda: listener.states("fan") == ["ok"], 10, "its alarm")

@@ -3,15 +3,18 @@
 import json
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
-from fanwatch.forecasting import webhook, wording
+from fanwatch.forecasting import rows, webhook, wording
 from fanwatch.logs import Log
 from fanwatch.settings import ForecastSettings, StoreSettings, load
 from fanwatch.store import Store
+from fanwatch.timestamps import format_ms
 from tests.forecasting.conftest import Watch
 from tests.support.http_stub import HttpStub, Reply, Request
 from tests.support.wait import until
@@ -58,6 +61,49 @@ def test_once_an_episode(watch: Watch, stub: HttpStub, monkeypatch: pytest.Monke
     assert content["state"] in ("warning", "alarm")
     assert content["text"] == f"{content['deviceID']}: {content['state']}. {content['why']}"
     assert (content["episode"], last.path) == (episode, "/hook")
+
+
+def test_what_somebody_has_in_hand_is_not_told_and_a_snooze_ends(watch: Watch, stub: HttpStub) -> None:
+    """It was not told before, for there was nobody to tell; it is once the snooze is over, and once only."""
+    watched = watch(FANWATCH_WEBHOOK_URL=stub.url)
+    first, watched.service._webhook._url = watched.service._webhook._url, None
+    watched.write("bad", 0, 30, failing(5, 25, 100))
+    watched.write("worse", 0, 30, failing(5, 25, 100))
+    watched.tick(30)
+    watched.run()
+    watched.service._webhook._url = first
+
+    def answer(name: str, **content: object) -> None:
+        row = rows.of(watched.store, watched.fan(name), 0)
+        assert row is not None
+        assert row.alarm is not None
+        status, said = watched.order(episode=row.alarm.episode, by="Control room", **content)
+        assert status == 200, said
+
+    until_ms = time.time_ns() // 1_000_000 + 60_000
+    answer("bad", action="snooze", until=format_ms(until_ms))
+    answer("worse", action="acknowledge")
+    with watched.listener() as listener:
+        watched.run()
+        assert stub.requests == []
+        until(lambda: listener.of("bad"), 10, "what is retained")
+        assert listener.of("bad")[-1].snoozed(until_ms - 1)
+        # The same alarm, its snooze over: what a run a minute later would find.
+        row = rows.of(watched.store, watched.fan("bad"), 0)
+        assert row is not None
+        assert row.alarm is not None
+        past = msgspec.structs.replace(row.alarm, snoozedUntil=format_ms(until_ms - 120_000))
+        rows.save(watched.store, [msgspec.structs.replace(row, alarm=past)])
+        watched.run()
+        until(lambda: stub.requests, 10, "it is told")
+        until(
+            lambda: listener.of("bad")[-1].snoozedUntil is msgspec.UNSET,
+            10,
+            "the end of the snooze is published",
+        )
+    watched.run()
+    until(lambda: not watched.service._webhook._waiting, 10, "no more to tell")
+    assert [json.loads(request.body)["deviceID"] for request in stub.requests] == [watched.fan("bad")]
 
 
 def test_a_dead_other_side_never_holds_a_run_up(watch: Watch, stub: HttpStub) -> None:

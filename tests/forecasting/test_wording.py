@@ -22,7 +22,7 @@ def verdict(**changes: object) -> Verdict:
 
 
 def made(before: Alarm | None = None, **changes: object) -> Alarm:
-    alarm = alarm_of(verdict(**changes), before, NOW_MS)
+    alarm = alarm_of(verdict(**changes), before, NOW_MS, NOW_MS)
     check_alarm(alarm)
     return alarm
 
@@ -60,6 +60,9 @@ def test_an_episode_keeps_name_and_answers_until_it_is_over() -> None:
     assert (worse.episode, worse.acknowledgedBy, worse.snoozedUntil) == (
         FIRST.episode, "me", "2026-12-01T00:00:00.000Z",
     )  # fmt: skip
+    late = alarm_of(verdict(), answered, NOW_MS, NOW_MS + 30 * 24 * HOUR_MS)
+    assert (late.acknowledgedBy, late.snoozedUntil) == ("me", msgspec.UNSET), "a snooze ends"
+    assert is_news(late, answered, 0)
     well = made(worse, state="ok", since_ms=NOW_MS, expected_ms=None, cause=None)
     assert (well.acknowledgedBy, well.snoozedUntil) == (msgspec.UNSET, msgspec.UNSET)
     assert well.episode != FIRST.episode
@@ -72,11 +75,11 @@ def test_an_episode_keeps_name_and_answers_until_it_is_over() -> None:
 def test_what_is_not_seen_is_unknown_but_no_episode_ends() -> None:
     blind = blind_since(NOW_MS)
     well = verdict(state="ok", cause=None, expected_ms=None)
-    unseen = alarm_of(well, None, NOW_MS, blind)
+    unseen = alarm_of(well, None, NOW_MS, NOW_MS, blind)
     check_alarm(unseen)
     assert (unseen.state, unseen.why, unseen.risk) == ("unknown", blind, None)
-    assert not is_news(alarm_of(well, unseen, NOW_MS, blind), unseen, 0)
-    assert alarm_of(verdict(), FIRST, NOW_MS, blind) == FIRST
+    assert not is_news(alarm_of(well, unseen, NOW_MS, NOW_MS, blind), unseen, 0)
+    assert alarm_of(verdict(), FIRST, NOW_MS, NOW_MS, blind) == FIRST
 
 
 def test_all_that_is_said_is_an_alarm() -> None:

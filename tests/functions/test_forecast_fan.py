@@ -4,12 +4,18 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 
-from fanwatch.errors import BundleError
+from fanwatch.errors import BundleError, FanwatchError
+from fanwatch.forecast.windows import NAMES
+from fanwatch.forecasting.model import chosen
+from fanwatch.settings import ForecastSettings
 from fanwatch.timestamps import format_ms
 from local import stack
 from tests.support.flask_template import ROOT, app, import_handler
+from tests.support.http_stub import HttpStub, Reply, Request
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
@@ -86,6 +92,32 @@ def test_as_a_process(watched: Watched, tmp_path: Path) -> None:
         assert server.stop()[0] == 0
     finally:
         server.kill()
+
+
+def test_a_bundle_of_the_model_store_forecasts_as_the_same_one_in_the_image(tmp_path: Path) -> None:
+    def answer(request: Request) -> Reply:
+        path = ROOT / "models" / request.path.removeprefix("/")
+        return Reply(body=path.read_bytes()) if path.is_file() else Reply(404)
+
+    model, pin = pinned()["FANWATCH_FORECAST_BUNDLE"], pinned()["FANWATCH_FORECAST_BUNDLE_SHA256"]
+    store = HttpStub(answer)
+    try:
+        place = f"{store.url}/{model.removeprefix('models/')}"
+        settings = ForecastSettings(
+            forecast_bundle=place, forecast_bundle_sha256=pin, bundle_cache=str(tmp_path / "cache")
+        )
+        features = np.random.default_rng(1).normal(size=(8, len(NAMES))).astype(np.float32)
+        here = chosen(ForecastSettings(forecast_bundle=model, forecast_bundle_sha256=pin)).score(features)
+        for expected, found in zip(here, chosen(settings).score(features), strict=True):
+            assert np.array_equal(expected, found)
+        for changes, wrong in (
+            ({"forecast_bundle": f"{store.url}/fan-forecast/9999"}, "correct FANWATCH_FORECAST_BUNDLE"),
+            ({"forecast_bundle_sha256": None}, "needs FANWATCH_FORECAST_BUNDLE_SHA256"),
+        ):
+            with pytest.raises(FanwatchError, match=wrong):
+                chosen(msgspec.structs.replace(settings, **changes, bundle_cache=str(tmp_path / "other")))
+    finally:
+        store.close()
 
 
 def test_another_bundle_than_the_pinned_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

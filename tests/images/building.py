@@ -34,13 +34,11 @@ class Images:
 
     def connector(self) -> str:
         """Connector, rollup and sessions."""
-        return self._other(
-            f"fanwatch/connector:{TAG}", ROOT, "--file", str(ROOT / "infra/connector/Dockerfile")
-        )
+        return self._beside("connector")
 
     def console(self) -> str:
         """The technician's page."""
-        return self._other(f"fanwatch/console:{TAG}", ROOT, "--file", str(ROOT / "infra/console/Dockerfile"))
+        return self._beside("console")
 
     def model_store(self) -> str:
         """The static server of bundles."""
@@ -82,6 +80,11 @@ class Images:
         """Its size above the base, in MB (10^6 bytes)."""
         sizes = [int(self.inspect(name)["Size"]) for name in (image, self.base)]
         return (sizes[0] - sizes[1]) / 1e6
+
+    def _beside(self, name: str) -> str:
+        return self._other(
+            f"fanwatch/{name}:{TAG}", ROOT, "--file", str(ROOT / "infra/Dockerfile"), "--target", name
+        )
 
     def _other(self, tag: str, context: Path, *arguments: str) -> str:
         if tag not in self._built:

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from fanwatch import topics
+from fanwatch.alarm import decode_alarm
 from fanwatch.timestamps import format_ms
 from tests.images.building import Images
+from tests.images.checks import confined, ended_cleanly
 from tests.images.containers import Containers
-from tests.images.together import DEVICE, Together
+from tests.images.outside import DEVICE
+from tests.images.together import Together
 from tests.support.wait import until
 
 pytestmark = [pytest.mark.images, pytest.mark.timeout(900)]
@@ -39,6 +43,20 @@ def test_a_reading_from_its_publisher_to_a_stored_row(
     [stored] = [row for row in rows("telemetry") if row["deviceID"] == DEVICE]
     assert (stored["time"], stored["rotation"]) == (now_ms * 1_000_000, 592)
     assert len(rows("dead_letter")) == 1
+    # The forecast: a fan of whom half an hour is known has a word of its own, retained.
+    world.publish(
+        f"fan/{DEVICE}/messages", json.dumps(reading | {"timeStamp": format_ms(now_ms - 1_800_000)})
+    )
+    until(lambda: len(rows("anomaly")) == 2, 60, "the second result")
+    answer = world.call("forecast-fan", b"")
+    assert answer is not None, world.parts["forecast-fan"].logs()
+    ran = json.loads(answer)
+    assert (ran["fans"], ran["published"], ran["failed"]) == (1, 1, {})
+    topic = topics.alarm(DEVICE)
+    alarm = decode_alarm(topic, world.retained(topic).encode())
+    assert (alarm.deviceID, alarm.state) == (DEVICE, "unknown")
+    until(lambda: rows("alarm"), 60, "the stored alarm")
+    confined(world.parts["forecast-fan"])
     # No password in what the engine shows of a container.
     for box in world.parts.values():
         shown = images.engine.docker("inspect", box.id) + images.engine.docker("top", box.id) + box.logs()
@@ -47,6 +65,7 @@ def test_a_reading_from_its_publisher_to_a_stored_row(
     for name, box in world.parts.items():
         peak = resident_mb(box.inspect()["State"]["Pid"])
         print(f"{name}: {peak:.0f} MB resident at most")
+    ended_cleanly(world.parts["forecast-fan"], "forecast-fan")
     for name in (infer, *_OURS):
         code, took = world.parts[name].stop()
         assert code == 0, world.parts[name].logs()

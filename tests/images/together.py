@@ -7,7 +7,6 @@ InfluxDB and Telegraf are images of the tests' own, for no public one can be pul
 import json
 import shutil
 import time
-import urllib.request
 from pathlib import Path
 
 import yaml
@@ -21,25 +20,24 @@ from local.layout import layout
 from tests.images.behind import reachable
 from tests.images.building import Images
 from tests.images.containers import HARDENED, Container, Containers
+from tests.images.outside import DEVICE, Outside
 from tests.support.influx import tool
 from tests.support.servers import ROOT
 from tests.support.wait import until
 
 _READY_S = 90
-_SERVICES = ("connector", "score-fan", "telegraf", "operator")
+_SERVICES = ("connector", "score-fan", "forecast-fan", "telegraf", "operator")
 _GATEWAY = "http://gateway.openfaas:8080"
-DEVICE = "fan-07"
 
 
-class Together:
+class Together(Outside):
     """Starts all of it; a reading published now is scored and stored."""
 
     def __init__(self, directory: Path, images: Images, containers: Containers, infer: str) -> None:
-        self.directory = directory
+        super().__init__(directory)
         self.images = images
         self.infer = infer
         self._containers = containers
-        self.parts: dict[str, Container] = {}
         self.network = f"fanwatch-test-{time.time_ns()}"
         # Internal: nothing in it needs the outside.
         images.engine.docker("network", "create", "--internal", self.network)
@@ -50,21 +48,10 @@ class Together:
         self._functions()
         self._connector()
 
-    def address(self, part: str) -> str:
-        """A part's address."""
-        return self.parts[part].address
-
     @property
     def store(self) -> Store:
         """What is stored."""
         return Store(StoreSettings(influx_url=f"http://{self.address('influxdb')}:8086"))
-
-    def publish(self, topic: str, payload: str) -> None:
-        """One message of the device, over TLS, by mosquitto_pub in a container."""
-        password = (self.directory / f"secrets/devices/{DEVICE}/password").read_text(encoding="ascii")
-        where = ["-h", "mosquitto.fanwatch", "-p", "8883", "--cafile", "/mosquitto/secrets/ca.crt"]
-        who = ["-V", "mqttv5", "-u", DEVICE, "-P", password, "-q", "1"]
-        self.parts["mosquitto"].run("mosquitto_pub", *where, *who, "-t", topic, "-s", given=payload.encode())
 
     def _start(self, part: str, image: str, *command: str, memory: str, **options: object) -> Container:
         made = self._containers(image, *command, network=self.network, memory=memory, **options)
@@ -96,9 +83,10 @@ class Together:
         certificates.init(["mosquitto.fanwatch"])
         users.prepare()
         certificates.distribute([users.home(users.add(name)) for name in (*_SERVICES, DEVICE)])
-        score = secrets / "services/score-fan"
-        shutil.copy(score / "ca.crt", self.directory / "functions/fanwatch-ca")
-        shutil.copy(score / "password", self.directory / "functions/fanwatch-score-fan-password")
+        services, functions = secrets / "services", self.directory / "functions"
+        shutil.copy(services / "score-fan/ca.crt", functions / "fanwatch-ca")
+        for name in ("score-fan", "forecast-fan"):
+            shutil.copy(services / name / "password", functions / f"fanwatch-{name}-password")
         for name, text in (("basic-auth-user", "admin"), ("basic-auth-password", "secret")):
             (self.directory / "gateway" / name).write_text(text, encoding="ascii")
         shutil.copy(ROOT / "infra/mosquitto/mosquitto.conf", self.directory / "mosquitto")
@@ -212,7 +200,7 @@ class Together:
             # tempfile looks for a folder that it may write.
             options=(*HARDENED, "--tmpfs", "/tmp"),
         )
-        for name in (self.infer, "score-fan"):
+        for name in (self.infer, "score-fan", "forecast-fan"):
             function = self.images.stack.functions[name]
             self._start(
                 name,
@@ -229,17 +217,14 @@ class Together:
                 },
             )
         until(self._scores, _READY_S, "a reading scored ad hoc")
+        until(lambda: self.call("forecast-fan/_/ready") is not None, _READY_S, "forecast-fan to be ready")
 
     def _scores(self) -> bool:
         for box in self.parts.values():
             box.alive()
         body = b'{"deviceID":"mine","rotation":592,"temperature":41.2,"vibration":160.4,"sound":47.9}'
-        url = f"http://{self.address('gateway')}:8080/function/score-fan"
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, body), timeout=10) as answer:
-                return bool(json.loads(answer.read())["fault"] == 0)
-        except OSError:
-            return False
+        answer = self.call("score-fan", body)
+        return answer is not None and json.loads(answer)["fault"] == 0
 
     def _connector(self) -> None:
         made = self._start(

@@ -53,7 +53,9 @@ case "$*" in
     *"tasks ls"*) cat "$ROOT/tasks" ;;
 esac
 """
-SYSTEMCTL = '#!/bin/sh\necho "$*" >> "$ROOT/systemctl.log"\n'
+SYSTEMCTL = (
+    '#!/bin/sh\necho "$*" >> "$ROOT/systemctl.log"\ncase "$*" in "${FAILING:-nothing}") exit 1 ;; esac\n'
+)
 SS = '#!/bin/sh\nfor port in ${LISTENING:-}; do echo "LISTEN 0 128 0.0.0.0:$port 0.0.0.0:*"; done\n'
 
 
@@ -242,7 +244,13 @@ def test_what_is_left_out_and_where_images_lie(machine: Machine) -> None:
     services = machine.services()
     assert services.keys() == (SERVICES | {"gateway", "nats"}) - {"grafana", "cron-connector"}
     assert services["connector"]["image"] == services["rollup"]["image"] == "example.com/f/connector:2"
-    assert services["telegraf"]["environment"]["FANWATCH_INFER_FUNCTION"] == "infer-fan-lite"
+    telegraf = services["telegraf"]["environment"]
+    assert telegraf["FANWATCH_INFER_FUNCTION"] == "infer-fan-lite"
+    assert telegraf["TELEGRAF_PAGE_CERTIFICATE"] == "tcp://console:8093"
+    machine.install("--without", "console")
+    services = machine.services()
+    assert services.keys() == (SERVICES | {"gateway", "nats"}) - {"console"}
+    assert "TELEGRAF_PAGE_CERTIFICATE" not in services["telegraf"]["environment"]
 
 
 def test_an_upgrade_applies_what_has_changed_and_keeps_the_rest(machine: Machine) -> None:
@@ -262,6 +270,22 @@ def test_an_upgrade_applies_what_has_changed_and_keeps_the_rest(machine: Machine
         f"{own}/mosquitto/conf.d/site.conf",
     }
     assert site.read_text(encoding="utf-8") == "max_queued_bytes 1000000\n"
+
+
+def test_what_a_run_that_ended_halfway_has_changed_is_applied_by_the_next(machine: Machine) -> None:
+    machine.install()
+    config = machine.checkout / "infra/telegraf/telegraf.conf"
+    config.write_text(config.read_text(encoding="utf-8") + "# New.\n", encoding="utf-8")
+    for failing, said in (
+        ("daemon-reload", "systemd could not read its units again"),
+        ("enable --now fanwatch-watch.timer", "fanwatch-watch.timer could not be started"),
+        ("restart faasd", "faasd could not be restarted"),
+    ):
+        done = machine.run(FAILING=failing)
+        assert (done.returncode, said in done.stderr, done.stderr.count("\n")) == (1, True, 1), done.stderr
+    before = machine.log("systemctl").count("restart faasd")
+    assert "Installed" in machine.install()
+    assert machine.log("systemctl").count("restart faasd") == before + 1
 
 
 def test_removal_keeps_data_and_secrets_unless_told(machine: Machine) -> None:

@@ -34,10 +34,10 @@ EDGES: set[tuple[str, str, int]] = {
         for source in ("connector", "telegraf", "score-fan", "cron-connector", "console")
     ),
     *(("gateway", function, 8080) for function in FUNCTIONS),
-    ("infer-fan", "model-store", 8080),
-    ("infer-fan-lite", "model-store", 8080),
+    *((function, "model-store", 8080) for function in ("infer-fan", "infer-fan-lite", "forecast-fan")),
     # What the parts say of themselves.
     ("telegraf", "connector", 8091),
+    ("telegraf", "console", 8093),
     ("telegraf", "gateway", 8082),
     # OpenFaaS among itself.
     ("prometheus", "gateway", 8082),
@@ -161,6 +161,26 @@ def test_the_ports_of_the_edges_are_ports_that_the_pods_have() -> None:
         if not any(edge[1:] == (name, port) for edge in EDGES)
     }
     assert unreached == {("telegraf", 8092)}, "which the node's probes alone need"
+
+
+def test_the_documented_way_out_opens_that_and_nothing_else() -> None:
+    rendered = cluster("portworx")
+    text = (ROOT / "docs/k3s.md").read_text(encoding="utf-8")
+    more = yaml.safe_load(text.partition("kubectl apply -f - <<'END'\n")[2].partition("END\n")[0])
+    rendered = Rendered([*rendered.manifests, more])
+    known, rules = peers(rendered), policies(rendered)
+    opened = {
+        (source.name, destination.name, port)
+        for source in known.values()
+        for destination in known.values()
+        for port in (*PORTS, 8443)
+        if source is not destination
+        and source.namespace == "openfaas-fn"
+        and destination.name != "dns"
+        and rules.egress(source, destination, port)
+    }
+    before = {edge for edge in EDGES if known[edge[0]].namespace == "openfaas-fn"}
+    assert opened - before == {("forecast-fan", "192.168.1.20", 8443)}
 
 
 @pytest.mark.parametrize("namespace", ["fanwatch", "openfaas", "openfaas-fn"])

@@ -1,14 +1,41 @@
 """What forecast-fan publishes is what Telegraf stores and dashboards read, to the field."""
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
 from fanwatch import topics
 from fanwatch.alarm import Alarm, Expected, check_alarm, encode_alarm, episode_name
 from fanwatch.timestamps import format_ms
+from local import sessions
+from tests.infra import test_telegraf_messages as messages
 from tests.infra.conftest import rows
 from tests.infra.test_telegraf_messages import HOUR_MS, assert_none_rejected, latest_counts, now_ms
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
 from tests.support.telegraf import Telegraf
 from tests.support.wait import until
+
+
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Mosquitto, Influx]]:
+    """Broker and store of several tests, with Telegraf between them."""
+    directory: Path = tmp_path_factory.mktemp("alike")
+    broker, influx = Mosquitto(directory / "mosquitto"), Influx(directory / "influxdb")
+    for session in sessions.TELEGRAF:
+        sessions.create(broker.settings, session)
+    telegraf = Telegraf(
+        directory / "telegraf",
+        broker_port=broker.port,
+        influx_port=influx.port,
+        environment={"TELEGRAF_INTERVAL": "1s"},
+    )
+    yield broker, influx
+    for process in (telegraf, influx, broker):
+        process.kill()
 
 
 def test_an_alarm_of_forecast_fan_and_the_end_of_a_retired_fans(
@@ -25,7 +52,7 @@ def test_an_alarm_of_forecast_fan_and_the_end_of_a_retired_fans(
         failureExpected=Expected(format_ms(since + HOUR_MS), format_ms(since + 3 * HOUR_MS)),
         why="vibration has risen for 12 h, from 150 to 214, while temperature rose by 12 %.",
         acknowledgedBy="Control room",
-        snoozedUntil=format_ms(since + HOUR_MS),
+        snoozedUntil=format_ms(since + 3 * HOUR_MS),
     )
     broken = Alarm(
         deviceID="b",
@@ -51,7 +78,12 @@ def test_an_alarm_of_forecast_fan_and_the_end_of_a_retired_fans(
     }  # fmt: skip
     assert (found["a"]["earliest_ms"], found["a"]["latest_ms"]) == (since + HOUR_MS, since + 3 * HOUR_MS)
     assert (found["b"]["sensor"], found["b"]["cause"], found["b"]["severity"]) == ("sound", "stuck", 2)
-    assert {row["episode"] for row in rows(influx, "episode", 2)} == {worn.episode, broken.episode}
+    assert (found["a"]["snoozed_ms"], found["b"]["snoozed_ms"]) == (since + 3 * HOUR_MS, 0)
+    episodes = rows(influx, "episode", 2)
+    assert {row["episode"]: row["snoozed_ms"] for row in episodes} == {
+        worn.episode: since + 3 * HOUR_MS,
+        broken.episode: 0,
+    }
     # Retired: the retained message is taken away by an empty one, which is neither a point nor an error.
     broker.publish(topics.alarm("a"), b"")
     ok = Alarm(
@@ -64,3 +96,39 @@ def test_an_alarm_of_forecast_fan_and_the_end_of_a_retired_fans(
     assert latest_counts(influx) == {}
     errors = influx.store.query('SELECT last("errors") AS "errors" FROM "telegraf" WHERE "input" = \'alarm\'')
     assert [row["errors"] for row in errors] == [0]
+
+
+@pytest.mark.parametrize(
+    ("state", "answers", "in_hand"),
+    [
+        ("ok", {}, 0),
+        ("warning", {}, 0),
+        ("alarm", {"acknowledgedBy": "Control room"}, 1),
+        ("stopped", {"snoozedUntil": HOUR_MS}, 1),
+        ("stopped", {"snoozedUntil": -HOUR_MS}, 0),
+        ("instrument", {"snoozedUntil": -HOUR_MS, "acknowledgedBy": "Control room"}, 1),
+    ],
+)
+def test_rules_find_among_results_what_was_said_and_whether_somebody_has_it_in_hand(
+    alike: tuple[Mosquitto, Influx], state: str, answers: dict[str, Any], in_hand: int
+) -> None:
+    """For all states one point more in `anomaly`, at the time it came, that no count of results counts."""
+    broker, influx = alike
+    if "snoozedUntil" in answers:
+        answers = answers | {"snoozedUntil": format_ms(now_ms() + answers["snoozedUntil"])}
+    device = f"{state}-{len(answers)}-{in_hand}"
+    since = now_ms() - HOUR_MS
+    broker.publish(
+        topics.alarm(device), json.dumps(messages.alarm(device, since, state=state, **answers)).encode()
+    )
+
+    def said() -> list[dict[str, Any]]:
+        return influx.store.query(f"SELECT * FROM anomaly WHERE \"deviceID\" = '{device}'")
+
+    until(said, 15, "the word among the results")
+    [row] = said()
+    severity = ("ok", "unknown", "instrument", "warning", "alarm", "stopped").index(state)
+    assert (row["alarm_severity"], row["alarm_in_hand"]) == (severity, in_hand)
+    assert abs(row["time"] // 1_000_000 - now_ms()) < 60_000
+    assert influx.store.count("anomaly", "quality") == 0
+    assert_none_rejected(influx)

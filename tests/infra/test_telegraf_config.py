@@ -126,10 +126,18 @@ def test_the_buffer_of_points_holds_all_that_can_be_unacknowledged() -> None:
 def test_the_days_that_a_certificate_has_left_are_measured(tmp_path: Path) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("openssl is missing: it makes the certificate")
-    command = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout key.pem -out cert.pem -subj /CN=broker"
-    )
-    subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    for name in ("broker", "page"):
+        command = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout key.pem -out {name}.pem -subj /CN=same"
+        subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    places = {name: f"file://{tmp_path}/{name}.pem" for name in ("broker", "page")}
+    both = {"TELEGRAF_CERTIFICATES": places["broker"], "TELEGRAF_PAGE_CERTIFICATE": places["page"]}
+    assert measured(both) == set(places.values())
+    del both["TELEGRAF_PAGE_CERTIFICATE"]
+    assert measured(both) == {places["broker"]}
+
+
+def measured(environment: dict[str, str]) -> set[str]:
+    """The places whose certificates Telegraf has looked at, each rightly."""
     done = subprocess.run(
         [
             tool(tools.TELEGRAF),
@@ -138,16 +146,20 @@ def test_the_days_that_a_certificate_has_left_are_measured(tmp_path: Path) -> No
             "--config",
             str(FOLDER / "certificates.conf"),
         ],
-        env={"TELEGRAF_CERTIFICATES": f"file://{tmp_path}/cert.pem"},
+        env=environment,
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    [line] = [line for line in done.stdout.splitlines() if "x509_cert" in line]
-    names = re.fullmatch(r"> x509_cert,([^ ]*) ([^ ]*) \d+", line)
-    assert names, line
-    assert {tag.partition("=")[0] for tag in names[1].split(",")} == {"common_name", "source"}
-    values = dict(field.split("=") for field in names[2].split(","))
-    assert set(values) == {"age", "expiry", "verification_code"}
-    assert 0 < int(values["expiry"].rstrip("i")) <= 2 * 86_400
+    places = set()
+    for line in [line for line in done.stdout.splitlines() if "x509_cert" in line]:
+        names = re.fullmatch(r"> x509_cert,([^ ]*) ([^ ]*) \d+", line)
+        assert names, line
+        tags = dict(tag.split("=") for tag in names[1].split(","))
+        assert set(tags) == {"common_name", "source"}
+        values = dict(field.split("=") for field in names[2].split(","))
+        assert set(values) == {"age", "expiry", "verification_code"}
+        assert 0 < int(values["expiry"].rstrip("i")) <= 2 * 86_400
+        places.add(tags["source"])
+    return places

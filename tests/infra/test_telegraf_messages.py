@@ -74,7 +74,7 @@ def test_an_alarm_is_a_point_of_its_arrival_and_one_of_its_episode(
     shared = {
         "deviceID": "a", "state": "alarm", "severity": 4, "episode": f"a/{format_ms(since)}", "risk": 0.83,
         "cause": "vibration", "why": 'vibration rises, "slowly"\nsince noon', "acknowledgedBy": "someone",
-        "earliest_ms": since + HOUR_MS, "latest_ms": since + DAY_MS,
+        "earliest_ms": since + HOUR_MS, "latest_ms": since + DAY_MS, "snoozed_ms": 0,
     }  # fmt: skip
     assert point == shared | {"since_ms": since}
     [episode] = rows(influx, "episode", 1)

@@ -25,6 +25,11 @@ ECHO = """
             "method": event.method, "path": event.path, "query": event.query, "size": len(event.body),
             "headers": {name: event.headers[name] for name in event.headers}, "pid": os.getpid()}}
 """
+NAME = """
+    def handle(event, context):
+        return "{said}"
+"""
+"""To be formatted with what it says."""
 BIG = """
     def handle(event, context):
         return b"x" * int(event.query["n"])

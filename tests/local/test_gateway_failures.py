@@ -6,7 +6,6 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,11 +17,9 @@ from tests.support.wait import patience, until
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """An empty one."""
-    made = World(tmp_path, FANWATCH_GATEWAY_TIMEOUT="3")
-    yield made
-    made.close()
+def gateway_settings() -> dict[str, str]:
+    """It waits for no function for long."""
+    return {"FANWATCH_GATEWAY_TIMEOUT": "3"}
 
 
 def test_too_slow_is_504(world: World) -> None:

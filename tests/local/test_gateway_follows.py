@@ -1,26 +1,10 @@
 """How the gateway follows stack.yml and the generations of replicas."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.local.gateways import World, available
+from tests.local.gateways import NAME, World, available
 from tests.support.wait import until
-
-NAME = """
-    def handle(event, context):
-        return "{said}"
-"""
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """An empty one."""
-    made = World(tmp_path)
-    yield made
-    made.close()
 
 
 def test_changes_of_stack_yml_are_followed(world: World) -> None:

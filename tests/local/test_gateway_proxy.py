@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,9 @@ from tests.support.wait import until
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """An empty one."""
-    made = World(tmp_path, FANWATCH_GATEWAY_TIMEOUT="3")
-    yield made
-    made.close()
+def gateway_settings() -> dict[str, str]:
+    """It waits for no function for long."""
+    return {"FANWATCH_GATEWAY_TIMEOUT": "3"}
 
 
 def test_a_call_reaches_the_function_as_openfaas_sends_it(world: World) -> None:

@@ -6,28 +6,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.local.gateways import ADMIN, World, available
+from tests.local.gateways import ADMIN, NAME, World, available
 from tests.support.servers import Answer
 from tests.support.wait import patience, until
-
-NAME = """
-    def handle(event, context):
-        return "{said}"
-"""
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """An empty one."""
-    made = World(tmp_path)
-    yield made
-    made.close()
 
 
 def test_functions_as_openfaas_lists_them(world: World) -> None:

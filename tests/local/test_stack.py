@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fanwatch.settings import ConnectorSettings, LocalSettings, ScoreSettings, duration_ms
+from fanwatch.settings import (
+    ConnectorSettings,
+    ForecastSettings,
+    LocalSettings,
+    ScoreSettings,
+    duration_ms,
+    load,
+)
 from local.schedule import parse
 from local.stack import Stack, StackError, local_environment, read, substitute
 from tests.support.servers import ROOT
@@ -138,7 +145,7 @@ def test_every_file_of_a_secret_is_a_secret_that_the_function_is_given() -> None
         files = {
             value.removeprefix("/var/openfaas/secrets/")
             for name, value in function.environment.items()
-            if name.endswith("_FILE")
+            if name.endswith("_FILE") and value
         }
         assert files == set(function.secrets)
         assert not any("PASSWORD" in name and not name.endswith("_FILE") for name in function.environment)
@@ -199,6 +206,17 @@ def test_forecast_fan_is_called_by_a_schedule_and_its_timeouts_are_in_order() ->
     environment = function.environment
     longest = float(environment["FANWATCH_FORECAST_BUDGET"]) + float(environment["FANWATCH_INFLUX_TIMEOUT"])
     assert longest < duration_ms(environment["exec_timeout"]) / 1000 < LocalSettings().gateway_timeout
+
+
+def test_the_webhooks_address_may_come_from_a_secret() -> None:
+    def settings(given: dict[str, str]) -> ForecastSettings:
+        function = read(ROOT / "stack.yml", given).functions["forecast-fan"]
+        found = {name: value for name, value in function.environment.items() if name.startswith("FANWATCH_")}
+        return load(ForecastSettings, found)
+
+    assert (settings({}).webhook_url, settings({}).webhook_url_file) == (None, None)
+    given = {"FANWATCH_WEBHOOK_URL_FILE": "/var/openfaas/secrets/fanwatch-webhook"}
+    assert (settings(given).webhook_url, settings(given).webhook_url_file) == (None, *given.values())
 
 
 def test_another_bundle_is_deployed_by_two_variables() -> None:

@@ -2,32 +2,13 @@
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.simulator.publishing import Listener, events, simulator
 from tests.support.mosquitto import ROOT, Mosquitto
 from tests.support.ports import free_port
 from tests.support.process import Process
 from tests.support.wait import patience, until
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A broker of the test's own."""
-    started = Mosquitto(tmp_path / "mosquitto")
-    yield started
-    started.kill()
-
-
-@pytest.fixture
-def listener(broker: Mosquitto) -> Iterator[Listener]:
-    """Subscribed before anything is published."""
-    started = Listener(broker)
-    yield started
-    started.close()
 
 
 def in_order(seen: list[tuple[str, int]]) -> bool:
@@ -101,6 +82,7 @@ def test_it_stops_soon_without_a_broker(tmp_path: Path) -> None:
     assert process.stop() < 2.5 * patience()
     assert process.process.returncode == 0
     assert events(process)["stopped"][0]["waiting"] > 0
+    assert len(events(process)["no broker answers, keeping readings"]) == 1
 
 
 def test_a_setting_that_does_not_exist_is_one_clear_line(tmp_path: Path) -> None:

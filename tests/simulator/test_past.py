@@ -3,7 +3,6 @@
 import csv
 import threading
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from fanwatch.lease import FORECAST, Held, Lease
 from fanwatch.logs import Log
 from fanwatch.reading import FEATURES
 from fanwatch.store import point
@@ -26,22 +26,6 @@ from tests.support.mosquitto import Mosquitto
 from tests.support.wait import until
 
 INTERVAL_MS = 600_000
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A broker of the test's own."""
-    started = Mosquitto(tmp_path / "mosquitto")
-    yield started
-    started.kill()
-
-
-@pytest.fixture
-def listener(broker: Mosquitto) -> Iterator[Listener]:
-    """Subscribed before anything is published."""
-    started = Listener(broker)
-    yield started
-    started.close()
 
 
 def test_the_days_before_come_first_and_real_time_goes_on_from_them(
@@ -133,7 +117,12 @@ def test_only_what_influxdb_lacks_is_played_once_it_stores_what_happens_now(
         )
         influx.store.write([result])
         until(lambda: "the past is published" in events(process), 40, "the past played")
+        # No forecast meanwhile: it would see fans that were silent for hours.
+        with pytest.raises(Held, match="at work"):
+            Lease(influx.store, 30, FORECAST).acquire(0)
         process.stop()
+        with Lease(influx.store, 30, FORECAST).acquire(10):
+            pass
         past = [each for each in listener.seen if each.time_ms <= now_ms]
         counts = {device: sum(each.device_id == device for each in past) for device in ("fan-01", "fan-02")}
         assert counts["fan-01"] == pytest.approx(18, abs=1)

@@ -25,7 +25,9 @@ class Fleet:
         self.silent: set[str] = set()
         self.faulty: set[str] = set()
         self.down: set[str] = set()
-        """Of machine, store, telegraf, connector, gateway, scoring, rollup: what does not work."""
+        """Of machine, store, telegraf, connector, gateway, scoring, rollup, forecast: what does not work."""
+        self.unreadable = 0
+        """Fans that the forecast cannot work up."""
         self.gauges = {"stored_bytes": 50_000, "disk_free_bytes": 80_000_000_000, "disk_used_percent": 60.0}
         self.extra_messages = 0
         """Messages in the broker beside those that wait here, for a client that is away."""
@@ -64,8 +66,14 @@ class Fleet:
                 self._score()
                 self._store(lines["raw"])
                 self._roll_up(lines["means"])
+                self._forecast(lines["raw"])
         for policy, texts in lines.items():
             self.write(texts, policy)
+
+    def say(self, fan: str, severity: int, *, in_hand: bool = False, ago_ms: int = 0) -> None:
+        """What forecast-fan says of a fan, as Telegraf stores it for the rules."""
+        said = f"alarm_severity={severity}i,alarm_in_hand={int(in_hand)}i"
+        self.write([f"anomaly,deviceID={fan} {said} {self.at_ms - ago_ms}"])
 
     def write(self, lines: list[str], policy: str = "raw") -> None:
         """Line protocol with times in ms."""
@@ -135,3 +143,11 @@ class Fleet:
         for fan, window in self._changed:
             lines.append(f"telemetry,deviceID={fan} n={self._means[fan, window]}i {window}")
         self._changed.clear()
+
+    def _forecast(self, lines: list[str]) -> None:
+        """A run a minute after each ten minutes, as stack.yml's schedule has it."""
+        if self.at_ms % _WINDOW_MS != 60_000 or self.down & {"store", "gateway", "forecast"}:
+            return
+        lines.append(
+            f"forecast clock_ms={self.at_ms}i,failed={self.unreadable}i,behind=0i,seconds=0.9 {self.at_ms}"
+        )

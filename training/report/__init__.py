@@ -1,6 +1,5 @@
 """The report of a training or an evaluation: one HTML file that a newcomer to machine learning can read."""
 
-import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from html import escape
@@ -9,7 +8,7 @@ from pathlib import Path
 from training import leakage
 from training.evaluate import Evaluation
 from training.report import data, money, result
-from training.report.page import Section, page, tiles, verdict, words
+from training.report.page import Section, keep, page, tiles, verdict, words
 from training.report.subject import Subject, of_evaluation, of_training
 from training.report.verdict import judge
 from training.rivals import rivals, strangers
@@ -73,13 +72,7 @@ def render(subject: Subject, now: datetime | None = None) -> str:
 
 def save(subject: Subject, path: Path) -> None:
     """Write the report; under its name it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(render(subject), encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    keep(render(subject), path)
 
 
 def _sections(subject: Subject) -> Iterator[Section]:

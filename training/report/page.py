@@ -1,8 +1,10 @@
 """The page that a report is: one file, no script, nothing from the network; for screens, phones and paper."""
 
+import os
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -29,6 +31,17 @@ def page(title: str, eyebrow: str, lead: str, sections: Sequence[Section], foot:
         f'<header><p class="eyebrow">{escape(eyebrow)}</p><h1>{escape(title)}</h1>{lead}'
         f"<nav><ol>{links}</ol></nav></header><main>{body}</main><footer>{foot}</footer></body></html>\n"
     )
+
+
+def keep(text: str, path: Path) -> None:
+    """Write a page; under its name it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def verdict(sentence: str, tone: str) -> str:

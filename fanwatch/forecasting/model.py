@@ -1,0 +1,22 @@
+"""The model of forecast-fan: out of its image, a directory, or the model store."""
+
+from fanwatch import bundle_store
+from fanwatch.errors import BundleError
+from fanwatch.forecast import ForecastModel, open_model
+from fanwatch.settings import ForecastSettings
+
+
+def chosen(settings: ForecastSettings) -> ForecastModel:
+    """The model that the settings name, a directory or a URL, checked against its pin, with their engine.
+
+    Raises BundleError or SettingsError, each one line for a person.
+    """
+    source, pin, engine = settings.forecast_bundle, settings.forecast_bundle_sha256, settings.forecast_engine
+    if source is None or not bundle_store.is_url(source):
+        return open_model(source, pin, engine)
+    directory = bundle_store.fetch(source, pin, settings, "FANWATCH_FORECAST_BUNDLE")
+    try:
+        return open_model(directory, pin, engine)
+    except BundleError as error:
+        # Where it is kept says nothing to a person.
+        raise BundleError(f"{source}: {error}") from error

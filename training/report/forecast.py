@@ -1,0 +1,144 @@
+"""The report of a forecast's training or evaluation: one HTML file that a newcomer to machine learning can read."""
+
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from fanwatch.forecast import ForecastModel, open_model
+from training.forecast import figures, truth
+from training.forecast.figures import Figure
+from training.forecast.history import History, read
+from training.forecast.outcomes import Outcomes, compare
+from training.forecast.trace import Trace, follow, told
+from training.forecast.train import FALSE_ALARMS, Say, split
+from training.forecast.truth import Truth
+from training.report import fleet, foreseen, weighed
+from training.report.page import Section, page, tiles, verdict, words
+
+_WORDS: Final = (
+    ("First sign", "When a fault begins that will stop the fan in the end."),
+    ("Notice", "How long before a fan stopped somebody was told of it."),
+    ("Risk", "How likely it is, the model says, that a fault is under way."),
+    ("Episode", "One warning and what belongs to it; what comes back within six hours is the same one."),
+    ("False alarm", "An episode without a fan's fault behind it."),
+    ("Fan-month", "One fan for 30 days, or thirty fans for one."),
+    ("Threshold", "The risk from which on people are told."),
+    (
+        "95 % interval",
+        "Where the figure would lie 95 times of 100, had other fans of the same kind been drawn.",
+    ),
+)
+_ENOUGH: Final = 0.9
+_FEW: Final = 30
+"""With fewer failures than these, no figure is sure."""
+
+
+class Subject(NamedTuple):
+    """What a report is about: a model, and how it followed the fans of a history."""
+
+    model: ForecastModel
+    source: str
+    history: History
+    """Of the fans that were followed."""
+    trace: Trace
+    true: Truth
+    outcomes: Outcomes
+    found: dict[str, dict[str, Figure]]
+    """Model → name of the figure → figure; the model itself first."""
+    costs: list[dict[str, float]]
+    """See `figures.cost_curve`."""
+    losses: list[float]
+    """By epoch; none for an evaluation."""
+
+    @property
+    def own(self) -> dict[str, Figure]:
+        """The model's figures."""
+        return next(iter(self.found.values()))
+
+
+def study(
+    source: Path, model: Path, *, losses: list[float] | None = None, seed: int = 1, engine: str | None = None,
+    found: dict[str, dict[str, Figure]] | None = None, say: Say = lambda what, done, total: None,
+) -> Subject:  # fmt: skip
+    """Follow the fans of the history in directory `source` once more.
+
+    With the losses of a training, those fans only that it has not learned from, which `seed` says; `found` are the
+    figures of an evaluation, with those of rivals.
+    """
+    opened = open_model(model, engine=engine)
+    history = read(source, lambda done, total: say("reading", done, total))
+    if losses is not None:
+        history = split(history, seed)[1]
+    trace = follow(history, opened, lambda done, total: say("drawing: following fans", done, total))
+    true, outcomes = truth.of(history), compare(history, trace, told(trace))
+    own = figures.events(outcomes, len(history.devices), history.months, seed=seed)
+    own |= figures.coverage(trace, true, seed=seed)
+    for name, value in figures.probabilities(trace, true).items():
+        own[name] = Figure(value, float("nan"), float("nan"))
+    costs = figures.cost_curve(history, trace)
+    every = found or {opened.name: own}
+    return Subject(opened, source.name, history, trace, true, outcomes, every, costs, losses or [])
+
+
+def render(subject: Subject, now: datetime | None = None) -> str:
+    """The report as HTML."""
+    sentence, tone = judge(subject)
+    lead = verdict(sentence, tone) + tiles(foreseen.glance(subject.own, subject.history.months))
+    written = f"{now or datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    foot = (
+        f"<p>Written {written} by Fanwatch. {escape(subject.source)}: SHA-256 of readings and events"
+        f" {subject.history.sha256}.</p>"
+        "<p>This file is complete in itself: it loads nothing and runs nothing.</p>"
+    )
+    kind = "trained on" if subject.losses else "evaluated on"
+    title = f"{subject.model.name}, {kind} {subject.source}"
+    return page(title, "Fanwatch report", lead, _sections(subject), foot)
+
+
+def judge(subject: Subject) -> tuple[str, str]:
+    """A sentence, and its tone: good, careful or bad."""
+    own, failures = subject.own, len(subject.outcomes.foreseen)
+    told_in_time = own["recall, 1 h notice"]
+    false = (len(subject.outcomes.false) + len(subject.outcomes.by_instrument)) / subject.history.months
+    if not failures:
+        return "Nothing can be said: no fan of these failed.", "bad"
+    said = (
+        f"of {failures:,} failures it tells {told_in_time.value:.0%} an hour before or more and"
+        f" {own['recall, 24 h notice'].value:.0%} a day before, half of them {own['median lead h'].value:.0f} h"
+        f" before, with {false:.2f} false alarms a fan and month"
+    )
+    if not told_in_time.low > 0.5:
+        return f"It is of no use yet: {said}.", "bad"
+    doubts = []
+    if failures < _FEW:
+        doubts.append(f"with fewer than {_FEW} failures none of this is sure")
+    if told_in_time.value < _ENOUGH:
+        doubts.append("more than one in ten stops unannounced")
+    if false > 2 * FALSE_ALARMS:
+        doubts.append("that is more often than people will put up with")
+    if doubts:
+        return f"Usable with care: {said}; {', and '.join(doubts)}.", "careful"
+    return f"Fit for use: {said}.", "good"
+
+
+def _sections(subject: Subject) -> list[Section]:
+    history, own = subject.history, subject.own
+    sections = [
+        fleet.section(
+            history, subject.true, subject.model.edges, subject.source, trained=bool(subject.losses)
+        )
+    ]
+    if subject.losses:
+        sections.append(foreseen.learning(subject.losses))
+    sections += [
+        foreseen.early(history, subject.outcomes, subject.costs, subject.model.machine.warning),
+        foreseen.modes(subject.outcomes, own),
+        foreseen.probabilities(subject.trace, subject.true, own),
+        foreseen.intervals(subject.trace, subject.true, own),
+        foreseen.instruments(subject.outcomes, own),
+        weighed.costs(subject.costs, history.months, subject.model.machine.warning),
+    ]
+    if len(subject.found) > 1:
+        sections.append(weighed.rivals(subject.found))
+    return [*sections, Section("words", "Words", words(_WORDS))]

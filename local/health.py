@@ -5,7 +5,7 @@ import re
 import socket
 import urllib.error
 import urllib.request
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from fanwatch.settings import (
 )
 from fanwatch.store import Store
 from local import refused
+from local.deploy import function_of
 from local.layout import Layout
 from local.ports import LOOPBACK
 from local.stack import Stack
@@ -98,8 +99,13 @@ def _sockets(layout: Layout, name: str) -> list[Path]:
     return [path for path in layout.short.glob("*.sock") if pattern.fullmatch(path.name)]
 
 
-def parts(environment: Mapping[str, str], layout: Layout, stack: Stack, store: Part | None) -> list[Part]:
-    """Every part's health. `store` is what `fanwatch up` says of InfluxDB and Telegraf while they are not there."""
+def parts(
+    environment: Mapping[str, str], layout: Layout, stack: Stack | None, store: Part | None
+) -> list[Part]:
+    """Every part's health. `store` is what `fanwatch up` says of InfluxDB and Telegraf while they are not there.
+
+    Without a `stack`, which cannot be read, the functions are those that run.
+    """
     try:
         processes = {process.name: process for process in Supervisor(layout).processes()}
     except Unavailable:
@@ -113,10 +119,10 @@ def parts(environment: Mapping[str, str], layout: Layout, stack: Stack, store: P
         "telegraf": lambda: telegraf_storing(local.telegraf_port),
     }
     found = [_program(processes.get(name), name, answers.get(name)) for name in ("mosquitto", "gateway")]
-    for name, function in sorted(stack.local.items()):
+    for name, wanted in sorted(_replicas(stack, processes).items()):
         ready = replicas_ready(layout, name)
-        state = "ok" if ready >= function.replicas else "starting" if ready else "down"
-        found.append(Part(name, state, f"{ready} of {function.replicas} replicas ready"))
+        state = "ok" if ready >= wanted else "starting" if ready else "down"
+        found.append(Part(name, state, f"{ready} of {wanted} replicas ready"))
     found.append(_program(processes.get("connector"), "connector", answers["connector"]))
     found += [_deploy(processes.get("deploy"), layout), _program(processes.get("cron"), "cron", None)]
     if "simulator" in processes:
@@ -138,6 +144,13 @@ def parts(environment: Mapping[str, str], layout: Layout, stack: Stack, store: P
             _program(processes["grafana"], "grafana", lambda: grafana_ready(local.grafana_port), start_s=60)
         )
     return found
+
+
+def _replicas(stack: Stack | None, processes: Mapping[str, Process]) -> dict[str, int]:
+    """By function, how many there shall be."""
+    if stack is not None:
+        return {name: function.replicas for name, function in stack.local.items()}
+    return Counter(function_of(each.group) for each in processes.values() if each.group.startswith("fn-"))
 
 
 def _deploy(process: Process | None, layout: Layout) -> Part:

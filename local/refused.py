@@ -18,8 +18,11 @@ def write(layout: Layout, reasons: list[str]) -> None:
 
 def read(layout: Layout) -> list[str]:
     """The reasons why something of the stack.yml that lies there now does not run; none while it is being applied."""
+    changed_ns = 0
+    with contextlib.suppress(OSError):
+        changed_ns = layout.stack.stat().st_mtime_ns
     try:
-        if layout.refused.stat().st_mtime_ns < layout.stack.stat().st_mtime_ns:
+        if layout.refused.stat().st_mtime_ns < changed_ns:
             return []
         return msgspec.json.decode(layout.refused.read_bytes(), type=list[str])
     except (OSError, msgspec.DecodeError):

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 
 import msgspec
 
+from fanwatch.errors import FanwatchError
 from fanwatch.settings import LocalSettings, load
 from local import config, demonstration, view
 from local.deploy import read_stack
 from local.health import Ledger, Part, ledger, parts
 from local.layout import Layout, of
 from local.lock import holder, state_file
+from local.stack import Stack
 
 
 class UpState(msgspec.Struct):
@@ -59,7 +61,11 @@ def collect(environment: Mapping[str, str]) -> Report:
         return Report(healthy=False, running=False, parts=[down], ledger=Ledger(None, None))
     # The ports of the one that runs, whatever this shell has set.
     environment = config.local_environment({**environment, **said.settings}, place)
-    found = parts(environment, place, read_stack(place, environment), said.store)
+    stack: Stack | None = None
+    # One that cannot be read is told by the process that applies it; what runs goes on.
+    with contextlib.suppress(FanwatchError):
+        stack = read_stack(place, environment)
+    found = parts(environment, place, stack, said.store)
     away = {part.name for part in found if part.state == "down"}
     counted = ledger(environment, store_answers="influxd" not in away)
     return Report(healthy=not away, running=True, parts=found, ledger=counted)

@@ -129,11 +129,11 @@ def test_a_fan_that_wears_out_is_found_acknowledged_and_closed(site: Site, page:
     expect(page.get_by_role("heading", name="Look at this first")).to_be_visible()
 
     page.get_by_role("button", name="Acknowledge").click()
-    expect(page.get_by_text("technician takes care of it.")).to_be_visible()
+    expect(page.locator(".fp-by", has_text="technician takes care of it.")).to_be_visible()
     until(lambda: site.row("episode").get("acknowledgedBy") == "technician", 60, "it is stored")
     page.get_by_role("button", name="Snooze").click()
     page.get_by_role("button", name="4 hours").click()
-    expect(page.get_by_text("Quiet until")).to_be_visible()
+    expect(page.locator(".fp-by", has_text="Quiet until")).to_be_visible()
     episode = str(site.row("episode")["episode"])
 
     page.get_by_role("link", name="Alarms").click()

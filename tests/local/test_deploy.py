@@ -187,6 +187,11 @@ def test_a_supervisord_that_does_not_answer_is_waited_for_and_refusals_are_kept_
         assert place.answers() == {"one"}
         place.layout.stack.write_text("functions: [", encoding="utf-8")
         until(lambda: "What runs stays" in " ".join(refused.read(place.layout)), 15, "that it is no YAML")
+        # The status then knows the functions by what runs.
+        running = {process.name: process for process in place.supervisor.processes()}
+        assert health._replicas(None, running) == {"echo": 1}
+        place.layout.stack.unlink()
+        until(lambda: "cannot be read" in " ".join(refused.read(place.layout)), 15, "that it is gone")
         place.write("two", mark="z")
         until(lambda: place.answers() == {"two"}, 30, "the new one")
         until(lambda: not refused.read(place.layout), 15, "no refusal any more")

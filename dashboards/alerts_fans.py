@@ -60,26 +60,26 @@ def _faults_of(age_s: int) -> str:
     return union(select(what, raw("anomaly"), within(f"{age_s}s"), by=(EACH_FAN,)))
 
 
-def _results(age_s: int) -> str:
-    """0 for each fan that has results: `v`."""
-    return select('count("quality") * 0.0 AS "v"', raw("anomaly"), within(f"{age_s}s"), by=(EACH_FAN,))
+def _results(age_s: int, by: tuple[str, ...] = (EACH_FAN,)) -> str:
+    """0 for each fan that has results, or for all of them: `v`."""
+    return select('count("quality") * 0.0 AS "v"', raw("anomaly"), within(f"{age_s}s"), by=by)
 
 
 def _shares(age_s: int) -> str:
-    """Share of faults of each fan that had several, 0 for those of which anything else is known: `v`."""
+    """Share of faults of each fan that had several, 0 for all others that are known: `v`."""
     shares = select('"faults" / "n" AS "v"', _faults_of(age_s), _SEVERAL, by=(EACH_FAN,))
     return select('sum("v") AS "v"', union(shares, _results(age_s), no_fault((EACH_FAN,))), by=(EACH_FAN,))
 
 
 def _faulty(age_s: int) -> str:
-    """How many fans are faulty: `v`, 0 too where anything was ever said of any."""
+    """How many fans are faulty: `v`, 0 too where nothing comes."""
     # A quotient of whole numbers is compared as if it were one.
     many = select('count("n") AS "v"', _faults_of(age_s), _SEVERAL, '"faults" * 2 > "n"')
-    return select('sum("v") AS "v"', union(many, no_fault()))
+    return select('sum("v") AS "v"', union(many, _results(age_s, ()), no_fault()))
 
 
 def _scored(age_s: int) -> str:
-    """How many fans have results: `v`, 0 too where anything was ever said of any."""
+    """How many fans have results: `v`, 0 too where nothing comes."""
     many = select('count("v") AS "v"', union(_results(age_s)))
     return select('sum("v") AS "v"', union(many, no_fault()))
 

@@ -3,7 +3,7 @@
 now() is the store's clock, and Grafana's `$timeFilter` is not used: how far a rule looks back is part of its meaning.
 """
 
-from dashboards.queries import EACH_FAN, raw, select, union
+from dashboards.queries import EACH_FAN, means, raw, select, union
 
 NOW = "now()"
 IN_HAND = 10
@@ -59,5 +59,5 @@ def confirmed_severity(confirmed: str, silent: str) -> str:
 
 
 def no_fault(by: tuple[str, ...] = ()) -> str:
-    """0 for all fans of which forecast-fan has ever said something, or for each: `v`."""
-    return select('last("alarm_severity") * 0.0 AS "v"', _WORDS, _EVER, by=by)
+    """0 for all fans that ever had a result, or for each of them: `v`. Means, for raw points of a month are dear."""
+    return select('last("n") * 0.0 AS "v"', means("anomaly"), _EVER, by=by)

@@ -238,9 +238,8 @@ def test_what_can_wait_is_told_once_it_was_said_again(
     assert found["fan-needs-you"][0] <= 13.5
 
 
-def test_a_fan_without_readings_keeps_its_alert(store_url: str, at_ms: int) -> None:
+def test_a_fan_without_readings_keeps_its_alert(fleet: Fleet, store_url: str) -> None:
     """Nothing arrives any more, of any fan: what was said of one still holds."""
-    fleet = Fleet(store_url, at_ms)
     fleet.say("fan-01", 5)
     watch = Watch(store_url, RULES["fan-needs-you"])
     watch.look(fleet.at_ms + 1000)

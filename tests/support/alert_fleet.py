@@ -141,7 +141,10 @@ class Fleet:
         if self.at_ms % _WINDOW_MS or self.down & {"store", "rollup"}:
             return
         for fan, window in self._changed:
-            lines.append(f"telemetry,deviceID={fan} n={self._means[fan, window]}i {window}")
+            lines += [
+                f"{name},deviceID={fan} n={self._means[fan, window]}i {window}"
+                for name in ("telemetry", "anomaly")
+            ]
         self._changed.clear()
 
     def _forecast(self, lines: list[str]) -> None:

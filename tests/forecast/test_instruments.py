@@ -110,10 +110,9 @@ def test_a_fan_that_stood_is_not_one_that_is_read_seldom() -> None:
     """What it shows while it warms up counts for one bin, and not for all those in which it stood."""
     rows = empty(2)
     memory, number = Memory(rows), 1000
-    memory.scored[:], memory.last[:], memory.interval[:] = number - 30, number, 1
-    memory.restarted[:] = number, number - 500
+    memory.scored[:], memory.last[:], memory.interval[:] = number - 30, number, (1, 30)
     certain = np.ones((2, 4), np.float32)
-    instruments.drift(memory, certain, np.array([True, True]), 0.5, number)
+    instruments.drift(memory, certain, np.array([True, True]), 0.5)
     stood, seldom = memory.drifting[:, 0]
     assert stood < 0.05
     assert seldom > 0.5

@@ -1,6 +1,7 @@
 """From a fleet's history to a forecast bundle and its figures, on a fleet small enough for a test."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from cli.main import app
 from cli.train_forecast import train as train_command  # noqa: F401 - adds the commands to the groups
 from fanwatch.errors import BundleError
 from fanwatch.forecast import BIN_MS, open_model
+from fanwatch.forecast.bundle import load
 from fanwatch.forecast.windows import NAMES
 from simulator.degradation import Wanted, save
 from simulator.physics import scaled
@@ -22,6 +24,14 @@ from training.forecast.outcomes import compare
 from training.forecast.trace import Episode, Trace, at_threshold
 from training.forecast.train import Trained, folded, train
 from training.forecast.varied import varied
+
+
+@pytest.fixture(autouse=True, scope="module")
+def enough_failures() -> Iterator[None]:
+    """The few that there are choose the thresholds at once, which is five times as quick."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.forecast.train._ENOUGH_FAILURES", 1)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -226,12 +236,17 @@ def test_the_changed_copy_drifts_where_its_events_say_so_and_the_fans_stay_as_th
     assert np.array_equal(both.values[~mine] == 0, own.values == 0), "a stop stays one"
 
 
-def test_few_failures_make_every_fan_choose_in_turn(history: Path) -> None:
+def test_few_failures_make_every_fan_choose_in_turn(
+    history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.forecast.train._ENOUGH_FAILURES", 100)
     own = read(history)
     learned, folds = folded(own, 1)
     assert len(folds) == 4
     assert learned is own
     assert sorted(np.concatenate(folds)) == list(range(len(own.devices)))
+    train(history, tmp_path / "1", epochs=1)
+    assert load(tmp_path / "1").metadata.chosen.endswith("on 12 validation fans")
 
 
 def test_help_names_the_sub_commands() -> None:

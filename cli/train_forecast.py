@@ -39,7 +39,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, max=1000, help="Rounds of learning.")] = None,
     false_alarms: Annotated[
         float, typer.Option(min=0.001, help="Wanted at most a fan-month; fewer mean later warnings.")
-    ] = 0.1,
+    ] = 0.15,
     report: Report = None,
     as_json: AsJson = False,
 ) -> None:

@@ -30,17 +30,18 @@ class Engine(Protocol):
 
 
 class LiteRt:
-    """Runs `model.tflite` on one thread."""
+    """Runs a TFLite model on one thread."""
 
-    def __init__(self, bundle: ForecastBundle) -> None:
+    def __init__(self, model: bytes, named: str) -> None:
+        """BundleError, with how the model is `named`, where it does not load."""
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            self._interpreter = Interpreter(model_content=bundle.read(LITERT_FILE), num_threads=1)
+            self._interpreter = Interpreter(model_content=model, num_threads=1)
             self._input: int = self._interpreter.get_input_details()[0]["index"]
             self._output: int = self._interpreter.get_output_details()[0]["index"]
         except (ValueError, RuntimeError) as error:
-            raise BundleError(f"{bundle.path / LITERT_FILE} does not load in LiteRT: {error}.") from error
+            raise BundleError(f"{named} does not load in LiteRT: {error}.") from error
         self._rows = 0
 
     def run(self, features: Floats) -> Floats:
@@ -132,7 +133,11 @@ def open_engine(bundle: ForecastBundle, engine: str | None = None) -> Engine:
         raise SettingsError(
             f"FANWATCH_ENGINE={name} needs the package {_PACKAGES[name]}, which is not installed."
         )
-    opened: Engine = LiteRt(bundle) if name == "litert" else TensorFlow(bundle)
+    opened: Engine = (
+        LiteRt(bundle.read(LITERT_FILE), str(bundle.path / LITERT_FILE))
+        if name == "litert"
+        else TensorFlow(bundle)
+    )
     vector = bundle.metadata.test_vector
     found, expected = opened.run(np.array(vector.inputs, np.float32)), np.array(vector.outputs)
     off = float((np.abs(found - expected) / np.maximum(np.abs(expected), 1)).max())

@@ -1,5 +1,6 @@
 """Alarms: what is open, what a technician decides about it, and what was found before."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -16,6 +17,8 @@ from fanwatch.store import MEANS
 _AGAIN_S = 15
 """A page that reconnects has missed what it was told; so often it is told anew."""
 _PAST_S = 30.0
+_STORED_S = (1.0, 4.0, 12.0)
+"""What was just decided is in the store a moment later: then it is asked again."""
 
 
 class _Told:
@@ -68,6 +71,7 @@ def register(console: Console) -> None:
                     live=True,
                     calm=now["calm"],
                     empty=now["empty"],
+                    done=ended.soon,
                 )
             with ui.element("section").props('aria-labelledby="past"').classes("ac-section"):
                 ui.html(f"The last {DAYS} days", sanitize=False, tag="h2").props('id="past"')
@@ -84,10 +88,18 @@ class _Ended:
         """Builds the list, and has it filled and kept up to date."""
         self._trouble = ui.label("Asking the store …").classes("fw-soft")
         self._listed = Episodes(
-            self._console, [], past=True, empty="No episode has ended yet.", done=self.refresh
+            self._console, [], past=True, empty="No episode has ended yet.", done=self.soon
         )
         self._listed.set_visibility(False)
         ui.timer(_PAST_S, self.refresh, immediate=True)
+
+    async def soon(self) -> None:
+        """Asks the store anew, several times while what was decided gets there."""
+        for wait_s in _STORED_S:
+            await asyncio.sleep(wait_s)
+            if self._listed.is_deleted:
+                return
+            await self.refresh()
 
     async def refresh(self) -> None:
         """Asks the store anew."""

@@ -138,9 +138,9 @@ def need_by_results(where: str = "") -> str:
         where,
         by=(EACH_FAN,),
     )
-    fine = select('"score" * 0.9 AS "need"', shares)
-    faulty = select(f'{FAULTY} + "score" * 0.9 AS "need"', shares, f'"share" >= {FAULTY_SHARE}')
-    return select('max("need") AS "by_results"', union(fine, odd, faulty), by=(EACH_FAN,))
+    # Rounding a share says whether it is at least FAULTY_SHARE, without asking for it twice.
+    judged = select(f'{FAULTY} * round("share") + "score" * 0.9 AS "need"', shares)
+    return select('max("need") AS "by_results"', union(judged, odd), by=(EACH_FAN,))
 
 
 def need_by_readings(where: str = "") -> str:

@@ -37,6 +37,9 @@ def watch(memory: Memory, bins: Bins, cleaned: Cleaned, number: int) -> Flags:
     memory.same[:] = np.where(there, np.where(same, memory.same + 1, 0), memory.same)
     zero = running & (bins.zeros > 0) & (bins.values == 0)
     memory.zero_run[:] = np.where(zero, memory.zero_run + 1, np.where(there | ~running, 0, memory.zero_run))
+    # What a fan showed before it stood may have been its own fault, which has been repaired since.
+    for kept in (memory.outliers, memory.drifting, memory.drifts):
+        kept[cleaned.restarted] = 0
     memory.outliers[:] = memory.outliers * _SPIKES_KEPT + cleaned.spike
     spiked = memory.fault == SPIKES + 1
     spikes = np.where(spiked, memory.outliers >= SPIKES_LEFT, memory.outliers >= SPIKES_IN_6_H)

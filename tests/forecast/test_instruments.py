@@ -117,3 +117,14 @@ def test_a_fan_that_stood_is_not_one_that_is_read_seldom() -> None:
     assert stood < 0.05
     assert seldom > 0.5
     assert memory.drifts[:, 0].tolist() == [0, 1]
+
+
+def test_what_a_fan_showed_before_it_stood_is_held_against_no_sensor() -> None:
+    """A fan near its end throws values about; repaired, it has sensors that are as they should be."""
+    values = healthy(200)
+    _spikes(values, 3)
+    values[TO - 6 : TO + 6, 0] = (0.0, 23.0, 0.4, 33.0)
+    states = [verdict.state for verdict in live(fleet(), values)]
+    assert "instrument" in states[FROM : TO - 6]
+    assert "stopped" in states[TO - 6 : TO + 6]
+    assert set(states[TO + 10 :]) == {"ok"}

@@ -26,6 +26,8 @@ from training.sensors import SENSORS
 FALSE_ALARMS: Final = 0.15
 """Wanted at most on validation fans, a fan-month; unseen fans give a little more or less."""
 _VALIDATION: Final = 0.25
+_TURNS: Final = 3
+"""Groups that take turns: each more costs a training and a following, and leaves the networks nearly as they are."""
 _ENOUGH_FAILURES: Final = 100
 """Of fewer, thresholds and intervals would be a matter of luck."""
 _ROWS_A_FAN: Final = 1200
@@ -186,14 +188,14 @@ def folded(history: History, seed: int) -> tuple[History, list[Ints]]:
     """The fans that are learned from, and groups of fans that choose thresholds.
 
     One group, not learned from, where its failures are enough to choose by. Else all are learned from, and each of
-    four groups is followed by a network of its own that has learned from the other three (cross-validation).
+    three groups is followed by a network of its own that has learned from the other two (cross-validation).
     """
     learned, validation = split(history, seed)
     if sum(fault.failure_ms is not None for fault in validation.faults) >= _ENOUGH_FAILURES:
         number = {name: fan for fan, name in enumerate(history.devices)}
         return learned, [np.array([number[name] for name in validation.devices], np.int64)]
     fans = np.random.default_rng(seed).permutation(len(history.devices))
-    return history, [np.sort(part).astype(np.int64) for part in np.array_split(fans, round(1 / _VALIDATION))]
+    return history, [np.sort(part).astype(np.int64) for part in np.array_split(fans, _TURNS)]
 
 
 def split(history: History, seed: int) -> tuple[History, History]:

@@ -242,7 +242,7 @@ def test_few_failures_make_every_fan_choose_in_turn(
     monkeypatch.setattr("training.forecast.train._ENOUGH_FAILURES", 100)
     own = read(history)
     learned, folds = folded(own, 1)
-    assert len(folds) == 4
+    assert len(folds) == 3
     assert learned is own
     assert sorted(np.concatenate(folds)) == list(range(len(own.devices)))
     train(history, tmp_path / "1", epochs=1)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -140,11 +141,15 @@ def show(directory: Annotated[Path, typer.Argument(help="Directory of a bundle."
 
 def _live(history: Path, *bundles: "AnyBundle") -> "list[Evaluation]":
     """The same fleet's history, lived through with each."""
-    from cli.train_forecast import progress
+    from cli.stages import Stages
+    from fanwatch.forecast import open_model
     from training.forecast.evaluate import evaluate
+    from training.forecast.history import read
 
-    with progress() as say:
-        return [evaluate(history, bundle.path, say=say) for bundle in bundles]
+    models = [open_model(bundle.path) for bundle in bundles]
+    with Stages() as stages:
+        fleet = read(history, partial(stages.named, "reading"))
+        return [evaluate(fleet, model, say=stages.named) for model in models]
 
 
 def _explain(plan: "Plan", compared: "Compared | None", lived: "list[Evaluation]") -> None:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -24,6 +25,7 @@ class Stages:
         )  # fmt: skip
         console = Console(stderr=True)
         self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._named: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -36,6 +38,13 @@ class Stages:
         """A stage that is told how much of how much is done."""
         task = self._progress.add_task(what, total=None)
         return lambda done, total: self._progress.update(task, completed=done, total=total)
+
+    def named(self, what: str, done: int, total: int) -> None:
+        """A stage by its first word, which begins when it is first heard of: how much of how much is done."""
+        stage = what.partition(" ")[0]
+        if stage not in self._named:
+            self._named[stage] = self._progress.add_task(what)
+        self._progress.update(self._named[stage], description=what, completed=done, total=total)
 
     def steps(self, what: str, total: int) -> Callable[[int, str], None]:
         """A stage that is told how many steps are done, and what to say."""

@@ -2,16 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from cli.stages import Stages
 from cli.train import evaluate_app, train_app
 
 History = Annotated[
@@ -20,9 +19,7 @@ History = Annotated[
 ]
 Report = Annotated[
     Path | None,
-    typer.Option(
-        show_default=False, help="Write an HTML report there; the fans are followed once more for it."
-    ),
+    typer.Option(show_default=False, help="Write an HTML report there."),
 ]
 _LOSS = re.compile(r"epoch \d+, loss (\d+\.\d+)")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
@@ -53,15 +50,16 @@ def train(
     def heard(what: str, done: int, total: int) -> None:
         if found := _LOSS.fullmatch(what):
             losses.append(float(found[1]))
-        say(what, done, total)
+        stages.named(what, done, total)
 
     number = version or (int(out.name) if out.name.isdecimal() and int(out.name) else 1)
-    with progress() as say:
+    with Stages() as stages:
         trained = run(
             history, out, version=number, seed=seed, epochs=epochs, false_alarms=false_alarms, say=heard
         )
         if report is not None:
-            keep(render(study(history, out, losses=losses, seed=seed, say=say)), report)
+            # The fans that it has not learned from are followed once more, for what was told of them.
+            keep(render(study(history, out, losses, seed=seed, say=stages.named)), report)
     figures = {name: round(figure.value, 4) for name, figure in trained.validation.items()}
     if as_json:
         answer = {"bundle": str(out), "sha256": trained.digest, "warning": trained.machine.warning}
@@ -90,15 +88,18 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Let a fleet live through a history as in service, and compare what is told with what happens."""
+    from fanwatch.forecast import open_model
     from training.forecast.evaluate import evaluate as run
-    from training.report.forecast import render, study
+    from training.forecast.history import read
+    from training.report.forecast import render, study_of
     from training.report.page import keep
 
-    with progress() as say:
-        evaluation = run(history, model, engine=engine, against=against, seed=seed, say=say)
+    with Stages() as stages:
+        opened = open_model(model, engine=engine)
+        fleet = read(history, partial(stages.named, "reading"))
+        evaluation = run(fleet, opened, against=against, seed=seed, say=stages.named)
         if report is not None:
-            subject = study(history, model, engine=engine, seed=seed, found=evaluation.figures, say=say)
-            keep(render(subject), report)
+            keep(render(study_of(evaluation, history.name)), report)
     content = evaluation.as_dict()
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -106,9 +107,7 @@ def evaluate(
     if as_json:
         print(json.dumps(content))
         return
-    title = (
-        f"{evaluation.model} on {history}: {evaluation.months:.0f} fan-months, {evaluation.failures} failures"
-    )
+    title = f"{opened.name} on {history}: {evaluation.months:.0f} fan-months, {evaluation.failures} failures"
     table = Table(title=title, title_justify="left")
     table.add_column("")
     for name in evaluation.figures:
@@ -126,25 +125,3 @@ def shown(figure: tuple[float, float, float] | None) -> str:
     digits = 1 if abs(value) >= 10 else 3
     interval = "" if low != low else f" ({low:.{digits}f} to {high:.{digits}f})"
     return f"{value:.{digits}f}{interval}"
-
-
-@contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Bars on stderr: called with what is done, how much of it, and how much there is."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def say(what: str, done: int, total: int) -> None:
-            step = what.partition(" ")[0]
-            if step not in tasks:
-                tasks[step] = bars.add_task(what)
-            bars.update(tasks[step], description=what, completed=done, total=total)
-
-        yield say

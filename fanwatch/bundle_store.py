@@ -7,8 +7,9 @@ without the store, takes it from there, after checking it again (fanwatch/bundle
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -19,6 +20,8 @@ from fanwatch.errors import BundleError, SettingsError
 from fanwatch.http import HttpConnection, HttpError, TooLarge
 from fanwatch.logs import Log
 from fanwatch.settings import ModelStoreSettings
+
+T = TypeVar("T")
 
 MOST_BYTES: Final = 32_000_000
 """Of all files of a bundle: they lie in memory, where a container has no other place to write."""
@@ -54,6 +57,27 @@ def fetch(url: str, pin: str | None, settings: ModelStoreSettings, setting: str 
         bundle_cache.tidy(cache)
     bundle_cache.used(kept)
     return kept
+
+
+def opened(
+    source: str | None,
+    pin: str | None,
+    settings: ModelStoreSettings,
+    setting: str,
+    opener: Callable[[str | None], T],
+) -> T:
+    """What `opener` makes of the directory that `source` names, or of that into which it is fetched, where it is a URL.
+
+    Arguments as of `fetch`; a BundleError of the opener's names the URL.
+    """
+    if source is None or not is_url(source):
+        return opener(source)
+    directory = fetch(source, pin, settings, setting)
+    try:
+        return opener(str(directory))
+    except BundleError as error:
+        # Where it is kept says nothing to a person.
+        raise BundleError(f"{source}: {error}") from error
 
 
 class _Store:

@@ -1,6 +1,15 @@
-"""The order of the tests: files whose tests mostly wait go first, so that with `-n` all processes end together."""
+"""The order of the tests, and a broker and a store of a test's own for all that need them.
+
+Files whose tests mostly wait go first, so that with `-n` all processes end together.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.support.influx import Influx
+from tests.support.mosquitto import Mosquitto
 
 _LONG_FIRST = (
     "tests/watch/",
@@ -14,6 +23,22 @@ _LONG_FIRST = (
     "tests/infra/",
     "tests/training/",
 )
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker of the test's own."""
+    started = Mosquitto(tmp_path / "mosquitto")
+    yield started
+    started.kill()
+
+
+@pytest.fixture
+def influx(tmp_path: Path) -> Iterator[Influx]:
+    """A store of the test's own, set up and empty."""
+    started = Influx(tmp_path / "influxdb")
+    yield started
+    started.kill()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,6 @@
 """The model of forecast-fan: out of its image, a directory, or the model store."""
 
 from fanwatch import bundle_store
-from fanwatch.errors import BundleError
 from fanwatch.forecast import ForecastModel, open_model
 from fanwatch.settings import ForecastSettings
 
@@ -12,11 +11,6 @@ def chosen(settings: ForecastSettings) -> ForecastModel:
     Raises BundleError or SettingsError, each one line for a person.
     """
     source, pin, engine = settings.forecast_bundle, settings.forecast_bundle_sha256, settings.forecast_engine
-    if source is None or not bundle_store.is_url(source):
-        return open_model(source, pin, engine)
-    directory = bundle_store.fetch(source, pin, settings, "FANWATCH_FORECAST_BUNDLE")
-    try:
-        return open_model(directory, pin, engine)
-    except BundleError as error:
-        # Where it is kept says nothing to a person.
-        raise BundleError(f"{source}: {error}") from error
+    return bundle_store.opened(
+        source, pin, settings, "FANWATCH_FORECAST_BUNDLE", lambda place: open_model(place, pin, engine)
+    )

@@ -14,22 +14,6 @@ from tests.support.wait import until
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A broker of the test's own."""
-    started = Mosquitto(tmp_path / "mosquitto")
-    yield started
-    started.kill()
-
-
-@pytest.fixture
-def influx(tmp_path: Path) -> Iterator[Influx]:
-    """A store of the test's own."""
-    started = Influx(tmp_path / "influxdb")
-    yield started
-    started.kill()
-
-
-@pytest.fixture
 def telegraf(tmp_path: Path, broker: Mosquitto, influx: Influx) -> Iterator[Telegraf]:
     """A collector between the two, its sessions made, in a zone that is not UTC; it looks at itself each second."""
     for session in sessions.TELEGRAF:

@@ -1,6 +1,5 @@
 """Where a demonstration keeps its files, and what a person sees of alarms."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -59,13 +58,6 @@ def test_the_fleet_plays_its_past_where_there_is_a_store(tmp_path: Path) -> None
     assert {"--when-stored", str(tmp_path / "fleet.json")} <= set(played)
     for off in ({"FANWATCH_HISTORY_DAYS": "0"}, {"FANWATCH_NO_STORE": "1"}):
         assert "--history" not in simulator(place, environment(tmp_path, **off)).argv
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    started = Mosquitto(tmp_path / "mosquitto")
-    yield started
-    started.kill()
 
 
 def test_alarms_are_told_when_they_change_and_their_fans_come_first(broker: Mosquitto) -> None:

@@ -1,8 +1,6 @@
 """Sessions that exist before their clients do."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
@@ -16,14 +14,6 @@ from local import sessions
 from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
 from tests.support.wait import until
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A broker of the test's own."""
-    started = Mosquitto(tmp_path / "mosquitto")
-    yield started
-    started.kill()
 
 
 def taken_over(

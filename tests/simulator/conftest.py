@@ -1,20 +1,11 @@
-"""A broker of the test's own, and who hears what is published to it."""
+"""Who hears what is published to a broker."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.simulator.publishing import Listener
 from tests.support.mosquitto import Mosquitto
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A broker of the test's own."""
-    started = Mosquitto(tmp_path / "mosquitto")
-    yield started
-    started.kill()
 
 
 @pytest.fixture

@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fanwatch.forecast import open_model
 from simulator.degradation import Wanted, save
 from simulator.physics import scaled
+from training.forecast.evaluate import evaluate
+from training.forecast.history import read
 from training.report import forecast
-from training.report.forecast import Subject, judge, render, study
+from training.report.forecast import Subject, judge, render, study, study_of
 
 MODEL = Path(__file__).parents[2] / "models/fan-forecast/1"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -26,7 +29,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def subject(history: Path) -> Subject:
-    return study(history, MODEL)
+    return study_of(evaluate(read(history), open_model(MODEL)), history.name)
 
 
 def test_it_says_what_was_found_and_loads_nothing(subject: Subject) -> None:
@@ -48,7 +51,7 @@ def test_it_says_what_was_found_and_loads_nothing(subject: Subject) -> None:
 
 
 def test_that_of_a_training_is_about_the_fans_held_back_and_has_its_curve(history: Path) -> None:
-    trained = study(history, MODEL, losses=[3.0, 2.0, 1.5])
+    trained = study(history, MODEL, [3.0, 2.0, 1.5])
     assert len(trained.history.devices) == 2
     page = render(trained, NOW)
     assert "How it learned" in page

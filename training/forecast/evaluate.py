@@ -5,25 +5,45 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fanwatch.forecast import ForecastModel, open_model
+from fanwatch.forecast import ForecastModel
 from training.forecast import figures, truth
 from training.forecast.figures import Figure
-from training.forecast.history import History, read
-from training.forecast.outcomes import compare
-from training.forecast.trace import alarms, follow, told
+from training.forecast.history import History
+from training.forecast.outcomes import Outcomes, compare
+from training.forecast.trace import Trace, alarms, follow, told
 from training.forecast.train import FALSE_ALARMS, Say
+from training.forecast.truth import Truth
+
+
+class Followed(NamedTuple):
+    """How a model followed the fans of a history, and what came of it."""
+
+    history: History
+    trace: Trace
+    true: Truth
+    outcomes: Outcomes
+    figures: dict[str, Figure]
+    costs: list[dict[str, float]]
+    """See `figures.cost_curve`."""
 
 
 class Evaluation(NamedTuple):
     """Of a model, and of its rivals if any, on a history."""
 
-    model: str
-    months: float
-    failures: int
+    model: ForecastModel
+    followed: Followed
     figures: dict[str, dict[str, Figure]]
-    """Model → name of the figure → figure."""
-    costs: list[dict[str, float]]
-    """The model's cost curve."""
+    """Model → name of the figure → figure; the model itself first."""
+
+    @property
+    def months(self) -> float:
+        """Fan-months of the history."""
+        return self.followed.history.months
+
+    @property
+    def failures(self) -> int:
+        """Faults of the history that stopped their fan."""
+        return sum(fault.failure_ms is not None for fault in self.followed.history.faults)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: figures as [value, low, high], null where undefined."""
@@ -34,31 +54,29 @@ class Evaluation(NamedTuple):
             }
             for model, each in self.figures.items()
         }
-        head = {"model": self.model, "fan_months": round(self.months, 2), "failures": self.failures}
-        return head | {"figures": found, "cost_curve": self.costs}
+        head = {"model": self.model.name, "fan_months": round(self.months, 2), "failures": self.failures}
+        return head | {"figures": found, "cost_curve": self.followed.costs}
 
 
 def evaluate(
-    source: Path, model: Path, *, engine: str | None = None, against: Path | None = None, seed: int = 1,
+    history: History, model: ForecastModel, *, against: Path | None = None, seed: int = 1,
     say: Say = lambda what, done, total: None,
 ) -> Evaluation:  # fmt: skip
-    """Follow every fan of the history in directory `source`. HistoryError or BundleError say what is wrong."""
-    opened = open_model(model, engine=engine)
-    history = read(source, lambda done, total: say("reading", done, total))
-    true = truth.of(history)
-    figure, costs = _one(history, opened, true, seed, say)
-    found = {opened.name: figure}
+    """Follow every fan of the history, and have rivals do so that learn from the history in directory `against`."""
+    followed = followed_by(model, history, seed=seed, say=say)
+    found = {model.name: followed.figures}
     if against is not None:
         from training.forecast.rivals import rivals
 
         found |= rivals(against, history, FALSE_ALARMS, seed, say)
-    failures = sum(fault.failure_ms is not None for fault in history.faults)
-    return Evaluation(opened.name, history.months, failures, found, costs)
+    return Evaluation(model, followed, found)
 
 
-def _one(
-    history: History, model: ForecastModel, true: truth.Truth, seed: int, say: Say
-) -> tuple[dict[str, Figure], list[dict[str, float]]]:
+def followed_by(
+    model: ForecastModel, history: History, *, seed: int = 1, say: Say = lambda what, done, total: None
+) -> Followed:
+    """Let a fleet live through the history; `seed` draws the fans for the figures' intervals."""
+    true = truth.of(history)
     trace = follow(history, model, lambda done, total: say(f"{model.name}: following fans", done, total))
     outcomes = compare(history, trace, told(trace))
     urgent = compare(history, trace, alarms(trace))
@@ -67,4 +85,4 @@ def _one(
     found |= {
         name: Figure(value, np.nan, np.nan) for name, value in figures.probabilities(trace, true).items()
     }
-    return found, figures.cost_curve(history, trace)
+    return Followed(history, trace, true, outcomes, found, figures.cost_curve(history, trace))

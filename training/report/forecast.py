@@ -1,16 +1,17 @@
 """The report of a forecast's training or evaluation: one HTML file that a newcomer to machine learning can read."""
 
 from datetime import UTC, datetime
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from fanwatch.forecast import ForecastModel, open_model
-from training.forecast import figures, truth
+from training.forecast.evaluate import Evaluation, Followed, followed_by
 from training.forecast.figures import Figure
 from training.forecast.history import History, read
-from training.forecast.outcomes import Outcomes, compare
-from training.forecast.trace import Trace, follow, told
+from training.forecast.outcomes import Outcomes
+from training.forecast.trace import Trace
 from training.forecast.train import FALSE_ALARMS, Say, split
 from training.forecast.truth import Truth
 from training.report import fleet, foreseen, weighed
@@ -58,27 +59,31 @@ class Subject(NamedTuple):
 
 
 def study(
-    source: Path, model: Path, *, losses: list[float] | None = None, seed: int = 1, engine: str | None = None,
-    found: dict[str, dict[str, Figure]] | None = None, say: Say = lambda what, done, total: None,
+    source: Path, model: Path, losses: list[float], *, seed: int = 1,
+    say: Say = lambda what, done, total: None,
 ) -> Subject:  # fmt: skip
-    """Follow the fans of the history in directory `source` once more.
+    """Of a training, with the losses of its epochs: follow those fans of the history in directory `source` that the
+    model has not learned from, which `seed` says."""
+    opened = open_model(model)
+    held_back = split(read(source, partial(say, "reading")), seed)[1]
+    followed = followed_by(opened, held_back, seed=seed, say=say)
+    return _subject(opened, source.name, followed, {opened.name: followed.figures}, losses)
 
-    With the losses of a training, those fans only that it has not learned from, which `seed` says; `found` are the
-    figures of an evaluation, with those of rivals.
-    """
-    opened = open_model(model, engine=engine)
-    history = read(source, lambda done, total: say("reading", done, total))
-    if losses is not None:
-        history = split(history, seed)[1]
-    trace = follow(history, opened, lambda done, total: say("drawing: following fans", done, total))
-    true, outcomes = truth.of(history), compare(history, trace, told(trace))
-    own = figures.events(outcomes, len(history.devices), history.months, seed=seed)
-    own |= figures.coverage(trace, true, seed=seed)
-    for name, value in figures.probabilities(trace, true).items():
-        own[name] = Figure(value, float("nan"), float("nan"))
-    costs = figures.cost_curve(history, trace)
-    every = found or {opened.name: own}
-    return Subject(opened, source.name, history, trace, true, outcomes, every, costs, losses or [])
+
+def study_of(evaluation: Evaluation, source: str) -> Subject:
+    """Of an evaluation, on the history in a directory of that name."""
+    return _subject(evaluation.model, source, evaluation.followed, evaluation.figures, [])
+
+
+def _subject(
+    model: ForecastModel,
+    source: str,
+    followed: Followed,
+    found: dict[str, dict[str, Figure]],
+    losses: list[float],
+) -> Subject:
+    history, trace, true, outcomes, _, costs = followed
+    return Subject(model, source, history, trace, true, outcomes, found, costs, losses)
 
 
 def render(subject: Subject, now: datetime | None = None) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from fanwatch import bundle as bundles
 from fanwatch.bundle import Origin, Range
+from fanwatch.checked import Checked
 from fanwatch.errors import BundleError
 from fanwatch.forecast.model import NAME, Machine
 from fanwatch.forecast.windows import NAMES
@@ -60,7 +61,7 @@ class ForecastMetadata(msgspec.Struct, frozen=True):
     test_vector: TestVector
 
 
-class ForecastBundle(bundles.Checked[ForecastMetadata]):
+class ForecastBundle(Checked[ForecastMetadata]):
     """A bundle that forecasts."""
 
 

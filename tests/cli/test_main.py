@@ -1,13 +1,13 @@
 """The command as such: quick, and right in its exit codes."""
 
 import os
-import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
+
+from tests.support.no_http import answering
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"numpy", "tensorflow", "ai_edge_litert", "sklearn", "awscrt", "paho.mqtt.client", "yaml", "uvicorn"}
@@ -62,21 +62,11 @@ def test_exit_codes(arguments: str, code: int) -> None:
 
 
 def test_a_connector_that_speaks_no_http_is_no_traceback() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def answer() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(b"nonsense\r\n\r\n")
-
-        thread = threading.Thread(target=answer, daemon=True)
-        thread.start()
+    with answering(b"nonsense\r\n\r\n") as port:
         done = command(
-            f"import os, sys; os.environ['FANWATCH_CONNECTOR_PORT'] = '{server.getsockname()[1]}'\n"
+            f"import os, sys; os.environ['FANWATCH_CONNECTOR_PORT'] = '{port}'\n"
             "sys.argv = ['fanwatch', 'connector', 'prune']\nfrom cli.main import main; sys.exit(main())"
         )
-        thread.join(10)
     assert done.returncode == 1
     assert "does not answer" in done.stderr
     assert "Traceback" not in done.stderr

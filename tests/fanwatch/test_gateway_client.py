@@ -1,6 +1,5 @@
 """The gateway's client against a small real HTTP server."""
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from fanwatch.errors import FanwatchError, SettingsError, Unavailable
 from fanwatch.gateway_client import FunctionInfo, Gateway
 from fanwatch.settings import GatewaySettings
 from tests.support.http_stub import HttpStub, Reply
+from tests.support.no_http import answering
 from tests.support.ports import free_port
 
 
@@ -135,22 +135,11 @@ def test_an_endless_answer_is_not_read_to_its_end(stub: HttpStub, gateway: Gatew
 
 
 def test_something_else_than_http_is_away() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-
-        def speak() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(b"SSH-2.0-OpenSSH\r\n")
-
-        thread = threading.Thread(target=speak)
-        thread.start()
+    with answering(b"SSH-2.0-OpenSSH\r\n") as port:
         gateway = Gateway(GatewaySettings(gateway_url=f"http://127.0.0.1:{port}"), 1.0)
         with pytest.raises(Unavailable, match=f"127.0.0.1:{port}"):
             gateway.call("f", b"", {})
         gateway.close()
-        thread.join(5)
 
 
 def test_a_gateway_that_is_down_is_away_at_once() -> None:

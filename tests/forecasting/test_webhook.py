@@ -1,8 +1,6 @@
 """People are told of an episode once, whatever the other side does meanwhile."""
 
 import json
-import socket
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from fanwatch.store import Store
 from fanwatch.timestamps import format_ms
 from tests.forecasting.conftest import Watch
 from tests.support.http_stub import HttpStub, Reply, Request
+from tests.support.no_http import answering
 from tests.support.wait import until
 from tests.support.watched import failing
 
@@ -136,16 +135,8 @@ def told(url: str) -> webhook.Webhook:
 
 
 def test_another_side_that_speaks_no_http_is_no_end_of_telling() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def answer() -> None:
-            peer, _ = server.accept()
-            with peer:
-                peer.recv(65_536)
-                peer.sendall(b"220 mail.example.com\r\n")
-
-        threading.Thread(target=answer, daemon=True).start()
-        url = f"http://127.0.0.1:{server.getsockname()[1]}/secret"
+    with answering(b"220 mail.example.com\r\n") as port:
+        url = f"http://127.0.0.1:{port}/secret"
         assert told(url)._post(wording.unreadable("fan-01", 0, None, "a reason")) == (
             "it gave no answer (BadStatusLine)"
         )

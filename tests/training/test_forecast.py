@@ -95,7 +95,7 @@ def test_an_interrupted_training_leaves_what_was_there(history: Path, tmp_path: 
 
 
 def test_the_commands_train_and_evaluate_and_print_what_scripts_read(history: Path, trained: Trained) -> None:
-    found = evaluate(history, trained.path).as_dict()
+    found = evaluate(read(history), open_model(trained.path)).as_dict()
     assert found["failures"] >= 8
     ours = found["figures"]["fan-forecast@2"]
     assert {"recall, 1 h notice", "median lead h", "interval covers", "Brier"} <= ours.keys()

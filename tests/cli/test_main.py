@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.no_http import answering
+from tests.support.raw_server import on_port, saying
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"numpy", "tensorflow", "ai_edge_litert", "sklearn", "awscrt", "paho.mqtt.client", "yaml", "uvicorn"}
@@ -62,7 +62,7 @@ def test_exit_codes(arguments: str, code: int) -> None:
 
 
 def test_a_connector_that_speaks_no_http_is_no_traceback() -> None:
-    with answering(b"nonsense\r\n\r\n") as port:
+    with on_port(saying(b"nonsense\r\n\r\n")) as port:
         done = command(
             f"import os, sys; os.environ['FANWATCH_CONNECTOR_PORT'] = '{port}'\n"
             "sys.argv = ['fanwatch', 'connector', 'prune']\nfrom cli.main import main; sys.exit(main())"

@@ -11,8 +11,8 @@ from fanwatch.errors import FanwatchError, SettingsError, Unavailable
 from fanwatch.gateway_client import FunctionInfo, Gateway
 from fanwatch.settings import GatewaySettings
 from tests.support.http_stub import HttpStub, Reply
-from tests.support.no_http import answering
 from tests.support.ports import free_port
+from tests.support.raw_server import on_port, saying
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_an_endless_answer_is_not_read_to_its_end(stub: HttpStub, gateway: Gatew
 
 
 def test_something_else_than_http_is_away() -> None:
-    with answering(b"SSH-2.0-OpenSSH\r\n") as port:
+    with on_port(saying(b"SSH-2.0-OpenSSH\r\n")) as port:
         gateway = Gateway(GatewaySettings(gateway_url=f"http://127.0.0.1:{port}"), 1.0)
         with pytest.raises(Unavailable, match=f"127.0.0.1:{port}"):
             gateway.call("f", b"", {})

@@ -15,7 +15,7 @@ from fanwatch.store import Store
 from fanwatch.timestamps import format_ms
 from tests.forecasting.conftest import Watch
 from tests.support.http_stub import HttpStub, Reply, Request
-from tests.support.no_http import answering
+from tests.support.raw_server import on_port, saying
 from tests.support.wait import until
 from tests.support.watched import failing
 
@@ -135,7 +135,7 @@ def told(url: str) -> webhook.Webhook:
 
 
 def test_another_side_that_speaks_no_http_is_no_end_of_telling() -> None:
-    with answering(b"220 mail.example.com\r\n") as port:
+    with on_port(saying(b"220 mail.example.com\r\n")) as port:
         url = f"http://127.0.0.1:{port}/secret"
         assert told(url)._post(wording.unreadable("fan-01", 0, None, "a reason")) == (
             "it gave no answer (BadStatusLine)"

@@ -1,5 +1,6 @@
 """Calls whose function is slow, dies, or answers oddly; a real gateway each time."""
 
+import contextlib
 import http.client
 import json
 import signal
@@ -12,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.local.gateways import ECHO, World, available, started
+from tests.support import raw_server
 from tests.support.servers import Answer
 from tests.support.wait import patience, until
+
+READY = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nOK"
 
 
 @pytest.fixture
@@ -96,13 +100,7 @@ def test_calls_are_shared_among_replicas(world: World) -> None:
 
 
 def test_an_answer_broken_off_is_seen_by_the_caller(world: World) -> None:
-    world.declare("echo")
-    path = world.sockets / "echo-00000000-0.sock"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
-        thread = threading.Thread(target=_broken_server, args=(listener,), daemon=True)
-        thread.start()
+    with raw_server.on_path(_only_replica(world), _breaks_off):
         gateway = world.gateway()
         available(gateway, "echo", 1)
         with pytest.raises(http.client.IncompleteRead):
@@ -112,12 +110,17 @@ def test_an_answer_broken_off_is_seen_by_the_caller(world: World) -> None:
 
 
 def test_an_answer_to_a_request_that_is_not_read_is_handed_on(world: World) -> None:
-    world.declare("echo")
-    path = world.sockets / "echo-00000000-0.sock"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
-        threading.Thread(target=_refusing_server, args=(listener,), daemon=True).start()
+    kept_open = contextlib.ExitStack()
+
+    def refuse(peer: socket.socket) -> None:
+        """Answers after the first bytes of a request, and neither reads on nor closes."""
+        kept_open.enter_context(peer)
+        ready = b"/_/ready" in peer.recv(1000)
+        peer.sendall(b"HTTP/1.1 %b\r\ncontent-length: 2\r\n\r\nno" % (b"200 OK" if ready else b"413 Large"))
+        if ready:
+            peer.close()
+
+    with kept_open, raw_server.on_path(_only_replica(world), refuse):
         gateway = world.gateway()
         available(gateway, "echo", 1)
         begun = time.monotonic()
@@ -126,43 +129,20 @@ def test_an_answer_to_a_request_that_is_not_read_is_handed_on(world: World) -> N
         assert time.monotonic() - begun < 2 * patience()
 
 
-def _refusing_server(listener: socket.socket) -> None:
-    """Answers after the first bytes of a request, and neither reads on nor closes."""
-    held = []
-    while True:
-        connection, _ = listener.accept()
-        held.append(connection)
-        ready = b"/_/ready" in connection.recv(1000)
-        connection.sendall(
-            b"HTTP/1.1 %b\r\ncontent-length: 2\r\n\r\nno" % (b"200 OK" if ready else b"413 Large")
-        )
-        if ready:
-            connection.close()
-
-
-def _broken_server(listener: socket.socket) -> None:
-    """Ready, but its answers are cut short, or are no HTTP."""
-    while True:
-        connection, _ = listener.accept()
-        with connection:
-            request = connection.recv(65536)
-            if b"/_/ready" in request:
-                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK")
-            elif b"garbage" in request:
-                connection.sendall(b"SMTP ready\r\n\r\n")
-            else:
-                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n" + b"x" * 50)
-
-
 def test_a_stream_comes_through_as_it_is_sent(world: World) -> None:
-    world.declare("echo")
-    path = world.sockets / "echo-00000000-0.sock"
     go_on = threading.Event()
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
-        thread = threading.Thread(target=_streaming_server, args=(listener, go_on), daemon=True)
-        thread.start()
+
+    def stream(peer: socket.socket) -> None:
+        with peer:
+            if b"/_/ready" in peer.recv(65_536):
+                peer.sendall(READY)
+                return
+            head = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+            peer.sendall(head + b"5\r\nfirst\r\n")
+            assert go_on.wait(10)
+            peer.sendall(b"6\r\nsecond\r\n0\r\n\r\n")
+
+    with raw_server.on_path(_only_replica(world), stream):
         gateway = world.gateway()
         available(gateway, "echo", 1)
         connection = gateway.connection()
@@ -173,15 +153,19 @@ def test_a_stream_comes_through_as_it_is_sent(world: World) -> None:
         assert response.read() == b"second"
 
 
-def _streaming_server(listener: socket.socket, go_on: threading.Event) -> None:
-    while True:
-        connection, _ = listener.accept()
-        with connection:
-            request = connection.recv(65536)
-            if b"/_/ready" in request:
-                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nOK")
-                continue
-            head = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
-            connection.sendall(head + b"5\r\nfirst\r\n")
-            assert go_on.wait(10)
-            connection.sendall(b"6\r\nsecond\r\n0\r\n\r\n")
+def _only_replica(world: World) -> Path:
+    """Where the only replica of echo listens, which the test itself plays."""
+    world.declare("echo")
+    return world.sockets / "echo-00000000-0.sock"
+
+
+def _breaks_off(peer: socket.socket) -> None:
+    """Ready, but its answers are cut short, or are no HTTP."""
+    with peer:
+        request = peer.recv(65_536)
+        if b"/_/ready" in request:
+            peer.sendall(READY)
+        elif b"garbage" in request:
+            peer.sendall(b"SMTP ready\r\n\r\n")
+        else:
+            peer.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n" + b"x" * 50)

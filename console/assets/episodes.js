@@ -66,7 +66,7 @@ export default {
       </table>
       <dialog ref="snooze" class="ep-dialog" :aria-labelledby="id + '-snooze'" @cancel="asked = null">
         <h2 :id="id + '-snooze'">Be quiet about {{ asked && asked.device }} for how long?</h2>
-        <p class="fw-soft">It stays in this list, at its end. If it gets worse, it is heard of again.</p>
+        <p class="fw-soft">It stays in this list, at its end, and nobody is told of it until then, even if it gets worse.</p>
         <div class="ep-choices">
           <button v-for="[words, until] in lengths()" :key="words" type="button" class="fw-button" @click="decide({ action: 'snooze', until: new Date(until()).toISOString() })">{{ words }}</button>
         </div>

@@ -32,7 +32,7 @@ export default {
             <span :title="exact(each.since)">since {{ when(each.since, each) }}</span>
             <span v-if="each.risk !== null && each.risk !== undefined">risk {{ Math.round(each.risk * 100) }} %</span>
             <span v-if="each.left">failure expected {{ between(each.left[0], each.left[1], each) }}</span>
-            <span v-if="each.by" class="ep-by">taken up by {{ each.by }}</span>
+            <span v-if="each.by" class="ep-by">acknowledged by {{ each.by }}</span>
             <span v-if="each.snoozed" class="ep-snoozed">quiet until <fw-time :ms="each.snoozed" form="when"></fw-time></span>
           </p>
           </div>
@@ -247,7 +247,7 @@ export default {
       delete this.errors[each.episode];
       this.said = "";
       this.noted.delete(each.episode);
-      this.busy[each.episode] = { acknowledge: "Noting that you take care of it …", snooze: "Noting …", close: "Closing …" }[command.action];
+      this.busy[each.episode] = { acknowledge: "Noting …", snooze: "Noting …", close: "Closing …" }[command.action];
       this.$emit("act", { episode: each.episode, ...command });
     },
     /** The server's answer. */

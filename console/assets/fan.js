@@ -20,8 +20,8 @@ export default {
     </div>
     <template v-if="now">
       <p class="fp-why"><strong v-if="now.cause">{{ split[0] }}</strong>{{ split[1] }}</p>
-      <p class="fp-by" v-if="now.by">{{ now.by }} takes care of it.</p>
-      <p class="fp-past" v-if="now.clock"><b>These readings are of the past:</b> for this fan it is {{ moment }}, and times are told from there, until it has caught up.</p>
+      <p class="fp-by" v-if="now.by">Acknowledged by {{ now.by }}.</p>
+      <p class="fp-past" v-if="now.clock"><b>Readings of the past:</b> for this fan it is {{ moment }}, and times are told from there.</p>
       <p class="fp-by" v-if="now.snoozed > at">Quiet until {{ snoozed }}.</p>
     </template>
     <p class="fp-why" v-else-if="!device">A fan’s name has letters, digits, _ and - only.</p>

@@ -41,7 +41,7 @@ export default {
       <a class="fl-go" :href="'/fan/' + lead.id" :aria-label="'Look at ' + lead.id">Look at it<svg viewBox="0 0 20 20" aria-hidden="true"><path d="m7 4 6 6-6 6" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/></svg></a>
     </p>
     <p class="fl-lead" v-else>{{ ready && total ? subline : "" }}</p>
-    <p class="fl-past" v-if="past"><b>These readings are of the past:</b> for these fans it is {{ moment }}, and times are told from there, until they have caught up.</p>
+    <p class="fl-past" v-if="past"><b>Readings of the past:</b> for these fans it is {{ moment }}, and times are told from there.</p>
     </div>
     <div class="fl-find">
     <label class="fl-search">

@@ -36,7 +36,7 @@
     const s = Math.max(0, Math.round(ms / 1000));
     if (s < 60) return `${s} s`;
     if (s < 3600) return `${Math.round(s / 60)} min`;
-    if (s < 86400) return `${Math.round(s / 3600)} h`;
+    if (s < 2 * 86400) return `${Math.round(s / 3600)} h`;
     return `${Math.round(s / 86400)} d`;
   }
   // Of a fan whose past comes in, `current` is the fan's own time: its today is not the viewer's.

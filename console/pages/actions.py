@@ -32,7 +32,7 @@ _OUTCOME_WORDS: Final = {
     "failed": "It failed",
 }
 _DONE: Final = {
-    "acknowledge": "{device}: you take care of it.",
+    "acknowledge": "{device}: acknowledged.",
     "snooze": "{device} is quiet for now.",
     "close": "{device}: closed, and what you found is kept.",
 }

@@ -142,4 +142,4 @@ def _head(count: int, waiting: int) -> str:
     if not count:
         return "No open episodes"
     head = f"{count} open" if count <= SHOWN_OPEN else f"{count} open, the {SHOWN_OPEN} most urgent are shown"
-    return f"{head}, {waiting} not taken up yet" if waiting else f"{head}, all taken up"
+    return f"{head}, {waiting} not acknowledged yet" if waiting else f"{head}, all acknowledged"

@@ -129,7 +129,7 @@ def test_a_fan_that_wears_out_is_found_acknowledged_and_closed(site: Site, page:
     expect(page.get_by_role("heading", name="Look at this first")).to_be_visible()
 
     page.get_by_role("button", name="Acknowledge").click()
-    expect(page.locator(".fp-by", has_text="technician takes care of it.")).to_be_visible()
+    expect(page.locator(".fp-by", has_text="Acknowledged by technician.")).to_be_visible()
     until(lambda: site.row("episode").get("acknowledgedBy") == "technician", 60, "it is stored")
     page.get_by_role("button", name="Snooze").click()
     page.get_by_role("button", name="4 hours").click()

@@ -144,10 +144,10 @@ def test_a_technician_decides_and_it_counts_once_forecast_fan_says_yes(
     world.gateway.answer = lambda _: Reply()
     card.get_by_role("button", name="Acknowledge").click()
     # One message: the card itself says so once forecast-fan has; a screen reader is told at once.
-    expect(page.locator(".ep-said.ep-hidden").first).to_have_text("fan-10: you take care of it.")
+    expect(page.locator(".ep-said.ep-hidden").first).to_have_text("fan-10: acknowledged.")
     taken = msgspec.structs.replace(made, acknowledgedBy="workshop")
     raise_alarm(world.broker, taken)
-    expect(card.get_by_text("taken up by workshop")).to_be_visible()
+    expect(card.get_by_text("acknowledged by workshop")).to_be_visible()
 
     card.get_by_role("button", name="Snooze").click()
     page.get_by_role("button", name="4 hours").click()

@@ -177,6 +177,9 @@ def _trend(memory: Memory, edges: Floats, cause: int, number: int) -> str:
     told, worse = {cause}, off >= UNUSUAL
     # Only a fan's rotation can be too low.
     worse[0] |= off[0] <= -UNUSUAL
+    # What is not to be trusted bears out nothing; `_besides` names it.
+    trusted = memory.fault[0] <= 0
+    worse, beside = worse & (trusted | (np.arange(len(worse)) == cause)), _worn(outside) * trusted
     then = low[cause] + float(memory.turned_from[0, cause]) * width[cause]
     turned = worse[cause] and memory.way[0, cause] == np.sign(off[cause])
     if turned and (now[cause] - then) * off[cause] > 0:
@@ -187,8 +190,8 @@ def _trend(memory: Memory, edges: Floats, cause: int, number: int) -> str:
         said = _outside(cause, outside, edges)
     else:
         said = _excursions(memory, cause, float(now[cause]), float(usual[cause]), float(off[cause]))
-        most = int(_worn(outside).argmax())
-        if _worn(outside)[most] >= _VISIBLE:
+        most = int(beside.argmax())
+        if beside[most] >= _VISIBLE:
             said, told = f"{said}, and {_outside(most, outside, edges)}", {cause, most}
     others = [index for index in np.argsort(-np.abs(off)).tolist() if index not in told and worse[index]]
     if others:

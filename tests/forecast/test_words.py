@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fanwatch.forecast import BoxRule
 from fanwatch.forecast.bins import SENSORS
 from fanwatch.forecast.memory import Memory, empty
-from fanwatch.forecast.verdict import ALARM
+from fanwatch.forecast.verdict import ALARM, DRIFT
 from fanwatch.forecast.windows import HOURS, OVER, SIGNALS, UNDER
 from fanwatch.forecast.words import tell
 from fanwatch.reading import FEATURES
@@ -21,7 +21,15 @@ SOUND, ROTATION = 3, 0
 Numbers = list[float]
 
 
-def why(cause: int, level: Numbers, usual: Numbers, over: Numbers, under: Numbers, beginning: Numbers) -> str:
+def why(
+    cause: int,
+    level: Numbers,
+    usual: Numbers,
+    over: Numbers,
+    under: Numbers,
+    beginning: Numbers,
+    drifts: tuple[int, ...] = (),
+) -> str:
     """Of a fan in alarm whose last six hours were so: by sensor, in shares of its healthy range."""
     memory = Memory(empty(1))
     memory.first[:], memory.last[:], memory.scored[:] = LAST - 2000, LAST, LAST
@@ -36,6 +44,7 @@ def why(cause: int, level: Numbers, usual: Numbers, over: Numbers, under: Number
         LAST - 17,
         usual,
     )
+    memory.fault[0, list(drifts)] = DRIFT + 1
     return tell("fan-01", memory, BoxRule()).why
 
 
@@ -100,3 +109,17 @@ def test_no_sentence_says_what_its_numbers_do_not(cause: int, values: dict[str, 
             "though hardly": True,
             "though not": float(now) <= float(usual),
         }[too], said
+
+
+def test_a_sensor_that_is_not_to_be_trusted_bears_nothing_out() -> None:
+    none, half = [0.0] * SENSORS, [0.5] * SENSORS
+    values = {"level": [1.2, 0.5, 0.45, 0.5], "usual": half, "over": [0.4, 0, 0, 0], "under": none}
+    said = why(2, **values, beginning=[0, 0, 0.4, 0])
+    assert (
+        ", and rotation was above 700 rpm, beyond what healthy fans show, for about 40% of the last 6 h"
+        in said
+    )
+    assert why(2, **values, beginning=[0, 0, 0.4, 0], drifts=(0,)) == (
+        "vibration reads high more often than a healthy fan's would at the same load, though not on average"
+        " (145, usual 150); not to be trusted: rotation (drift)."
+    )

@@ -136,9 +136,9 @@ export default {
         return {
           word: signal.word,
           unit: signal.unit,
-          value: value === null ? "–" : value.toFixed(k === 0 ? 0 : 1),
-          off: value !== null && known && (value < signal.low || value > signal.high),
-          healthy: known ? `healthy ${signal.low.toFixed(0)}–${signal.high.toFixed(0)}` : "",
+          value: value === null ? "–" : window.fanwatch.shown(value, k),
+          off: value !== null && window.fanwatch.outside(value, signal, k),
+          healthy: known ? `healthy ${Number(window.fanwatch.shown(signal.low, k))}–${Number(window.fanwatch.shown(signal.high, k))}` : "",
         };
       });
       const score = live && live.score !== null ? live.score.toFixed(2) : "–";

@@ -91,6 +91,14 @@
     if (why.slice(0, said).toLowerCase().endsWith(cause.toLowerCase())) return [why.slice(0, said), why.slice(said)];
     return [why ? `${cause}. ` : cause, why];
   }
+  // A signal's value as it is shown, the first one's (rotation) whole; and whether that is outside what is shown as
+  // healthy: nobody can see more than is written.
+  const shown = (value, k) => value.toFixed(k === 0 ? 0 : 1);
+  const outside = (value, signal, k) => {
+    if (signal.to === undefined) return false;
+    const [it, low, high] = [value, signal.low, signal.high].map((each) => Number(shown(each, k)));
+    return it < low || it > high;
+  };
   const FORMS = { when: (ms) => when(ms), ago, clock: (ms) => clock.format(ms), day: (ms) => day.format(ms) };
   class Time extends HTMLElement {
     static observedAttributes = ["ms", "form"];
@@ -205,6 +213,8 @@
     local,
     length,
     split,
+    shown,
+    outside,
     second: (ms) => second.format(ms),
     clock: FORMS.clock,
     /** Calls `listener` with each live message; returns what ends that. */

@@ -114,6 +114,10 @@ def test_a_phone_gets_cards(browser: Browser, console: Console, broker: Mosquitt
         expect(card).to_be_visible()
         expect(page.get_by_label("Sort by")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        # The first fan is seen without scrolling.
+        box = card.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < 600
     finally:
         context.close()
 

@@ -27,7 +27,7 @@ FOUND: Final = {"fault": "A fault of the fan", "false alarm": "False alarm", "in
 
 
 def open_ones(alarms: Iterable[Alarm], now_ms: int) -> list[Alarm]:
-    """Those that need somebody: what nobody has taken up before what somebody has, what is snoozed last."""
+    """Those that need somebody: what nobody has acknowledged before what somebody has, what is snoozed last."""
 
     def rank(alarm: Alarm) -> tuple[bool, bool, int, float, int]:
         expected = alarm.failureExpected

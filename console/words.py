@@ -119,7 +119,11 @@ def told(state: str, sensor: str | None, alarm: Alarm | None, standing: bool = F
         return "", _well(alarm, standing), by
     if alarm is None:
         return "", "", ""
-    return cause(alarm), sentence(alarm.why), by
+    why = sentence(alarm.why)
+    if standing and state in ("warning", "alarm"):
+        # The forecast calls it stopped once it has stood for a while.
+        why += " It does not turn just now."
+    return cause(alarm), why, by
 
 
 def _well(alarm: Alarm | None, standing: bool) -> str:

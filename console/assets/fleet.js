@@ -15,6 +15,7 @@ const COLUMNS = [
   ["risk", "Risk"],
 ];
 const RAISED = 0.2; // as in words.py
+const QUARTER = 900e3; // ms; everywhere a day begins with one
 
 function path(line) {
   let d = "";
@@ -40,7 +41,7 @@ export default {
       <a class="fl-go" :href="'/fan/' + lead.id" :aria-label="'Look at ' + lead.id">Look at it<svg viewBox="0 0 20 20" aria-hidden="true"><path d="m7 4 6 6-6 6" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/></svg></a>
     </p>
     <p class="fl-lead" v-else>{{ ready && total ? subline : "" }}</p>
-    <p class="fl-past" v-if="past"><b>The past is being played in:</b> it is {{ moment }} for these fans, and soon now.</p>
+    <p class="fl-past" v-if="past"><b>Readings of the past:</b> for these fans it is {{ moment }}, and times are told from there.</p>
     </div>
     <div class="fl-find">
     <label class="fl-search">
@@ -293,11 +294,13 @@ export default {
       const before = this.known.get(id) || { words: ["", "", ""], paths: ["", "", "", ""] };
       const fresh = page.lines[id];
       const mine = { words: page.words[id] || before.words, paths: fresh ? fresh.map(path) : before.paths };
-      mine.about = mine.words === before.words && before.about ? before.about : window.fanwatch.split(mine.words[0], mine.words[1]);
+      const time = clock || now;
+      mine.day = Math.floor(time / QUARTER);
+      // What a time of day is called changes with the day.
+      mine.about = mine.words === before.words && mine.day === before.day && before.about ? before.about : window.fanwatch.split(mine.words[0], mine.words[1], time);
       known.set(id, mine);
       const numbers = [r, t, v, s];
       const age = Math.max(0, now - read);
-      const time = clock || now;
       return {
         id,
         at,
@@ -311,9 +314,9 @@ export default {
         paths: mine.paths,
         percent: risk === null ? "" : `${Math.round(risk * 100)} %`,
         left: latest ? window.fanwatch.span(earliest, latest, time) : "",
-        until: latest ? window.fanwatch.between(earliest, latest) : "",
-        values: numbers.map((value, k) => (value === null ? "–" : k === 0 ? value.toFixed(0) : value.toFixed(1))),
-        out: numbers.map((value, k) => value !== null && this.signals[k].to !== undefined && (value < this.signals[k].low || value > this.signals[k].high)),
+        until: latest ? window.fanwatch.between(earliest, latest, time) : "",
+        values: numbers.map((value, k) => (value === null ? "–" : window.fanwatch.shown(value, k))),
+        out: numbers.map((value, k) => value !== null && window.fanwatch.outside(value, this.signals[k], k)),
         raised: this.states[code].name === "ok" && risk !== null && risk >= RAISED,
         age: !read ? "never" : clock ? "past" : age < 2000 ? "now" : window.fanwatch.length(age),
         read: read ? new Date(read).toLocaleString() : "",

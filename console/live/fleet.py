@@ -197,6 +197,12 @@ class Fleet:
         read, heard = self.read_ms[:count], self.heard_ms[:count]
         return np.where((now_ms - heard <= self.silent_ms) & (now_ms - read > BEHIND_MS), read, 0)
 
+    def past_ms(self, now_ms: int) -> int:
+        """The time that it is for the fleet: the newest of them, where that is so for most fans heard; else 0."""
+        clocks = self.clocks(now_ms)
+        heard = int((now_ms - self.heard_ms[: len(clocks)] <= self.silent_ms).sum())
+        return int(clocks.max()) if 2 * np.count_nonzero(clocks) > heard else 0
+
     def all_alarms(self) -> dict[str, Alarm]:
         """The alarm of every fan that has one, of any state."""
         with self.lock:

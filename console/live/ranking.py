@@ -74,9 +74,7 @@ class Ranker:
         )  # in steps, so that lines do not change places for nothing
         order = np.lexsort((self.names(), -risk, self._left(), codes, group))
         counts = np.bincount(codes, minlength=len(STATES)).tolist()
-        clocks = fleet.clocks(now_ms)
-        heard = int((now_ms - fleet.heard_ms[:count] <= fleet.silent_ms).sum())
-        past_ms = int(clocks.max()) if 2 * np.count_nonzero(clocks) > heard else 0
+        clocks, past_ms = fleet.clocks(now_ms), fleet.past_ms(now_ms)
         self._last = Ranking(now_ms, codes, needs, in_hand, order, counts, clocks, past_ms)
         return self._last
 

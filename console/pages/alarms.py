@@ -16,6 +16,8 @@ from fanwatch.store import MEANS
 
 _AGAIN_S = 15
 """A page that reconnects has missed what it was told; so often it is told anew."""
+_PAST_AGAIN_S = 2
+"""So often while the past of a fan comes in, whose clock runs faster than this one."""
 _PAST_S = 30.0
 _STORED_S = (1.0, 4.0, 12.0)
 """What was just decided is in the store a moment later: then it is asked again."""
@@ -28,11 +30,12 @@ class _Told:
         self._console = console
         self._seen = -1
         self._at_ms = 0
+        self._again_ms = _AGAIN_S * 1000
 
     def make(self, now_ms: int) -> dict[str, Any] | None:
         """The live message; None while nothing has changed."""
         seen = self._console.fleet.alarm_revision
-        if seen == self._seen and now_ms - self._at_ms < _AGAIN_S * 1000:
+        if seen == self._seen and now_ms - self._at_ms < self._again_ms:
             return None
         self._seen, self._at_ms = seen, now_ms
         return self.shown(now_ms)
@@ -46,8 +49,10 @@ class _Told:
         # Fans that need somebody although the forecast has not said so.
         others = int((codes <= LAST_NEED).sum()) - len(found)
         away = console.intake.away_since_ms is not None
+        shown = cards(console, found, now_ms)
+        self._again_ms = 1000 * (_PAST_AGAIN_S if any(each["clock"] for each in shown) else _AGAIN_S)
         return {
-            "episodes": cards(console, found, now_ms),
+            "episodes": shown,
             "calm": others <= 0 and len(codes) > 0 and not away,
             "empty": _empty(len(codes), others, away),
             "head": _head(len(found), sum(not each.acknowledged for each in found)),
@@ -118,7 +123,8 @@ class _Ended:
         still = {each.episode for each in open_ones(console.fleet.all_alarms().values(), now_ms)}
         self._trouble.set_visibility(False)
         self._listed.set_visibility(True)
-        self._listed.show([past_card(each) for each in past(episodes, labels, turns, still)])
+        ended = past(episodes, labels, turns, still)
+        self._listed.show([past_card(each, console.fleet.clock_of(each.device, now_ms)) for each in ended])
 
 
 def _empty(fans: int, others: int, away: bool) -> str:
@@ -136,4 +142,4 @@ def _head(count: int, waiting: int) -> str:
     if not count:
         return "No open episodes"
     head = f"{count} open" if count <= SHOWN_OPEN else f"{count} open, the {SHOWN_OPEN} most urgent are shown"
-    return f"{head}, {waiting} not taken up yet" if waiting else f"{head}, all taken up"
+    return f"{head}, {waiting} not acknowledged yet" if waiting else f"{head}, all acknowledged"

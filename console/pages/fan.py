@@ -166,6 +166,8 @@ def remembered(console: Console, device: str, problem: str) -> dict[str, Any]:
     fleet = console.fleet
     with fleet.lock:
         place = fleet.find(device)
+        if place is not None:
+            now_ms = fleet.clock(place, now_ms) or now_ms
         lines = [] if place is None else fleet.trends.lines(place, now_ms // 60_000).tolist()
     count = len(lines[0]) if lines else 0
     minute = now_ms // 60_000 - count + 1

@@ -31,7 +31,9 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     said_ms: int = 0
     """Up to when readings were known as the alarm was published."""
     opened_ms: int = 0
-    """When, by the clock here, the episode was published first; 0 where none is open."""
+    """When, by the clock here, the episode was published first, or was open again; 0 where none is open."""
+    lapsed: str = ""
+    """Who had acknowledged the open episode before its fan stopped, with which that ended."""
     closed: str = ""
     """The episode that a person has closed last."""
     closed_ms: int = 0

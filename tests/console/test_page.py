@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,13 @@ from playwright.sync_api import Browser, Page, expect
 
 from fanwatch import topics
 from fanwatch.store import point
+from fanwatch.timestamps import format_ms
 from tests.support.console import Console, alarm, now_ms, raise_alarm, reading, result
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
 from tests.support.wait import patience
 
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 PATIENCE_MS = 40_000
 """A loaded machine is slow; what is right comes in the end."""
 
@@ -111,6 +114,48 @@ def test_a_phone_gets_cards(browser: Browser, console: Console, broker: Mosquitt
         expect(card).to_be_visible()
         expect(page.get_by_label("Sort by")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        # The first fan is seen without scrolling.
+        box = card.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < 600
+    finally:
+        context.close()
+
+
+def test_while_the_past_comes_in_times_are_told_by_the_fans_clock(
+    browser: Browser, console: Console, broker: Mosquitto
+) -> None:
+    """Failure is expected the day after the fan's, which is the viewer's own: nobody may read that as today."""
+    noon = now_ms() // DAY_MS * DAY_MS + DAY_MS // 2
+    clock = noon - DAY_MS if noon <= now_ms() else noon - 2 * DAY_MS
+    began, ahead = clock - 2 * HOUR_MS, clock - now_ms()
+    hours = ((ahead + 6 * HOUR_MS) / HOUR_MS, (ahead + DAY_MS) / HOUR_MS)
+    why = f"vibration was above 199 since {format_ms(began)[:16].replace('T', ' ')} UTC"
+    told = alarm("fan-61", "alarm", why, cause="vibration", hours=hours, since_ms=began)
+    raise_alarm(broker, told)
+    context = browser.new_context(timezone_id="UTC", locale="en-GB")
+    context.set_default_timeout(30_000)
+    try:
+        page = context.new_page()
+        named = datetime.fromtimestamp((clock + DAY_MS) / 1000, UTC).strftime("%a 12:00")
+
+        def look_at(path: str) -> None:
+            # Its clock counts for as long as it is heard of.
+            broker.publish(topics.READINGS, reading("fan-61", clock))
+            page.goto(console.url + path)
+
+        look_at("/fan/fan-61")
+        left = page.locator(".fp-left")
+        expect(left).to_contain_text(f"today 18:00 – {named}")
+        expect(left).to_contain_text("6–24 h")
+        expect(page.locator(".fp-why")).to_contain_text("since 10:00.")
+        look_at("/")
+        row = page.locator(".fl-row", has_text="fan-61")
+        expect(row).to_contain_text(f"today 18:00 – {named}")
+        look_at("/alarms")
+        card = page.locator(f'[data-episode="{told.episode}"]')
+        expect(card).to_contain_text(f"failure expected today 18:00 – {named}")
+        expect(card).to_contain_text("since 10:00")
     finally:
         context.close()
 

@@ -25,7 +25,7 @@ export default {
       <p class="fp-by" v-if="now.snoozed > at">Quiet until {{ snoozed }}.</p>
     </template>
     <p class="fp-why" v-else-if="!device">A fan’s name has letters, digits, _ and - only.</p>
-    <p class="fp-why" v-else-if="asked">No reading of this fan has come since this page’s server started. Its history, if there is any, is below.</p>
+    <p class="fp-why" v-else-if="asked">Nothing is known of this fan now: it has sent nothing for a day, or was retired. Its history, if there is any, is below.</p>
     <p class="fp-why" v-else>Asking for this fan …</p>
   </header>
   <div class="fp-actions"><slot></slot></div>

@@ -33,7 +33,7 @@ function path(line) {
 
 export default {
   template: `
-<div class="fl" :class="[narrow ? 'fl-narrow' : 'fl-broad', { 'fl-calm': ready && total && !needs && !away }]">
+<div class="fl" :class="[narrow ? 'fl-narrow' : 'fl-broad', { 'fl-calm': ready && total && !needs && !away && !hidden }]">
   <header class="fl-head"><div class="fl-says">
     <h1 class="fl-title"><template v-if="!ready">Fleet</template><template v-else>{{ headline }}</template></h1>
     <p class="fl-lead" v-if="ready && lead">
@@ -106,6 +106,7 @@ export default {
       ready: false,
       away: false,
       total: 0,
+      hidden: 0,
       n: 0,
       needs: 0,
       hand: 0,
@@ -137,6 +138,8 @@ export default {
     headline() {
       const { total, needs } = this;
       if (!total) return this.away ? "Waiting for the broker" : "Waiting for the first fan";
+      // Nobody knows how those are that there is no room for.
+      if (!needs && this.hidden) return "No fan that is shown needs you";
       if (!needs && this.hand) return total === 1 ? "The fan is looked after" : `All ${total.toLocaleString()} fans are looked after`;
       // The last state is `ok`; whose history is too short to judge is not called well.
       if (!needs && this.counts[this.states.length - 1] < total) return "No fan needs you";
@@ -144,6 +147,7 @@ export default {
       return needs === 1 ? "One fan needs you" : `${needs.toLocaleString()} fans need you`;
     },
     subline() {
+      if (this.hidden) return `${this.hidden === 1 ? "One is" : `${this.hidden.toLocaleString()} are`} not shown.`;
       if (this.hand) return `${this.hand === 1 ? "One is" : `${this.hand} are`} in somebody’s hands; nothing else stands out.`;
       return "Nothing stands out.";
     },
@@ -284,7 +288,7 @@ export default {
       const page = message.page;
       if (!page) return;
       this.ready = true;
-      Object.assign(this, { total: page.total, n: page.n, needs: page.needs, hand: page.hand, past: page.past, counts: page.counts, leading: page.lead });
+      Object.assign(this, { total: page.total, hidden: page.hidden, n: page.n, needs: page.needs, hand: page.hand, past: page.past, counts: page.counts, leading: page.lead });
       const known = new Map();
       const now = message.broker || message.at;
       this.shown = page.rows.map((row, k) => this.line(row, page.first + k, page, known, now));

@@ -8,7 +8,7 @@ import asyncio
 import time
 from typing import Any, Final
 
-from console.live.fleet import Fleet
+from console.live.fleet import KNOWN_MS, Fleet
 from console.live.trends import MINUTES
 from console.store import StoreReader
 from fanwatch.errors import FanwatchError
@@ -18,15 +18,14 @@ from fanwatch.store import MEANS
 from fanwatch.topics import DEVICE_ID
 
 _PIECE_S: Final = 600
-_DAYS: Final = 7
-"""A fan that has been silent for longer is not shown after a start."""
+_KNOWN_S: Final = KNOWN_MS // 1000
 _AGAIN_S: Final = 5.0
 _MS: Final = 1_000_000
 
 _BEFORE = (
     'SELECT last("rotation_mean") AS "rotation", "temperature_mean" AS "temperature", '
     '"vibration_mean" AS "vibration", "sound_mean" AS "sound" FROM "telemetry" '
-    f'WHERE time >= now() - {_DAYS}d GROUP BY "deviceID"'
+    f'WHERE time >= now() - {_KNOWN_S}s GROUP BY "deviceID"'
 )
 _LAST = (
     'SELECT last("rotation") AS "rotation", "temperature", "vibration", "sound" FROM "telemetry" '
@@ -66,6 +65,9 @@ async def _all(fleet: Fleet, store: StoreReader) -> None:
         )
         for fields, measurement in zip(_TREND, ("telemetry", "anomaly"), strict=True):
             trend(fleet, await store.query(f'SELECT {fields} FROM "{measurement}" {where}'))
+    with fleet.lock:
+        fleet.remembers = True
+        fleet.tidy(time.time_ns() // 1_000_000)
 
 
 def last(fleet: Fleet, rows: list[dict[str, Any]]) -> None:
@@ -84,8 +86,9 @@ def trend(fleet: Fleet, rows: list[dict[str, Any]]) -> None:
     with fleet.lock:
         for row in rows:
             device = row["deviceID"]
-            place = fleet.place(device) if DEVICE_ID.fullmatch(device) else -1
-            if place < 0:
+            # Whoever has a trend was heard of; one that was retired meanwhile does not come back for it.
+            place = fleet.find(device)
+            if place is None:
                 continue
             minute = int(row["time"]) // (60_000 * _MS)
             for channel, name in enumerate((*FEATURES, "probability")):

@@ -46,6 +46,7 @@ class _Told:
         found = open_ones(console.fleet.all_alarms().values(), now_ms)
         with console.fleet.lock:
             codes = states(console.fleet, console.intake.away_since_ms or now_ms)
+            hidden = console.fleet.hidden
         # Fans that need somebody although the forecast has not said so.
         others = int((codes <= LAST_NEED).sum()) - len(found)
         away = console.intake.away_since_ms is not None
@@ -53,8 +54,8 @@ class _Told:
         self._again_ms = 1000 * (_PAST_AGAIN_S if any(each["clock"] for each in shown) else _AGAIN_S)
         return {
             "episodes": shown,
-            "calm": others <= 0 and len(codes) > 0 and not away,
-            "empty": _empty(len(codes), others, away),
+            "calm": others <= 0 and len(codes) > 0 and not away and not hidden,
+            "empty": _empty(len(codes), others, away, hidden),
             "head": _head(len(found), sum(not each.acknowledged for each in found)),
         }
 
@@ -127,11 +128,13 @@ class _Ended:
         self._listed.show([past_card(each, console.fleet.clock_of(each.device, now_ms)) for each in ended])
 
 
-def _empty(fans: int, others: int, away: bool) -> str:
+def _empty(fans: int, others: int, away: bool, hidden: int) -> str:
     if not fans:
         return "The broker is away: no fan is known yet." if away else "No fan has been heard of yet."
     if away:
         return "None was open when the broker was heard of last."
+    if others <= 0 and hidden:
+        return f"No alarm is open. How {hidden} fans are that are not shown is not known here."
     if others <= 0:
         return "Nothing needs you. Every fan that is heard of is well."
     need = "One fan needs a look" if others == 1 else f"{others} fans need a look"

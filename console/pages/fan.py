@@ -80,8 +80,9 @@ class _Detail:
     def _act(self) -> None:
         """What can be decided about the episode, drawn anew when that changes."""
         fleet = self._console.fleet
-        place = fleet.find(self._device)
-        alarm = None if place is None else fleet.alarms[place]
+        with fleet.lock:
+            place = fleet.find(self._device)
+            alarm = None if place is None else fleet.alarms[place]
         if alarm is not None and alarm.state not in EPISODES:
             alarm = None
         if alarm == self._shown:

@@ -66,7 +66,7 @@ def test_the_newest_reading_stands_and_no_more_fans_than_it_was_made_for(
         assert found is not None
         assert (found.read_ms, found.values[0]) == (ms, value)
     if len({number for number, _, _ in came}) > 16:
-        assert fleet.turned_away > 0
+        assert fleet.hidden > 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 150), st.floats(0, 100, width=32)), min_size=1, max_size=80))

@@ -75,10 +75,11 @@ class Episodes(ui.element, component="../assets/episodes.js"):
         self._props["id"] = f"ep{self.id}"
         self.on("act", self._act)
 
-    def show(self, cards: list[dict[str, Any]]) -> None:
-        """Other episodes than before."""
-        if cards != self._props["episodes"]:
-            self._props["episodes"] = cards
+    def show(self, cards: list[dict[str, Any]], empty: str = "") -> None:
+        """Other episodes than before; `empty` is said where there are none."""
+        shown = {"episodes": cards, "empty": empty or self._props["empty"]}
+        if any(self._props[name] != value for name, value in shown.items()):
+            self._props.update(shown)
             self.update()
 
     async def _act(self, event: events.GenericEventArguments) -> None:

@@ -5,14 +5,16 @@ import time
 from typing import Any
 
 from nicegui import ui
+from nicegui.events import GenericEventArguments
 
 from console import shell
 from console.context import Console
-from console.episodes import DAYS, EPISODE_QUERY, LABEL_QUERY, SHOWN_OPEN, TURN_QUERY, open_ones, past
+from console.episodes import DAYS, SHOWN_OPEN, SHOWN_PAST, left_out, open_ones, past, past_queries
 from console.live.states import LAST_NEED, states
 from console.pages.actions import Episodes, cards, past_card
 from fanwatch.errors import FanwatchError
 from fanwatch.store import MEANS
+from fanwatch.topics import DEVICE_ID
 
 _AGAIN_S = 15
 """A page that reconnects has missed what it was told; so often it is told anew."""
@@ -89,15 +91,30 @@ class _Ended:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._device = ""
+        """Whose are shown; empty for all fans'."""
 
     def build(self) -> None:
         """Builds the list, and has it filled and kept up to date."""
-        self._trouble = ui.label("Asking the store …").classes("fw-soft")
-        self._listed = Episodes(
-            self._console, [], past=True, empty="No episode has ended yet.", done=self.soon
-        )
+        with ui.element("label").classes("ep-field ep-find"):
+            ui.html("Of one fan only", sanitize=False, tag="span")
+            # A change is told by Enter or by leaving the field, and by the cross that empties it.
+            looked = ui.element("input").classes("ep-input")
+            looked.props('type="search" maxlength="64" placeholder="such as fan-07" autocomplete="off"')
+            looked.props('autocapitalize="none" spellcheck="false"')
+            for event in ("change", "search"):
+                looked.on(event, self._look, js_handler="(event) => emit(event.target.value)")
+        self._trouble = ui.label("Asking the store …").classes("fw-soft").props('role="status"')
+        self._listed = Episodes(self._console, [], past=True, empty=_none(""), done=self.soon)
         self._listed.set_visibility(False)
         ui.timer(_PAST_S, self.refresh, immediate=True)
+
+    async def _look(self, event: GenericEventArguments) -> None:
+        device = str(event.args).strip()[:64]
+        if device == self._device:
+            return
+        self._device = device
+        await self.refresh()
 
     async def soon(self) -> None:
         """Asks the store anew, several times while what was decided gets there."""
@@ -109,23 +126,44 @@ class _Ended:
 
     async def refresh(self) -> None:
         """Asks the store anew."""
-        console = self._console
-        try:
-            episodes = await console.store.query(EPISODE_QUERY)
-            labels = await console.store.query(LABEL_QUERY)
-            turns = await console.store.query(TURN_QUERY, MEANS)
-        except FanwatchError:
-            self._trouble.set_text(
-                "The history is not there while the store is away; it comes back by itself."
-            )
-            self._trouble.set_visibility(True)
+        console, device = self._console, self._device
+        if device and DEVICE_ID.fullmatch(device) is None:
+            self._say("A fan’s name has letters, digits, _ and - only.")
+            self._listed.set_visibility(False)
             return
+        try:
+            ask = past_queries(device)
+            episodes = await console.store.query(ask.episodes)
+            stored = len(episodes)
+            if stored >= SHOWN_PAST:
+                stored = int((await console.store.query(ask.count))[0]["n"])
+                ask = past_queries(device, int(episodes[-1]["time"]) // 1_000_000)
+            labels = await console.store.query(ask.labels)
+            turns = await console.store.query(ask.turns, MEANS)
+        except FanwatchError:
+            self._say("The history is not there while the store is away; it comes back by itself.")
+            return
+        if device != self._device or self._listed.is_deleted:
+            return  # another fan's were asked for meanwhile
         now_ms = time.time_ns() // 1_000_000
         still = {each.episode for each in open_ones(console.fleet.all_alarms().values(), now_ms)}
-        self._trouble.set_visibility(False)
+        self._say(left_out(len(episodes), stored, device))
         self._listed.set_visibility(True)
         ended = past(episodes, labels, turns, still)
-        self._listed.show([past_card(each, console.fleet.clock_of(each.device, now_ms)) for each in ended])
+        shown = [past_card(each, console.fleet.clock_of(each.device, now_ms)) for each in ended]
+        self._listed.show(shown, _none(device))
+
+    def _say(self, words: str) -> None:
+        self._trouble.set_text(words)
+        self._trouble.set_visibility(bool(words))
+
+
+def _none(device: str) -> str:
+    return (
+        f"No episode of {device} has ended in the last {DAYS} days."
+        if device
+        else "No episode has ended yet."
+    )
 
 
 def _empty(fans: int, others: int, away: bool, hidden: int) -> str:

@@ -17,7 +17,7 @@ from fanwatch.settings import BrokerSettings, ReadingSettings
 
 _RETAINED_S = 10.0
 """Seconds after a connect within which all that the broker retains has come."""
-_TIDY_S = 10.0
+_TIDY_S = 5.0
 _FILTERS = (topics.READINGS, "fan/+/messages", topics.RESULTS, topics.ALARMS)
 
 

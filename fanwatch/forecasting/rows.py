@@ -139,7 +139,7 @@ def line(row: Row, at_ms: int) -> str:
 
 def _row(values: Mapping[str, Any]) -> Row:
     """What was written; what cannot be read of it is as if it were not there, and the fan is built anew."""
-    alarm, note = _json(values.get("alarm"), Alarm), _json(values.get("note"), Note)
+    alarm = _json(values.get("alarm"), Alarm)
     numbers = {name: values.get(name) for name in _NUMBERS}
     whole = {name: int(value) if isinstance(value, int | float) else 0 for name, value in numbers.items()}
     return Row(
@@ -147,10 +147,15 @@ def _row(values: Mapping[str, Any]) -> Row:
         state=_bytes(values.get("state")),
         kept=_bytes(values.get("kept")),
         alarm=alarm,
-        note=note or Note(),
+        note=note_of(values.get("note")),
         day_ms=int(values["time"]) // _MS,
         **whole,
     )
+
+
+def note_of(text: object) -> Note:
+    """A note as it was written."""
+    return _json(text, Note) or Note()
 
 
 def _json(text: object, kind: type[T]) -> T | None:

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from fanwatch import topics
-from fanwatch.store import point
+from fanwatch.forecasting.rows import Note, Row, line
+from fanwatch.store import MEANS, point
 from fanwatch.timestamps import format_ms
 from tests.support.console import Console, alarm, now_ms, raise_alarm, reading, result
 from tests.support.influx import Influx
@@ -196,6 +197,15 @@ def test_a_start_knows_what_the_store_remembers(
     now = now_ms()
     values: dict[str, object] = {"rotation": 601.0, "temperature": 41.0, "vibration": 150.0, "sound": 48.0}
     influx.store.write([point("telemetry", {"deviceID": "fan-31"}, values, (now - 600_000) * 1_000_000)])
+    # Of these it remembers something, too: nothing came for a day, and somebody has retired it.
+    means: dict[str, object] = {f"{name}_mean": value for name, value in values.items()}
+    influx.store.write(
+        [point("telemetry", {"deviceID": "fan-32"}, means, (now - 25 * HOUR_MS) * 1_000_000)], MEANS
+    )
+    raise_alarm(broker, alarm("fan-32", "unknown", "too little history", risk=None))
+    influx.store.write([point("telemetry", {"deviceID": "fan-33"}, values, (now - 600_000) * 1_000_000)])
+    note = line(Row(fan="fan-33", note=Note(retired_ms=now - 60_000)), now - 600_000)
+    influx.store.write([note])
     console = Console(tmp_path, broker, influx, FANWATCH_CONSOLE_SILENT="3")
     try:
         page.goto(console.url)
@@ -203,6 +213,9 @@ def test_a_start_knows_what_the_store_remembers(
         expect(row).to_contain_text("601")
         expect(row).to_contain_text("Silent")
         expect(row.locator(".fl-c-vibration path")).to_have_attribute("d", re.compile(r"^M"))
+        expect(page.locator(".fl-row", has_text=re.compile("fan-3[23]"))).to_have_count(0)
+        broker.publish(topics.READINGS, reading("fan-33"))
+        expect(page.locator(".fl-row", has_text="fan-33")).to_be_visible()
     finally:
         # Whatever pages are open.
         assert console.stop() < patience()

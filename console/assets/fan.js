@@ -25,6 +25,7 @@ export default {
       <p class="fp-by" v-if="now.snoozed > at">Quiet until {{ snoozed }}.</p>
     </template>
     <p class="fp-why" v-else-if="!device">A fan’s name has letters, digits, _ and - only.</p>
+    <p class="fp-why" v-else-if="hidden">This page has no room for this fan. Its history is below.</p>
     <p class="fp-why" v-else-if="asked">Nothing is known of this fan now: it has sent nothing for a day, or was retired. Its history, if there is any, is below.</p>
     <p class="fp-why" v-else>Asking for this fan …</p>
   </header>
@@ -79,7 +80,7 @@ export default {
 </div>`,
   props: { device: String, begin: String, first: Object, states: Array, signals: Array, ranges: Array, safety: String, history: Object },
   data() {
-    return { now: null, asked: false, at: Date.now(), range: this.begin, waiting: false, row_height: ROW, gap: GAP };
+    return { now: null, hidden: this.first.hidden, asked: false, at: Date.now(), range: this.begin, waiting: false, row_height: ROW, gap: GAP };
   },
   computed: {
     look() {
@@ -181,6 +182,7 @@ export default {
       this.at = message.broker || message.at;
       const before = this.now;
       this.now = message.page.known ? message.page : null;
+      this.hidden = Boolean(message.page.hidden);
       if (!before !== !this.now || (before && (before.state !== this.now.state || before.latest !== this.now.latest))) this.draw();
     });
     this.chart = echarts.init(this.$refs.canvas, null, { renderer: "canvas" });

@@ -172,7 +172,8 @@ def _empty(fans: int, others: int, away: bool, hidden: int) -> str:
     if away:
         return "None was open when the broker was heard of last."
     if others <= 0 and hidden:
-        return f"No alarm is open. How {hidden} fans are that are not shown is not known here."
+        count, it = ("One fan is", "it is") if hidden == 1 else (f"{hidden:,} fans are", "they are")
+        return f"No alarm is open. {count} not shown, though, and how {it} is not known here."
     if others <= 0:
         return "Nothing needs you. Every fan that is heard of is well."
     need = "One fan needs a look" if others == 1 else f"{others} fans need a look"

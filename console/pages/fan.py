@@ -75,7 +75,9 @@ class _Detail:
         """What the page is told each second."""
         away_ms = self._console.intake.away_since_ms
         found = now(self._console.fleet, self._device, away_ms or now_ms)
-        return {"known": False} if found is None else {"known": True, **described(found)}
+        if found is not None:
+            return {"known": True, **described(found)}
+        return {"known": False, "hidden": self._device in self._console.fleet.absent.heard_ms}
 
     def _act(self) -> None:
         """What can be decided about the episode, drawn anew when that changes."""

@@ -178,10 +178,12 @@ class Fleet(Places):
         """Who can be shown least of all: without an open episode, if there is one healthy, and of low risk."""
         count = len(self)
         free = ~self.episode[:count]
+        if not free.any():
+            return None
         late = now_ms - self.heard_ms[:count] > self.silent_ms
         well = free & ~(late | self.standing() | self.suspects())
         able = np.flatnonzero(well if well.any() else free)
-        return int(able[np.nan_to_num(self.risk[able]).argmin()]) if len(able) else None
+        return int(able[np.nan_to_num(self.risk[able]).argmin()])
 
     def forget_alarm(self, device: str) -> None:
         """Nothing is retained of this fan any more."""

@@ -9,6 +9,7 @@ import msgspec
 from console import words
 from console.words import cause_of
 from fanwatch.alarm import EPISODES, Alarm
+from fanwatch.store import quoted
 
 SHOWN_OPEN: Final = 200
 """Cards on the page at most; the counts are of all."""
@@ -27,7 +28,7 @@ FOUND: Final = {"fault": "A fault of the fan", "false alarm": "False alarm", "in
 
 
 def open_ones(alarms: Iterable[Alarm], now_ms: int) -> list[Alarm]:
-    """Those that need somebody: what nobody has taken up before what somebody has, what is snoozed last."""
+    """Those that need somebody: what nobody has acknowledged before what somebody has, what is snoozed last."""
 
     def rank(alarm: Alarm) -> tuple[bool, bool, int, float, int]:
         expected = alarm.failureExpected
@@ -75,17 +76,41 @@ class Past(msgspec.Struct, kw_only=True):
     closed_ms: int | None = None
 
 
-EPISODE_QUERY: Final = (
-    f'SELECT * FROM "episode" WHERE time > now() - {DAYS}d ORDER BY time DESC LIMIT {SHOWN_PAST}'
-)
-TURN_QUERY: Final = (
-    f'SELECT "stopped_ms", "ended_ms", "deviceID" FROM "forecast_episode" WHERE time > now() - {DAYS}d '
-    f"ORDER BY time DESC LIMIT {SHOWN_PAST}"
-)
-"""Of policy MEANS."""
-LABEL_QUERY: Final = (
-    f'SELECT * FROM "label" WHERE time > now() - {DAYS}d ORDER BY time DESC LIMIT {SHOWN_PAST}'
-)
+class PastQueries(msgspec.Struct, frozen=True):
+    """What is asked of the store about the last DAYS days."""
+
+    episodes: str
+    """The newest SHOWN_PAST."""
+    count: str
+    """How many there are: `n`."""
+    labels: str
+    turns: str
+    """Of policy MEANS."""
+
+
+def past_queries(device: str = "", from_ms: int = 0) -> PastQueries:
+    """Of one fan, or of all. Answers and turns are asked for from `from_ms` on, when the oldest listed one began:
+
+    older ones belong to episodes that are not listed, and would stand there without any.
+    """
+    where = f"time > now() - {DAYS}d" + (f' AND "deviceID" = {quoted(device)}' if device else "")
+    newest = f"ORDER BY time DESC LIMIT {SHOWN_PAST}"
+    beside = f"{where} AND time >= {from_ms}ms" if from_ms else where
+    return PastQueries(
+        episodes=f'SELECT * FROM "episode" WHERE {where} {newest}',
+        count=f'SELECT count("updated_ms") AS "n" FROM "episode" WHERE {where}',
+        labels=f'SELECT * FROM "label" WHERE {beside} {newest}',
+        turns=f'SELECT "stopped_ms", "ended_ms", "deviceID" FROM "forecast_episode" WHERE {beside} {newest}',
+    )
+
+
+def left_out(listed: int, stored: int, device: str) -> str:
+    """What is said where not all of `stored` episodes are among the `listed` newest; else nothing."""
+    if stored <= listed:
+        return ""
+    rest = "" if device else " Look for one fan to see its older ones."
+    return f"The newest {listed:,} of {stored:,} episodes are listed.{rest}"
+
 
 Row = Mapping[str, Any]
 

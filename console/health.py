@@ -77,8 +77,14 @@ def collect(store: Store, gateway_answers: Callable[[], bool], broker_trouble: s
     return Health(parts, counted, counters)
 
 
-def in_words(counted: Ledger) -> tuple[State, str]:
-    """Whether anything is missing."""
+def in_words(counted: Ledger, past: bool = False) -> tuple[State, str]:
+    """Whether anything is missing; `past` says that what comes in is of the past."""
+    if past and not counted.stored and not counted.dead:
+        return (
+            "unknown",
+            f"What comes in now is of the past, and only readings of the last {_MINUTES} minutes are counted here:"
+            " this begins once the fans have caught up. The connector's own counts go on.",
+        )
     if not counted.stored and not counted.dead:
         return "attention", f"No reading has come in within the last {_MINUTES} minutes."
     if not counted.stored:

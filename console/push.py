@@ -21,7 +21,7 @@ _EVERY_S = 0.5
 _ALIVE_MS = 2000
 """Each page is told something as often, so that it knows at once when nobody is there any more; see shell.js."""
 MESSAGE = "fanwatch"
-"""The socket's event that carries them: {"at", "broker", "store", "page": …}."""
+"""The socket's event that carries them: {"at", "broker", "store", "hidden", "room", "page": …}."""
 
 Make = Callable[[int], dict[str, Any] | None]
 """Given the time in ms, what a page is told, or None for nothing."""
@@ -71,9 +71,10 @@ class Push:
             self._log.error("a page could not be told", error)
             return
         intake, store = self._console.intake, self._console.store
-        parts = (intake.away_since_ms, store.away_since_ms)
+        parts = (intake.away_since_ms, store.away_since_ms, self._console.fleet.hidden)
         if page is None and parts == viewer.told and now_ms - viewer.told_ms < _ALIVE_MS:
             return
         viewer.told, viewer.told_ms = parts, now_ms
-        message = {"at": now_ms, "broker": parts[0], "store": parts[1], "page": page}
+        message: dict[str, Any] = {"at": now_ms, "broker": parts[0], "store": parts[1], "page": page}
+        message |= {"hidden": parts[2], "room": self._console.fleet.most}
         await core.sio.emit(MESSAGE, message, room=client.id)

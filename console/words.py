@@ -70,16 +70,6 @@ _INSTRUMENT: Final = {
 }
 
 
-def sign(state: str) -> str:
-    """SVG of a state's sign; decoration only, so its word stands beside it."""
-    return f'<svg viewBox="0 0 20 20" aria-hidden="true" focusable="false">{SIGNS[state]}</svg>'
-
-
-def badge(state: str) -> str:
-    """HTML of a state: sign, word and colour."""
-    return f'<span class="fw-state s-{state}">{sign(state)}{WORDS[state]}</span>'
-
-
 def cause_of(state: str, cause: str | None, sensor: str | None) -> str:
     """What is wrong, in a few words; empty where nothing is, or nobody knows."""
     if cause is None or state in ("ok", "unknown"):
@@ -119,7 +109,11 @@ def told(state: str, sensor: str | None, alarm: Alarm | None, standing: bool = F
         return "", _well(alarm, standing), by
     if alarm is None:
         return "", "", ""
-    return cause(alarm), sentence(alarm.why), by
+    why = sentence(alarm.why)
+    if standing and state in ("warning", "alarm"):
+        # The forecast calls it stopped once it has stood for a while.
+        why += " It does not turn just now."
+    return cause(alarm), why, by
 
 
 def _well(alarm: Alarm | None, standing: bool) -> str:

@@ -32,6 +32,8 @@ class Column(NamedTuple):
     highest: float
     implausible: int
     """Rows beyond `plausible`."""
+    implausible_line: int | None
+    """The first of them, in the file."""
     zeros: int
     plausible: tuple[float, float]
     different: int
@@ -102,7 +104,7 @@ def survey(
         devices=devices,
         device_rows=np.bincount(rows.device, minlength=count).tolist(),
         device_faulty=np.bincount(rows.device, rows.faulty, minlength=count).astype(int).tolist(),
-        columns=[_column(rows.features[:, i], i) for i in range(len(SENSORS))],
+        columns=[_column(rows.features[:, i], rows.line, i) for i in range(len(SENSORS))],
     )
 
 
@@ -167,11 +169,12 @@ def _gaps(rows: Kept, devices: list[str]) -> tuple[int | None, list[Gap]]:
     return (int(np.median(usuals)) if usuals else None), gaps
 
 
-def _column(values: NDArray[np.float64], index: int) -> Column:
+def _column(values: NDArray[np.float64], lines: NDArray[np.int64], index: int) -> Column:
     sensor = SENSORS[index]
     low, high = sensor.plausible
+    wrong = (values < low) | (values > high)
     return Column(
         sensor.column, sensor.unit, float(values.min()), float(np.median(values)), float(values.max()),
-        int(((values < low) | (values > high)).sum()), int((values == 0).sum()), sensor.plausible,
+        int(wrong.sum()), int(lines[wrong].min()) if wrong.any() else None, int((values == 0).sum()), sensor.plausible,
         len(np.unique(values)),
     )  # fmt: skip

@@ -83,12 +83,14 @@ class Times:
         text = cell.strip()
         match = _FORM.fullmatch(text)
         if match is None:
-            raise ValueError("is not a time such as 2026-01-31 12:00:00 or 2026-01-31T12:00:00Z.")
+            raise ValueError(
+                "is not a time such as 2026-01-31 12:00:00 or 2026-01-31T12:00:00Z: write it so."
+            )
         try:
             time = datetime.fromisoformat(text)
             time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
         except (ValueError, OverflowError):
-            raise ValueError("is no time of any calendar.") from None
+            raise ValueError("is no time of any calendar: correct it, or remove the line.") from None
         self.forms.setdefault(_form(match), (text, line))
         if len(self._known) == _REMEMBERED_TIMES:
             self._known.clear()

@@ -68,7 +68,9 @@ def read(path: Path, progress: Progress = lambda done, total: None, *, limit: in
         sample.add(_parsed(path, batch, order, devices, times), batch.rows, extra)
     if sample is None:
         _order(path, rows.header)
-        raise HistoryError(f"{path} has a header but no rows.")
+        raise HistoryError(
+            f"{path} has a header but no rows below it: export it once more, with its readings."
+        )
     kept, repeated = _without_repeats(path, sample.kept(), devices, times)
     quality = survey(kept, devices.names, times.forms, rows.blank, sample.seen, repeated)
     fit = kept.plausible()
@@ -86,12 +88,29 @@ def check_learnable(table: Table, path: Path) -> None:
         if rows < _FEWEST_OF_A_KIND:
             raise HistoryError(
                 f"{path} has {rows} {kind} rows (column Faulty) of {len(table.faulty):,}; training needs at least"
-                f" {_FEWEST_OF_A_KIND} of each kind."
+                f" {_FEWEST_OF_A_KIND} of each kind: take a longer history, or label more of it."
             )
     share = table.implausible / (len(table.faulty) + table.implausible)
     if share > _MOST_IMPLAUSIBLE:
-        ranges = ", ".join(f"{s.column} {s.plausible[0]:g} to {s.plausible[1]:g}" for s in SENSORS)
-        raise HistoryError(f"{path}: {share:.0%} of the rows are beyond what sensors can give ({ranges}).")
+        raise HistoryError(
+            f"{path}: {share:.0%} of the rows hold values that no working sensor gives, and at most"
+            f" {_MOST_IMPLAUSIBLE:.0%} may: {_implausible(table.quality)}. See that each column has its own sensor's"
+            " values, in the right unit, and leave out the rows in which a sensor was broken."
+        )
+
+
+def _implausible(quality: Quality) -> str:
+    """Of each column that has such values: how many, where the first is, and what is possible."""
+    ranges = {sensor.column: (*sensor.plausible, sensor.unit) for sensor in SENSORS}
+    found = sorted((each for each in quality.columns if each.implausible), key=lambda each: -each.implausible)
+    told = []
+    for each in found:
+        low, high, unit = ranges[each.name]
+        told.append(
+            f"{each.name} in {each.implausible:,} rows (the first in line {each.implausible_line}), where"
+            f" {low:g} to {high:g}{'' if ' ' in unit else f' {unit}'} can be"
+        )
+    return "; ".join(told)
 
 
 def _order(path: Path, header: list[str]) -> list[int]:
@@ -99,7 +118,7 @@ def _order(path: Path, header: list[str]) -> list[int]:
     if missing:
         found = f" It names {','.join(header)[:200]}." if any(header) else ""
         raise HistoryError(
-            f"{path} has no column {', '.join(missing)}: its header must name {','.join(COLUMNS)}.{found}"
+            f"{path} line 1 has no column {', '.join(missing)}: it must name {','.join(COLUMNS)}.{found}"
         )
     return [header.index(name) for name in COLUMNS]
 
@@ -126,21 +145,29 @@ def _parsed(path: Path, batch: Batch, order: list[int], devices: Codes, times: T
 
 def _check(where: str, line: int, row: list[str], order: list[int], devices: Codes, times: Times) -> None:
     if len(row) <= max(order):
-        raise HistoryError(f"{where} has {len(row)} values; the header names more.")
+        missing = ", ".join(name for name, index in zip(COLUMNS, order, strict=True) if index >= len(row))
+        raise HistoryError(
+            f"{where} has {len(row)} values, none of them for {missing}: add it, or remove the line."
+        )
     cells = [row[index].strip() for index in order]
     try:
         devices.code(cells[0])
     except ValueError as error:
-        raise HistoryError(f"{where}: {error}") from None
+        raise HistoryError(f"{where}: {error} Put the fan's name there, or remove the line.") from None
     try:
         times.ms(cells[1], line)
     except ValueError as error:
         raise HistoryError(f"{where}: Time {cells[1][:60]!r} {error}") from None
     for cell, sensor in zip(cells[2:-1], SENSORS, strict=True):
         if not _holds(lambda cell=cell: math.isfinite(float(cell))):  # type: ignore[misc]
-            raise HistoryError(f"{where}: {sensor.column} {cell[:60]!r} is not a finite number.")
+            raise HistoryError(
+                f"{where}: {sensor.column} {cell[:60]!r} is not a finite number: write one such as 47.9,"
+                " with a point and without a unit, or remove the line."
+            )
     if not _holds(lambda: _label(cells[-1]) >= 0):
-        raise HistoryError(f"{where}: Faulty {cells[-1][:60]!r} must be 0 or 1.")
+        raise HistoryError(
+            f"{where}: Faulty {cells[-1][:60]!r} must be 0 or 1, for healthy or faulty: write one, or remove the line."
+        )
 
 
 def _holds(claim: Callable[[], bool]) -> bool:

@@ -1,6 +1,8 @@
 // Open episodes, or past ones, and what a technician decides about them. Whatever was written by others is put in as
 // text by Vue, never as HTML. Nothing counts as done before the server has said so.
 const HOUR = 3600e3;
+const UNKNOWN = "?"; // chosen, which is not the same as not asked
+const SHOWN_MS = 3000; // until what was done shows on its card, by forecast-fan's own message
 
 function tomorrow() {
   const at = new Date(window.fanwatch.now());
@@ -13,7 +15,7 @@ export default {
   template: `
     <div class="ep">
       <p v-if="line" class="ep-line fw-soft">{{ line }}</p>
-      <p class="ep-said" role="status" aria-live="polite">{{ said }}</p>
+      <p class="ep-said" :class="{ 'ep-hidden': seen }" role="status" aria-live="polite">{{ said }}</p>
       <slot v-if="!shown.length" name="empty"><p class="fw-empty ep-empty"><svg v-if="live && (told ? told : { calm }).calm" viewBox="0 0 20 20" class="s-ok" aria-hidden="true" focusable="false" v-html="signs.ok"></svg>{{ told ? told.empty : empty }}</p></slot>
       <ul v-else-if="!past" class="ep-list">
         <li v-for="each in shown" :key="each.episode" class="ep-card fw-card" :class="'s-' + each.state" :data-episode="each.episode">
@@ -24,12 +26,13 @@ export default {
             <span class="ep-cause">{{ each.cause }}</span>
             <span v-if="each.left" class="ep-left"><b>{{ span(each) }}</b> {{ overdue(each) ? "" : "left" }}</span>
           </div>
-          <p v-if="each.why" class="ep-why">{{ local(each.why) }}</p>
+          <p v-if="each.why" class="ep-why">{{ local(each) }}</p>
           <p class="ep-facts fw-soft">
-            <span>since <fw-time :ms="each.since" form="when"></fw-time></span>
+            <span v-if="each.clock">for this fan it is {{ when(each.clock, 0) }}</span>
+            <span :title="exact(each.since)">since {{ when(each.since, each) }}</span>
             <span v-if="each.risk !== null && each.risk !== undefined">risk {{ Math.round(each.risk * 100) }} %</span>
-            <span v-if="each.left">failure expected {{ between(each.left[0], each.left[1]) }}</span>
-            <span v-if="each.by" class="ep-by">taken up by {{ each.by }}</span>
+            <span v-if="each.left">failure expected {{ between(each.left[0], each.left[1], each) }}</span>
+            <span v-if="each.by" class="ep-by">acknowledged by {{ each.by }}</span>
             <span v-if="each.snoozed" class="ep-snoozed">quiet until <fw-time :ms="each.snoozed" form="when"></fw-time></span>
           </p>
           </div>
@@ -50,8 +53,8 @@ export default {
           <tr v-for="each in shown" :key="each.episode" :class="'s-' + each.state" :data-episode="each.episode">
             <td><a class="ep-fan" :href="'/fan/' + each.device">{{ each.device }}</a></td>
             <td><span v-if="each.word" class="fw-state ep-state"><svg viewBox="0 0 20 20" aria-hidden="true" focusable="false" v-html="signs[each.state]"></svg>{{ each.word }}</span> {{ each.cause }}
-              <span class="ep-why">{{ local(each.why) }}</span></td>
-            <td class="ep-time"><template v-if="each.ended">{{ between(each.since, each.ended) }}</template><fw-time v-else :ms="each.since" form="when"></fw-time>
+              <span class="ep-why">{{ local(each) }}</span></td>
+            <td class="ep-time" :title="exact(each.since)">{{ each.ended ? between(each.since, each.ended, each) : when(each.since, each) }}
               <span v-if="each.ended" class="ep-note fw-soft">{{ lasted(each) }}</span></td>
             <td>
               <template v-if="each.found"><b>{{ each.found }}</b><span v-if="each.note" class="ep-note">{{ each.note }}</span>
@@ -66,14 +69,14 @@ export default {
       </table>
       <dialog ref="snooze" class="ep-dialog" :aria-labelledby="id + '-snooze'" @cancel="asked = null">
         <h2 :id="id + '-snooze'">Be quiet about {{ asked && asked.device }} for how long?</h2>
-        <p class="fw-soft">It stays in this list, at its end. If it gets worse, it is heard of again.</p>
+        <p class="fw-soft">It stays in this list, at its end, and nobody is told of it until then, even if it gets worse.</p>
         <div class="ep-choices">
           <button v-for="[words, until] in lengths()" :key="words" type="button" class="fw-button" @click="decide({ action: 'snooze', until: new Date(until()).toISOString() })">{{ words }}</button>
         </div>
         <div class="ep-foot"><button type="button" class="fw-button" @click="cancel('snooze')">Cancel</button></div>
       </dialog>
       <dialog ref="close" class="ep-dialog" :aria-labelledby="id + '-close'" @cancel="asked = null">
-        <form method="dialog" @submit.prevent="decide({ action: 'close', found, mode: modes().length && mode ? mode : null, ...ended(), note: note.trim() || null })">
+        <form method="dialog" @submit.prevent="missing() || decide({ action: 'close', found, mode: modes().length && mode !== unknown ? mode : null, ...ended(), note: note.trim() || null })">
           <h2 :id="id + '-close'">What was wrong with {{ asked && asked.device }}?</h2>
           <p class="fw-soft">{{ past ? "What you say is kept with the episode." : "Your answer closes the episode." }} The next model is trained with it.</p>
           <fieldset class="ep-found">
@@ -81,7 +84,7 @@ export default {
             <label v-for="(words, value) in foundWords" :key="value"><input type="radio" :name="id + '-found'" :value="value" v-model="found" required>{{ words }}</label>
           </fieldset>
           <label v-if="modes().length" class="ep-field">Which one?
-            <select v-model="mode" class="ep-input"><option value="">Not known</option><option v-for="[value, words] in modes()" :key="value" :value="value">{{ words }}</option></select>
+            <select v-model="mode" class="ep-input" required><option value="" disabled>Choose …</option><option v-for="[value, words] in modes()" :key="value" :value="value">{{ words }}</option><option :value="unknown">Not known</option></select>
           </label>
           <fieldset v-if="found === 'fault'" class="ep-found">
             <legend class="ep-legend">How did it end?</legend>
@@ -95,8 +98,9 @@ export default {
             <input class="ep-input" v-model="note" maxlength="1000" autocomplete="off" placeholder="such as: bearing replaced">
           </label>
           <div class="ep-foot">
+            <p :id="id + '-missing'" class="ep-missing fw-soft" aria-live="polite">{{ missing() }}</p>
             <button type="button" class="fw-button" @click="cancel('close')">Cancel</button>
-            <button type="submit" class="fw-button fw-primary">{{ past ? "Keep what it was" : "Close the episode" }}</button>
+            <button type="submit" class="fw-button fw-primary" :aria-disabled="missing() ? 'true' : null" :aria-describedby="id + '-missing'">{{ past ? "Keep what it was" : "Close the episode" }}</button>
           </div>
         </form>
       </dialog>
@@ -117,7 +121,7 @@ export default {
   },
   emits: ["act"],
   data() {
-    return { told: null, busy: {}, errors: {}, said: "", asked: null, found: "fault", mode: "", outcome: "prevented", at: "", note: "", tick: 0 };
+    return { told: null, busy: {}, errors: {}, said: "", seen: false, asked: null, unknown: UNKNOWN, found: "", mode: "", outcome: "prevented", at: "", note: "", tick: 0 };
   },
   computed: {
     shown() {
@@ -132,16 +136,20 @@ export default {
       this.told = null;
     },
     found() {
-      this.mode = "";
+      this.mode = this.diagnosed();
     },
     outcome() {
       this.at = "";
     },
     shown(list) {
+      for (const each of list) if (this.noted.delete(each.episode)) delete this.busy[each.episode];
       // What the server's message shows need not be said any longer.
       const here = new Set(list.map((each) => each.episode));
       for (const name of Object.keys(this.errors)) if (!here.has(name)) delete this.errors[name];
     },
+  },
+  created() {
+    this.noted = new Set(); // done, and not yet seen on its card
   },
   mounted() {
     if (this.live)
@@ -155,19 +163,30 @@ export default {
     clearInterval(this.clock);
   },
   methods: {
-    between: (from, to) => window.fanwatch.between(from, to),
-    local: (text) => window.fanwatch.local(text),
+    /** The time that it is for its fan. */
     now(each) {
       void this.tick;
       return each.clock || window.fanwatch.now();
     },
+    when(ms, each) {
+      return window.fanwatch.when(ms, this.now(each));
+    },
+    between(from, to, each) {
+      return window.fanwatch.between(from, to, this.now(each));
+    },
+    local(each) {
+      return window.fanwatch.local(each.why, this.now(each));
+    },
+    exact: (ms) => new Date(ms).toLocaleString(),
     span(each) {
       return window.fanwatch.span(each.left[0], each.left[1], this.now(each));
     },
     overdue(each) {
       return each.left[1] <= this.now(each);
     },
-    lasted: (each) => `${window.fanwatch.length(each.ended - each.since)}${each.stopped ? `, stopped ${window.fanwatch.when(each.stopped)}` : ""}`,
+    lasted(each) {
+      return `${window.fanwatch.length(each.ended - each.since)}${each.stopped ? `, stopped ${this.when(each.stopped, each)}` : ""}`;
+    },
     lengths() {
       const after = (hours) => () => window.fanwatch.now() + hours * HOUR;
       return [["1 hour", after(1)], ["4 hours", after(4)], ["Until tomorrow, 07:00", tomorrow], ["3 days", after(72)], ["1 week", after(168)]];
@@ -177,12 +196,24 @@ export default {
     },
     ask(which, each) {
       this.asked = each;
-      this.found = each.state === "instrument" ? "instrument" : "fault";
+      // Of a sensor it is known what was seen; what a fan has, nobody knows before somebody has looked.
+      this.found = each.state === "instrument" ? "instrument" : "";
       this.outcome = each.state === "stopped" ? "failed" : "prevented";
-      this.mode = "";
+      this.mode = this.diagnosed();
       this.at = "";
       this.note = "";
       this.$refs[which].showModal();
+    },
+    /** What the forecast has seen of the sensor, where that is what was found. */
+    diagnosed() {
+      return (this.found === "instrument" && this.asked && this.asked.mode) || "";
+    },
+    /** What has still to be said before the episode can be closed, a sentence. */
+    missing() {
+      if (!this.found) return "Choose what was found.";
+      if (this.modes().length && !this.mode) return "Choose which one it was.";
+      if (this.found === "fault" && this.unseen() && !this.at) return "Say when it failed.";
+      return "";
     },
     /** Whether nobody but the one who answers knows when it failed. */
     unseen() {
@@ -191,8 +222,8 @@ export default {
     hint() {
       const each = this.asked;
       if (!each || this.unseen()) return "When the fan stopped.";
-      if (this.outcome === "failed") return `Left empty: when it was seen to stop${each.stopped ? `, ${window.fanwatch.when(each.stopped)}` : ""}.`;
-      return `When it was repaired, or stopped to be. Left empty: ${!this.past ? "now" : each.ended ? `when the episode was over, ${window.fanwatch.when(each.ended)}` : "when the episode was over"}.`;
+      if (this.outcome === "failed") return `Left empty: when it was seen to stop${each.stopped ? `, ${this.when(each.stopped, each)}` : ""}.`;
+      return `When it was repaired, or stopped to be. Left empty: ${!this.past ? "now" : each.ended ? `when the episode was over, ${this.when(each.ended, each)}` : "when the episode was over"}.`;
     },
     ended() {
       if (this.found !== "fault") return {};
@@ -215,12 +246,19 @@ export default {
     act(each, command) {
       delete this.errors[each.episode];
       this.said = "";
-      this.busy[each.episode] = { acknowledge: "Noting that you take care of it …", snooze: "Noting …", close: "Closing …" }[command.action];
+      this.noted.delete(each.episode);
+      this.busy[each.episode] = { acknowledge: "Noting …", snooze: "Noting …", close: "Closing …" }[command.action];
       this.$emit("act", { episode: each.episode, ...command });
     },
     /** The server's answer. */
-    answered(episode, words, error) {
-      delete this.busy[episode];
+    answered(episode, words, seen, error) {
+      // What its card will show is said aloud only; until it does, the card says that it is being noted.
+      this.seen = seen;
+      if (error || !seen) delete this.busy[episode];
+      else {
+        this.noted.add(episode);
+        setTimeout(() => this.noted.delete(episode) && delete this.busy[episode], SHOWN_MS);
+      }
       if (error) this.errors[episode] = error;
       else this.said = words;
     },

@@ -20,12 +20,13 @@ export default {
     </div>
     <template v-if="now">
       <p class="fp-why"><strong v-if="now.cause">{{ split[0] }}</strong>{{ split[1] }}</p>
-      <p class="fp-by" v-if="now.by">{{ now.by }} takes care of it.</p>
-      <p class="fp-past" v-if="now.clock"><b>Its past is being played in:</b> it is {{ moment }} for this fan, and soon now.</p>
+      <p class="fp-by" v-if="now.by">Acknowledged by {{ now.by }}.</p>
+      <p class="fp-past" v-if="now.clock"><b>Readings of the past:</b> for this fan it is {{ moment }}, and times are told from there.</p>
       <p class="fp-by" v-if="now.snoozed > at">Quiet until {{ snoozed }}.</p>
     </template>
     <p class="fp-why" v-else-if="!device">A fan’s name has letters, digits, _ and - only.</p>
-    <p class="fp-why" v-else-if="asked">No reading of this fan has come since this page’s server started. Its history, if there is any, is below.</p>
+    <p class="fp-why" v-else-if="hidden">This page has no room for this fan. Its history is below.</p>
+    <p class="fp-why" v-else-if="asked">Nothing is known of this fan now: it has sent nothing for a day, or was retired. Its history, if there is any, is below.</p>
     <p class="fp-why" v-else>Asking for this fan …</p>
   </header>
   <div class="fp-actions"><slot></slot></div>
@@ -79,21 +80,21 @@ export default {
 </div>`,
   props: { device: String, begin: String, first: Object, states: Array, signals: Array, ranges: Array, safety: String, history: Object },
   data() {
-    return { now: null, asked: false, at: Date.now(), range: this.begin, waiting: false, row_height: ROW, gap: GAP };
+    return { now: null, hidden: this.first.hidden, asked: false, at: Date.now(), range: this.begin, waiting: false, row_height: ROW, gap: GAP };
   },
   computed: {
     look() {
       return this.states.find((each) => each.name === this.now.state);
     },
     split() {
-      return window.fanwatch.split(this.now.cause, this.now.why || this.look.meaning);
+      return window.fanwatch.split(this.now.cause, this.now.why || this.look.meaning, this.time);
     },
     raised() {
       return this.now.state === "ok" && this.now.risk >= RAISED;
     },
     /** The time that it is for this fan. */
     time() {
-      return this.now.clock || this.at;
+      return (this.now && this.now.clock) || this.at;
     },
     moment() {
       return window.fanwatch.when(this.now.clock);
@@ -108,22 +109,22 @@ export default {
       return window.fanwatch.span(this.now.earliest, this.now.latest, this.time);
     },
     until() {
-      return window.fanwatch.between(this.now.earliest, this.now.latest);
+      return window.fanwatch.between(this.now.earliest, this.now.latest, this.time);
     },
     since() {
-      return window.fanwatch.when(this.now.since);
+      return window.fanwatch.when(this.now.since, this.time);
     },
     sinceAgo() {
       return this.now.since > this.time ? "" : `${window.fanwatch.length(this.time - this.now.since)} ago`;
     },
     age() {
       if (!this.now.read) return "never";
-      if (this.now.clock) return "past";
+      if (this.now.clock) return window.fanwatch.when(this.now.read);
       return this.at - this.now.read < 2500 ? "now" : window.fanwatch.ago(this.now.read);
     },
     readAt() {
       if (!this.now.read) return "";
-      return this.now.clock ? window.fanwatch.when(this.now.read) : window.fanwatch.second(this.now.read);
+      return this.now.clock ? "its past is coming in" : window.fanwatch.second(this.now.read);
     },
     problem() {
       return (this.history && this.history.problem) || "";
@@ -136,9 +137,9 @@ export default {
         return {
           word: signal.word,
           unit: signal.unit,
-          value: value === null ? "–" : value.toFixed(k === 0 ? 0 : 1),
-          off: value !== null && known && (value < signal.low || value > signal.high),
-          healthy: known ? `healthy ${signal.low.toFixed(0)}–${signal.high.toFixed(0)}` : "",
+          value: value === null ? "–" : window.fanwatch.shown(value, k),
+          off: value !== null && window.fanwatch.outside(value, signal, k),
+          healthy: known ? `healthy ${Number(window.fanwatch.shown(signal.low, k))}–${Number(window.fanwatch.shown(signal.high, k))}` : "",
         };
       });
       const score = live && live.score !== null ? live.score.toFixed(2) : "–";
@@ -151,7 +152,7 @@ export default {
       return (this.history ? this.history.episodes : []).map((each) => ({
         ...each,
         words: `${this.word(each.state)}${each.cause_words ? ` · ${each.cause_words}` : ""}`,
-        told: window.fanwatch.local(each.why),
+        told: window.fanwatch.local(each.why, this.time),
         when: this.lasting(each),
       }));
     },
@@ -181,6 +182,7 @@ export default {
       this.at = message.broker || message.at;
       const before = this.now;
       this.now = message.page.known ? message.page : null;
+      this.hidden = Boolean(message.page.hidden);
       if (!before !== !this.now || (before && (before.state !== this.now.state || before.latest !== this.now.latest))) this.draw();
     });
     this.chart = echarts.init(this.$refs.canvas, null, { renderer: "canvas" });
@@ -210,11 +212,12 @@ export default {
       return Boolean(this.now) && this.now.since === each.since_ms && !["ok", "unknown"].includes(this.now.state);
     },
     lasting(each) {
-      const { when, between, length } = window.fanwatch;
+      const { between, length } = window.fanwatch;
+      const when = (ms) => window.fanwatch.when(ms, this.time);
       if (this.open(each)) return `${when(each.since_ms)} – now`;
       // Of old ones the end was not kept: what was told last is all there is.
       const end = each.ended_ms || each.updated_ms;
-      return `${between(each.since_ms, end)} (${length(end - each.since_ms)})${each.stopped_ms ? `, stopped ${when(each.stopped_ms)}` : ""}`;
+      return `${between(each.since_ms, end, this.time)} (${length(end - each.since_ms)})${each.stopped_ms ? `, stopped ${when(each.stopped_ms)}` : ""}`;
     },
     choose(range) {
       this.range = range;
@@ -333,7 +336,7 @@ export default {
       const at = found[0].value[0];
       const place = document.createElement("div");
       const head = document.createElement("b");
-      head.textContent = `${window.fanwatch.when(at)}`;
+      head.textContent = `${window.fanwatch.when(at, this.time)}`;
       place.append(head);
       for (const each of found) {
         const value = each.value[1];

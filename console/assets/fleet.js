@@ -15,6 +15,7 @@ const COLUMNS = [
   ["risk", "Risk"],
 ];
 const RAISED = 0.2; // as in words.py
+const QUARTER = 900e3; // ms; everywhere a day begins with one
 
 function path(line) {
   let d = "";
@@ -32,7 +33,7 @@ function path(line) {
 
 export default {
   template: `
-<div class="fl" :class="[narrow ? 'fl-narrow' : 'fl-broad', { 'fl-calm': ready && total && !needs && !away }]">
+<div class="fl" :class="[narrow ? 'fl-narrow' : 'fl-broad', { 'fl-calm': ready && total && !needs && !away && !hidden }]">
   <header class="fl-head"><div class="fl-says">
     <h1 class="fl-title"><template v-if="!ready">Fleet</template><template v-else>{{ headline }}</template></h1>
     <p class="fl-lead" v-if="ready && lead">
@@ -40,7 +41,7 @@ export default {
       <a class="fl-go" :href="'/fan/' + lead.id" :aria-label="'Look at ' + lead.id">Look at it<svg viewBox="0 0 20 20" aria-hidden="true"><path d="m7 4 6 6-6 6" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/></svg></a>
     </p>
     <p class="fl-lead" v-else>{{ ready && total ? subline : "" }}</p>
-    <p class="fl-past" v-if="past"><b>The past is being played in:</b> it is {{ moment }} for these fans, and soon now.</p>
+    <p class="fl-past" v-if="past"><b>Readings of the past:</b> for these fans it is {{ moment }}, and times are told from there.</p>
     </div>
     <div class="fl-find">
     <label class="fl-search">
@@ -105,6 +106,7 @@ export default {
       ready: false,
       away: false,
       total: 0,
+      hidden: 0,
       n: 0,
       needs: 0,
       hand: 0,
@@ -136,6 +138,8 @@ export default {
     headline() {
       const { total, needs } = this;
       if (!total) return this.away ? "Waiting for the broker" : "Waiting for the first fan";
+      // Nobody knows how those are that there is no room for.
+      if (!needs && this.hidden) return "No fan that is shown needs you";
       if (!needs && this.hand) return total === 1 ? "The fan is looked after" : `All ${total.toLocaleString()} fans are looked after`;
       // The last state is `ok`; whose history is too short to judge is not called well.
       if (!needs && this.counts[this.states.length - 1] < total) return "No fan needs you";
@@ -143,6 +147,7 @@ export default {
       return needs === 1 ? "One fan needs you" : `${needs.toLocaleString()} fans need you`;
     },
     subline() {
+      if (this.hidden) return `${this.hidden === 1 ? "One is" : `${this.hidden.toLocaleString()} are`} not shown.`;
       if (this.hand) return `${this.hand === 1 ? "One is" : `${this.hand} are`} in somebody’s hands; nothing else stands out.`;
       return "Nothing stands out.";
     },
@@ -283,7 +288,7 @@ export default {
       const page = message.page;
       if (!page) return;
       this.ready = true;
-      Object.assign(this, { total: page.total, n: page.n, needs: page.needs, hand: page.hand, past: page.past, counts: page.counts, leading: page.lead });
+      Object.assign(this, { total: page.total, hidden: page.hidden, n: page.n, needs: page.needs, hand: page.hand, past: page.past, counts: page.counts, leading: page.lead });
       const known = new Map();
       const now = message.broker || message.at;
       this.shown = page.rows.map((row, k) => this.line(row, page.first + k, page, known, now));
@@ -293,11 +298,13 @@ export default {
       const before = this.known.get(id) || { words: ["", "", ""], paths: ["", "", "", ""] };
       const fresh = page.lines[id];
       const mine = { words: page.words[id] || before.words, paths: fresh ? fresh.map(path) : before.paths };
-      mine.about = mine.words === before.words && before.about ? before.about : window.fanwatch.split(mine.words[0], mine.words[1]);
+      const time = clock || now;
+      mine.day = Math.floor(time / QUARTER);
+      // What a time of day is called changes with the day.
+      mine.about = mine.words === before.words && mine.day === before.day && before.about ? before.about : window.fanwatch.split(mine.words[0], mine.words[1], time);
       known.set(id, mine);
       const numbers = [r, t, v, s];
       const age = Math.max(0, now - read);
-      const time = clock || now;
       return {
         id,
         at,
@@ -311,9 +318,9 @@ export default {
         paths: mine.paths,
         percent: risk === null ? "" : `${Math.round(risk * 100)} %`,
         left: latest ? window.fanwatch.span(earliest, latest, time) : "",
-        until: latest ? window.fanwatch.between(earliest, latest) : "",
-        values: numbers.map((value, k) => (value === null ? "–" : k === 0 ? value.toFixed(0) : value.toFixed(1))),
-        out: numbers.map((value, k) => value !== null && this.signals[k].to !== undefined && (value < this.signals[k].low || value > this.signals[k].high)),
+        until: latest ? window.fanwatch.between(earliest, latest, time) : "",
+        values: numbers.map((value, k) => (value === null ? "–" : window.fanwatch.shown(value, k))),
+        out: numbers.map((value, k) => value !== null && window.fanwatch.outside(value, this.signals[k], k)),
         raised: this.states[code].name === "ok" && risk !== null && risk >= RAISED,
         age: !read ? "never" : clock ? "past" : age < 2000 ? "now" : window.fanwatch.length(age),
         read: read ? new Date(read).toLocaleString() : "",

@@ -36,19 +36,19 @@
     const s = Math.max(0, Math.round(ms / 1000));
     if (s < 60) return `${s} s`;
     if (s < 3600) return `${Math.round(s / 60)} min`;
-    if (s < 86400) return `${Math.round(s / 3600)} h`;
+    if (s < 2 * 86400) return `${Math.round(s / 3600)} h`;
     return `${Math.round(s / 86400)} d`;
   }
-  function when(ms) {
-    const current = now();
+  // Of a fan whose past comes in, `current` is the fan's own time: its today is not the viewer's.
+  function when(ms, current = now()) {
     if (sameDay(ms, current)) return clock.format(ms);
     if (Math.abs(ms - current) < 6 * 86400e3) return `${weekday.format(ms)} ${clock.format(ms)}`;
     return `${date.format(ms)} ${clock.format(ms)}`;
   }
   // From one time to another: a day is named where it is another one than the first's, today's as well.
-  function between(from, to) {
-    if (sameDay(from, to)) return `${when(from)} – ${clock.format(to)}`;
-    const named = (ms) => (sameDay(ms, now()) ? `today ${clock.format(ms)}` : when(ms));
+  function between(from, to, current = now()) {
+    if (sameDay(from, to)) return `${when(from, current)} – ${clock.format(to)}`;
+    const named = (ms) => (sameDay(ms, current) ? `today ${clock.format(ms)}` : when(ms, current));
     return `${named(from)} – ${named(to)}`;
   }
   const ago = (ms) => (ms > now() ? `in ${length(ms - now())}` : `${length(now() - ms)} ago`);
@@ -73,7 +73,7 @@
   }
   // The same as the end of a sentence: `within 4 days`.
   function within(earliest, latest, at = now()) {
-    if (latest <= at) return `and was expected to by ${when(latest)}`;
+    if (latest <= at) return `and was expected to by ${when(latest, at)}`;
     const { low, high, unit, last, same, soon } = ends(earliest, latest, at);
     const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
     if (soon) return `within ${many(high, last[3])}`;
@@ -82,16 +82,24 @@
   }
   // Others write times in UTC; a viewer reads them in their own zone.
   const UTC = /\b(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC\b/g;
-  const local = (text) => text.replace(UTC, (_, date, time) => when(Date.parse(`${date}T${time}Z`)));
+  const local = (text, current = now()) => text.replace(UTC, (_, date, time) => when(Date.parse(`${date}T${time}Z`), current));
   // What is wrong, and why: a sentence that begins with the cause does not say it twice.
-  function split(cause, told) {
-    const why = local(told);
+  function split(cause, told, current = now()) {
+    const why = local(told, current);
     if (!cause || why.toLowerCase().includes(`its ${cause.toLowerCase()} had announced`)) return ["", why];
     const said = cause.length + (/^the /i.test(why) && !/^the /i.test(cause) ? 4 : 0);
     if (why.slice(0, said).toLowerCase().endsWith(cause.toLowerCase())) return [why.slice(0, said), why.slice(said)];
     return [why ? `${cause}. ` : cause, why];
   }
-  const FORMS = { when, ago, clock: (ms) => clock.format(ms), day: (ms) => day.format(ms) };
+  // A signal's value as it is shown, the first one's (rotation) whole; and whether that is outside what is shown as
+  // healthy: nobody can see more than is written.
+  const shown = (value, k) => value.toFixed(k === 0 ? 0 : 1);
+  const outside = (value, signal, k) => {
+    if (signal.to === undefined) return false;
+    const [it, low, high] = [value, signal.low, signal.high].map((each) => Number(shown(each, k)));
+    return it < low || it > high;
+  };
+  const FORMS = { when: (ms) => when(ms), ago, clock: (ms) => clock.format(ms), day: (ms) => day.format(ms) };
   class Time extends HTMLElement {
     static observedAttributes = ["ms", "form"];
     connectedCallback() {
@@ -167,6 +175,7 @@
     if (lost) shown.push(["lost", `No connection to the server since ${when(lost)}. What you see is from then; the page tries again by itself.`]);
     else if (last) {
       if (last.broker) shown.push(["broker", `The broker is away since ${when(last.broker)}: no new readings. Shown are the last ones; this page tries again by itself.`]);
+      if (last.hidden) shown.push(["hidden", `${last.hidden === 1 ? "One fan is" : `${last.hidden.toLocaleString()} fans are`} not shown: this page has room for ${last.room.toLocaleString()}. Raise FANWATCH_CONSOLE_FANS and start it anew.`]);
       if (last.store) shown.push(["store", `InfluxDB is away since ${when(last.store)}: history is not shown until it is back. Live values go on.`]);
     }
     root.dataset.live = lost ? "lost" : !last ? "wait" : last.broker ? "away" : "live";
@@ -205,6 +214,8 @@
     local,
     length,
     split,
+    shown,
+    outside,
     second: (ms) => second.format(ms),
     clock: FORMS.clock,
     /** Calls `listener` with each live message; returns what ends that. */

@@ -1,20 +1,17 @@
-"""The live fleet: a struct of arrays, one place a fan, bounded by the number of fans that it was made for.
+"""The live fleet, bounded by the number of fans that it was made for.
 
 Written by the broker's thread, read by the page's loop; `lock` is held for as long as either takes, which is a few
 milliseconds at most. Whatever comes twice, late or out of order leaves the newest value standing.
 """
 
 import math
-import threading
-from zoneinfo import ZoneInfo
 
-import msgspec
 import numpy as np
 
-from console.live.trends import MINUTES, Trends
-from fanwatch.alarm import Alarm
-from fanwatch.reading import FEATURES
-from fanwatch.timestamps import parse_ms
+from console.live.absent import Absent
+from console.live.places import NOBODY, Places
+from console.live.trends import MINUTES
+from fanwatch.alarm import EPISODES, Alarm
 
 SUSPECT = 0.5
 """Share of faulty results among those of the last minutes from which a fan counts as suspect ..."""
@@ -29,84 +26,86 @@ ENOUGH = 5
 STILL_RPM = 1.0
 BEHIND_MS = 300_000
 """What was measured so long before it came is not of now."""
-NOBODY = -1
-_UTC = ZoneInfo("UTC")
+KNOWN_MS = 86_400_000
+"""A fan that was silent for as long is not there any more."""
 
 
-class Fleet:
-    """All fans that were heard of."""
+class Fleet(Places):
+    """All fans that were heard of within a day, or have an open episode. Hold the lock for whatever is called here."""
 
     def __init__(self, most: int, silent_s: float) -> None:
         """`most` fans are held; after `silent_s` seconds without a reading one is called silent."""
-        self.lock = threading.Lock()
-        self.most = most
+        super().__init__(most)
         self.silent_ms = round(silent_s * 1000)
         self.listening_ms = 0
         """Since when this fleet can hear its fans: nobody is called silent for what was not listened to."""
-        self.names: list[str] = []
-        self.turned_away = 0
-        """Messages of fans beyond `most`."""
+        self.remembers = False
+        """Whether InfluxDB was asked what came before: who was not heard of by then has been silent for a day."""
+        self.absent = Absent(most)
         self.model = ""
         """Name and version of the model that gave the newest result."""
-        self.revision = 0
-        """Grows with every message that changed something."""
-        self.alarm_revision = 0
-        """Grows with every alarm that changed."""
-        self.read_ms = np.zeros(most, np.int64)
-        """When the newest reading was measured."""
-        self.heard_ms = np.zeros(most, np.int64)
-        """When a reading came last: that of history which is played in, or of a backlog, was measured long before."""
-        self.scored_ms = np.zeros(most, np.int64)
-        self.values = np.zeros((most, len(FEATURES)), np.float64)
-        self.probability = np.zeros(most, np.float64)
-        self.fault = np.zeros(most, np.int8)
-        self.share = np.zeros(most, np.float64)
-        self.scores = np.zeros(most, np.int32)
-        self.causes: list[str | None] = []
-        self.alarms: list[Alarm | None] = []
-        self.alarm_seen: list[int] = []
-        """By fan, the alarm revision at which its alarm last changed."""
-        self.risk = np.zeros(most, np.float64)
-        self.earliest_ms = np.zeros(most, np.int64)
-        self.latest_ms = np.zeros(most, np.int64)
-        """When failure is expected; 0 where nothing is known of that."""
-        self.acknowledged = np.zeros(most, np.bool_)
-        self.snoozed_ms = np.zeros(most, np.int64)
-        """Until when it is to be quiet; 0 where it is not."""
-        self.trends = Trends(most)
-        self._index: dict[str, int] = {}
 
-    def __len__(self) -> int:
-        return len(self.names)
+    @property
+    def hidden(self) -> int:
+        """Fans that are not shown, for there is no room for them."""
+        return len(self.absent.heard_ms)
 
-    def find(self, device: str) -> int | None:
-        """A fan's place; None where it was never heard of."""
-        return self._index.get(device)
-
-    def place(self, device: str) -> int:
-        """A fan's place, given to it if it has none; -1 where there is none left. `device` must be a valid name."""
-        found = self._index.get(device)
+    def place(self, device: str, heard_ms: int = 0) -> int:
+        """A fan's place, given to it if it has none; NOBODY where there is none left. `device` must be a valid name."""
+        found = self.find(device)
         if found is not None:
             return found
-        if len(self.names) >= self.most:
-            self.turned_away += 1
+        if self.full:
+            self.absent.turn_away(device, heard_ms)
             return NOBODY
-        index = self._index[device] = len(self.names)
-        self.names.append(device)
-        self.causes.append(None)
-        self.alarms.append(None)
-        self.alarm_seen.append(0)
-        self.values[index] = np.nan
-        self.probability[index] = np.nan
-        self.risk[index] = np.nan
-        self.fault[index] = NOBODY
+        return self._let_in(device)
+
+    def _let_in(self, device: str) -> int:
+        index = self._give(device)
+        alarm = self.absent.leave(device)
+        if alarm is not None:
+            self._set_alarm(index, alarm)
         return index
+
+    def _let_go(self, index: int) -> None:
+        """Frees a place, and keeps what was said of its fan."""
+        alarm = self.alarms[index]
+        if alarm is not None:
+            self.absent.keep(alarm)
+        self._free(index)
+        self.revision += 1
+        self.alarm_revision += 1
+
+    def tidy(self, now_ms: int) -> None:
+        """Lets go of fans that were silent for a day, and in those with an open episode for which there is room now.
+
+        A day is what Grafana's rule knows fans for, too. An episode stays until somebody says what it was.
+        """
+        count = len(self)
+        heard = np.maximum(self.heard_ms[:count], self.scored_ms[:count])
+        known = (heard > 0) | self.remembers
+        gone = known & ~self.episode[:count] & (now_ms - heard > KNOWN_MS)
+        # From the last one on: whoever moves into a freed place is none of those that are still to go.
+        for index in np.flatnonzero(gone)[::-1].tolist():
+            self._let_go(index)
+        self.absent.expire(now_ms - KNOWN_MS)
+        for alarm in self.absent.episodes():
+            if self._place_told(alarm, now_ms) < 0:
+                break
+
+    def forget(self, device: str) -> None:
+        """The fan was retired: nothing is left of it until it is heard again."""
+        index = self.find(device)
+        if index is not None:
+            self._let_go(index)
+        if self.absent.leave(device) is not None:
+            self.alarm_revision += 1
 
     def reading(
         self, device: str, ms: int, values: tuple[float, float, float, float], came_ms: int = 0
     ) -> None:
         """Takes a reading, measured at `ms`, that came at `came_ms`."""
-        index = self.place(device)
+        index = self.place(device, max(ms, came_ms))
         if index < 0:
             return
         self.heard_ms[index] = max(self.heard_ms[index], ms, came_ms)
@@ -118,7 +117,7 @@ class Fleet:
 
     def recall(self, device: str, ms: int, values: tuple[float, float, float, float]) -> None:
         """Takes a last reading that was stored before this process began, unless there is a later one."""
-        index = self.place(device)
+        index = self.place(device, ms)
         if index >= 0 and ms > self.read_ms[index]:
             self.read_ms[index] = ms
             self.heard_ms[index] = max(self.heard_ms[index], ms)
@@ -129,7 +128,7 @@ class Fleet:
         self, device: str, ms: int, fault: int | None, probability: float | None, cause: str | None
     ) -> None:
         """Takes the result of the reading of `ms`; without a probability it was implausible."""
-        index = self.place(device)
+        index = self.place(device, ms)
         if index < 0:
             return
         if probability is not None:
@@ -149,31 +148,49 @@ class Fleet:
                 self.causes[index] = cause
         self.revision += 1
 
-    def alarm(self, alarm: Alarm) -> None:
+    def alarm(self, alarm: Alarm, now_ms: int = 0) -> None:
         """Takes what forecast-fan says of a fan, which replaces what it said before."""
-        index = self.place(alarm.deviceID)
+        index = self.find(alarm.deviceID)
+        if index is None:
+            index = self._place_told(alarm, now_ms)
         if index >= 0 and self.alarms[index] != alarm:
             self._set_alarm(index, alarm)
 
+    def _place_told(self, alarm: Alarm, now_ms: int) -> int:
+        """A place for a fan that has none, for what is said of it; where it gets none, that is kept."""
+        device = alarm.deviceID
+        if alarm.state in EPISODES:
+            spared = self._spared(now_ms) if self.full else None
+            if spared is not None:
+                self.absent.turn_away(self.names[spared], int(self.heard_ms[spared]))
+                self._let_go(spared)
+            if not self.full:
+                return self._let_in(device)
+            self.absent.turn_away(device, 0)
+            self.alarm_revision += self.absent.alarms.get(device) != alarm
+        # Whoever was heard of lately has a place: of the others it is only known how they were long ago.
+        elif not self.remembers and not self.full and device not in self.absent.alarms:
+            return self._let_in(device)
+        self.absent.keep(alarm)
+        return NOBODY
+
+    def _spared(self, now_ms: int) -> int | None:
+        """Who can be shown least of all: without an open episode, if there is one healthy, and of low risk."""
+        count = len(self)
+        free = ~self.episode[:count]
+        if not free.any():
+            return None
+        late = now_ms - self.heard_ms[:count] > self.silent_ms
+        well = free & ~(late | self.standing() | self.suspects())
+        able = np.flatnonzero(well if well.any() else free)
+        return int(able[np.nan_to_num(self.risk[able]).argmin()])
+
     def forget_alarm(self, device: str) -> None:
         """Nothing is retained of this fan any more."""
-        index = self._index.get(device)
+        self.absent.alarms.pop(device, None)
+        index = self.find(device)
         if index is not None and self.alarms[index] is not None:
             self._set_alarm(index, None)
-
-    def _set_alarm(self, index: int, alarm: Alarm | None) -> None:
-        self.revision += 1
-        self.alarm_revision += 1
-        self.alarms[index] = alarm
-        self.alarm_seen[index] = self.alarm_revision
-        expected = None if alarm is None else alarm.failureExpected
-        risk = None if alarm is None else alarm.risk
-        snoozed = msgspec.UNSET if alarm is None else alarm.snoozedUntil
-        self.risk[index] = np.nan if risk is None else risk
-        self.earliest_ms[index] = 0 if expected is None else parse_ms(expected.earliest, _UTC)
-        self.latest_ms[index] = 0 if expected is None else parse_ms(expected.latest, _UTC)
-        self.acknowledged[index] = alarm is not None and alarm.acknowledged
-        self.snoozed_ms[index] = 0 if snoozed is msgspec.UNSET else parse_ms(snoozed, _UTC)
 
     def trend_end(self, index: int, minute: int) -> int:
         """The last minute of a fan's trends: `minute`, or that of its newest reading where history is played in."""
@@ -197,12 +214,17 @@ class Fleet:
         read, heard = self.read_ms[:count], self.heard_ms[:count]
         return np.where((now_ms - heard <= self.silent_ms) & (now_ms - read > BEHIND_MS), read, 0)
 
+    def past_ms(self, now_ms: int) -> int:
+        """The time that it is for the fleet: the newest of them, where that is so for most fans heard; else 0."""
+        clocks = self.clocks(now_ms)
+        heard = int((now_ms - self.heard_ms[: len(clocks)] <= self.silent_ms).sum())
+        return int(clocks.max()) if 2 * np.count_nonzero(clocks) > heard else 0
+
     def all_alarms(self) -> dict[str, Alarm]:
-        """The alarm of every fan that has one, of any state."""
+        """The alarm of every fan that has one, of any state; and open episodes for which there is no room."""
         with self.lock:
-            return {
-                name: alarm for name, alarm in zip(self.names, self.alarms, strict=True) if alarm is not None
-            }
+            found = {alarm.deviceID: alarm for alarm in self.alarms if alarm is not None}
+            return found | {alarm.deviceID: alarm for alarm in self.absent.episodes()}
 
     def standing(self) -> np.ndarray:
         """By fan, whether its last reading says that it does not turn."""

@@ -17,6 +17,7 @@ from fanwatch.settings import BrokerSettings, ReadingSettings
 
 _RETAINED_S = 10.0
 """Seconds after a connect within which all that the broker retains has come."""
+_TIDY_S = 5.0
 _FILTERS = (topics.READINGS, "fan/+/messages", topics.RESULTS, topics.ALARMS)
 
 
@@ -34,6 +35,9 @@ class Intake(Link):
         self._seen: set[str] = set()
         """Fans whose alarm came on this connection."""
         self._sweep_at = math.inf
+        self._tidy_at = 0.0
+        self._hidden = 0
+        """Fans without room, as was said last."""
         self.received = 0
         self.wrong = 0
         """Messages that say nothing to this page."""
@@ -60,8 +64,23 @@ class Intake(Link):
         if time.monotonic() > self._sweep_at:
             self._sweep_at = math.inf
             with self._fleet.lock:
-                for name in set(self._fleet.names) - self._seen:
+                told = self._fleet.absent.alarms.keys() | set(self._fleet.names)
+                for name in told - self._seen:
                     self._fleet.forget_alarm(name)
+        if time.monotonic() > self._tidy_at:
+            self._tidy_at = time.monotonic() + _TIDY_S
+            with self._fleet.lock:
+                self._fleet.tidy(time.time_ns() // 1_000_000)
+                hidden = self._fleet.hidden
+            self._say(hidden)
+
+    def _say(self, hidden: int) -> None:
+        """Once for each trouble: it begins, it has doubled, it is over."""
+        if hidden > 2 * self._hidden or (hidden == 0 < self._hidden):
+            say = self._log.warning if hidden else self._log.info
+            hint = "raise FANWATCH_CONSOLE_FANS" if hidden else ""
+            say("fans are not shown, for want of room", fans=hidden, room=self._fleet.most, hint=hint)
+            self._hidden = hidden
 
     def closed(self, client: mqtt.Client) -> None:
         self.away_since_ms = time.time_ns() // 1_000_000
@@ -91,10 +110,10 @@ class Intake(Link):
         elif payload:
             alarm = decode_alarm(topic, payload)
             with fleet.lock:
-                fleet.alarm(alarm)
-                if fleet.find(alarm.deviceID) is not None:
-                    self._seen.add(alarm.deviceID)
+                fleet.alarm(alarm, time.time_ns() // 1_000_000)
+                if fleet.find(device) is not None or device in fleet.absent.alarms:
+                    self._seen.add(device)
         else:
             self._seen.discard(device)
             with fleet.lock:
-                fleet.forget_alarm(device)
+                fleet.forget(device)

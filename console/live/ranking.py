@@ -55,15 +55,18 @@ class Ranker:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._names = np.zeros(0, np.int64)
+        self._named = 0
+        """Layout of the fleet that these are of."""
+        self._ranked = 0
+        """The same of the last ranking."""
         self._last: Ranking | None = None
 
     def rank(self, now_ms: int) -> Ranking:
         """The ranking at `now_ms`, or one that is a moment old."""
-        last = self._last
-        count = len(self._fleet)
-        if last is not None and 0 <= now_ms - last.at_ms < _FRESH_MS and len(last.codes) == count:
+        last, fleet, count = self._last, self._fleet, len(self._fleet)
+        if last is not None and 0 <= now_ms - last.at_ms < _FRESH_MS and self._ranked == fleet.layout:
             return last
-        fleet = self._fleet
+        self._ranked = fleet.layout
         codes = states(fleet, now_ms)
         wanting = codes <= LAST_NEED
         in_hand = wanting & (fleet.acknowledged[:count] | (fleet.snoozed_ms[:count] > now_ms))
@@ -74,9 +77,7 @@ class Ranker:
         )  # in steps, so that lines do not change places for nothing
         order = np.lexsort((self.names(), -risk, self._left(), codes, group))
         counts = np.bincount(codes, minlength=len(STATES)).tolist()
-        clocks = fleet.clocks(now_ms)
-        heard = int((now_ms - fleet.heard_ms[:count] <= fleet.silent_ms).sum())
-        past_ms = int(clocks.max()) if 2 * np.count_nonzero(clocks) > heard else 0
+        clocks, past_ms = fleet.clocks(now_ms), fleet.past_ms(now_ms)
         self._last = Ranking(now_ms, codes, needs, in_hand, order, counts, clocks, past_ms)
         return self._last
 
@@ -100,11 +101,11 @@ class Ranker:
     def names(self) -> np.ndarray:
         """By fan, where its name stands among all, numbers in names counting as numbers."""
         names = self._fleet.names
-        if len(self._names) != len(names):
+        if self._named != self._fleet.layout:
             keys = [[int(part) if part.isdigit() else part for part in _NUMBER.split(name)] for name in names]
             ranks = np.empty(len(names), np.int64)
             ranks[sorted(range(len(names)), key=keys.__getitem__)] = np.arange(len(names))
-            self._names = ranks
+            self._names, self._named = ranks, self._fleet.layout
         return self._names
 
     def _left(self) -> np.ndarray:

@@ -6,32 +6,35 @@ memory as rows. What has come live meanwhile is newer, and stays.
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
-from console.live.fleet import Fleet
+from console.live.fleet import KNOWN_MS, Fleet
 from console.live.trends import MINUTES
 from console.store import StoreReader
 from fanwatch.errors import FanwatchError
+from fanwatch.forecasting.rows import MEASUREMENT, note_of
 from fanwatch.logs import Log
 from fanwatch.reading import FEATURES
 from fanwatch.store import MEANS
 from fanwatch.topics import DEVICE_ID
 
 _PIECE_S: Final = 600
-_DAYS: Final = 7
-"""A fan that has been silent for longer is not shown after a start."""
+_KNOWN_S: Final = KNOWN_MS // 1000
 _AGAIN_S: Final = 5.0
 _MS: Final = 1_000_000
 
 _BEFORE = (
     'SELECT last("rotation_mean") AS "rotation", "temperature_mean" AS "temperature", '
     '"vibration_mean" AS "vibration", "sound_mean" AS "sound" FROM "telemetry" '
-    f'WHERE time >= now() - {_DAYS}d GROUP BY "deviceID"'
+    f'WHERE time >= now() - {_KNOWN_S}s GROUP BY "deviceID"'
 )
 _LAST = (
     'SELECT last("rotation") AS "rotation", "temperature", "vibration", "sound" FROM "telemetry" '
     'WHERE time >= now() - 1h GROUP BY "deviceID"'
 )
+_NOTES = f'SELECT last("note") AS "note" FROM "{MEASUREMENT}" WHERE time >= now() - 3d GROUP BY "deviceID"'
+"""A fan's point stands at its checkpoint, which may lie a while before its last reading."""
 _TREND = (
     ", ".join(f'mean("{name}") AS "{name}"' for name in FEATURES),
     'mean("probability") AS "probability"',
@@ -55,8 +58,9 @@ async def recall(fleet: Fleet, store: StoreReader, log: Log) -> None:
 
 
 async def _all(fleet: Fleet, store: StoreReader) -> None:
-    last(fleet, await store.query(_BEFORE, MEANS))
-    last(fleet, await store.query(_LAST))
+    away = retired(await store.query(_NOTES))
+    last(fleet, await store.query(_BEFORE, MEANS), away)
+    last(fleet, await store.query(_LAST), away)
     end_s = time.time_ns() // 1_000_000_000
     end_s -= end_s % 60  # the minute under way is seen live
     for piece in range(MINUTES * 60 // _PIECE_S):
@@ -66,13 +70,23 @@ async def _all(fleet: Fleet, store: StoreReader) -> None:
         )
         for fields, measurement in zip(_TREND, ("telemetry", "anomaly"), strict=True):
             trend(fleet, await store.query(f'SELECT {fields} FROM "{measurement}" {where}'))
+    with fleet.lock:
+        fleet.remembers = True
+        fleet.tidy(time.time_ns() // 1_000_000)
 
 
-def last(fleet: Fleet, rows: list[dict[str, Any]]) -> None:
-    """Takes rows of last values."""
+def retired(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """By fan, when it was retired, of forecast-fan's notes: what is older does not bring it back."""
+    found = {row["deviceID"]: note_of(row.get("note")).retired_ms for row in rows}
+    return {device: ms for device, ms in found.items() if ms}
+
+
+def last(fleet: Fleet, rows: list[dict[str, Any]], away: Mapping[str, int] | None = None) -> None:
+    """Takes rows of last values; `away` is as from `retired`."""
+    away = away or {}
     with fleet.lock:
         for row in rows:
-            if _whole(row):
+            if _whole(row) and int(row["time"]) // _MS > away.get(row["deviceID"], 0):
                 rotation, temperature, vibration, sound = (float(row[name]) for name in FEATURES)
                 fleet.recall(
                     row["deviceID"], int(row["time"]) // _MS, (rotation, temperature, vibration, sound)
@@ -84,8 +98,9 @@ def trend(fleet: Fleet, rows: list[dict[str, Any]]) -> None:
     with fleet.lock:
         for row in rows:
             device = row["deviceID"]
-            place = fleet.place(device) if DEVICE_ID.fullmatch(device) else -1
-            if place < 0:
+            # Whoever has a trend was heard of; one that was retired meanwhile does not come back for it.
+            place = fleet.find(device)
+            if place is None:
                 continue
             minute = int(row["time"]) // (60_000 * _MS)
             for channel, name in enumerate((*FEATURES, "probability")):

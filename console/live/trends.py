@@ -61,6 +61,13 @@ class Trends:
         lines[:, held] = self._means[index][:, wanted[held] % MINUTES]
         return lines
 
+    def move(self, index: int, to: int) -> None:
+        """Gives the trends of one place to another, and leaves none behind."""
+        if index != to:
+            self._means[to], self._counts[to] = self._means[index], self._counts[index]
+            self._newest[to] = self._newest[index]
+        self._newest[index] = 0
+
     def _place(self, index: int, minute: int) -> int:
         newest = int(self._newest[index])
         if minute > newest:

@@ -50,6 +50,7 @@ class FleetView:
             told = {names[place]: fresh[place][0] for place in shown}
             message = {
                 "total": len(names),
+                "hidden": self._fleet.hidden,
                 "n": len(chosen),
                 "first": first,
                 "counts": ranking.counts,

@@ -32,10 +32,12 @@ _OUTCOME_WORDS: Final = {
     "failed": "It failed",
 }
 _DONE: Final = {
-    "acknowledge": "{device}: you take care of it.",
+    "acknowledge": "{device}: acknowledged.",
     "snooze": "{device} is quiet for now.",
     "close": "{device}: closed, and what you found is kept.",
 }
+_SHOWN: Final = ("acknowledge", "snooze")
+"""Its card says so itself, from then on."""
 _LONGEST: Final = 2000
 _LOG = Log("console")
 
@@ -73,10 +75,11 @@ class Episodes(ui.element, component="../assets/episodes.js"):
         self._props["id"] = f"ep{self.id}"
         self.on("act", self._act)
 
-    def show(self, cards: list[dict[str, Any]]) -> None:
-        """Other episodes than before."""
-        if cards != self._props["episodes"]:
-            self._props["episodes"] = cards
+    def show(self, cards: list[dict[str, Any]], empty: str = "") -> None:
+        """Other episodes than before; `empty` is said where there are none."""
+        shown = {"episodes": cards, "empty": empty or self._props["empty"]}
+        if any(self._props[name] != value for name, value in shown.items()):
+            self._props.update(shown)
             self.update()
 
     async def _act(self, event: events.GenericEventArguments) -> None:
@@ -92,7 +95,7 @@ class Episodes(ui.element, component="../assets/episodes.js"):
             _LOG.info("decided about an episode", episode=episode[:120], action=action, user=by)
         except FanwatchError as problem:
             error = str(problem)
-        self.run_method("answered", episode, done, error)
+        self.run_method("answered", episode, done, action in _SHOWN, error)
         if error is None and self._done is not None:
             await self._done()
 
@@ -121,6 +124,7 @@ def card(alarm: Alarm, clock_ms: int = 0) -> dict[str, Any]:
         "why": words.sentence(alarm.why),
         "since": alarm.since_ms,
         "clock": clock_ms,
+        "mode": _mode(alarm.state, alarm.cause, alarm.sensor if alarm.sensor else None),
         "risk": alarm.risk if alarm.state in ("warning", "alarm") else None,
         "left": left,
         "by": alarm.acknowledgedBy if isinstance(alarm.acknowledgedBy, str) else None,
@@ -128,8 +132,8 @@ def card(alarm: Alarm, clock_ms: int = 0) -> dict[str, Any]:
     }
 
 
-def past_card(each: Past) -> dict[str, Any]:
-    """What the browser shows of one that is over."""
+def past_card(each: Past, clock_ms: int = 0) -> dict[str, Any]:
+    """What the browser shows of one that is over; `clock_ms` as above."""
     return {
         "episode": each.episode,
         "device": each.device,
@@ -138,6 +142,8 @@ def past_card(each: Past) -> dict[str, Any]:
         "cause": words.cause_of(each.state, each.cause, each.sensor),
         "why": words.sentence(each.why),
         "since": each.since_ms,
+        "mode": _mode(each.state, each.cause, each.sensor),
+        "clock": clock_ms,
         "ended": each.ended_ms,
         "stopped": each.stopped_ms,
         "found": each.found,
@@ -145,6 +151,12 @@ def past_card(each: Past) -> dict[str, Any]:
         "foundBy": each.found_by,
         "closed": each.closed_ms,
     }
+
+
+def _mode(state: str, cause: str | None, sensor: str | None) -> str:
+    """What was seen of a sensor, as an answer names it; of a fan nobody knows before somebody has looked."""
+    seen = f"{sensor}:{cause}" if sensor else cause
+    return seen if state == "instrument" and seen in INSTRUMENT_MODES else ""
 
 
 def _command(asked: Mapping[str, Any], by: str) -> dict[str, str]:

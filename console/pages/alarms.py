@@ -5,17 +5,21 @@ import time
 from typing import Any
 
 from nicegui import ui
+from nicegui.events import GenericEventArguments
 
 from console import shell
 from console.context import Console
-from console.episodes import DAYS, EPISODE_QUERY, LABEL_QUERY, SHOWN_OPEN, TURN_QUERY, open_ones, past
+from console.episodes import DAYS, SHOWN_OPEN, SHOWN_PAST, left_out, open_ones, past, past_queries
 from console.live.states import LAST_NEED, states
 from console.pages.actions import Episodes, cards, past_card
 from fanwatch.errors import FanwatchError
 from fanwatch.store import MEANS
+from fanwatch.topics import DEVICE_ID
 
 _AGAIN_S = 15
 """A page that reconnects has missed what it was told; so often it is told anew."""
+_PAST_AGAIN_S = 2
+"""So often while the past of a fan comes in, whose clock runs faster than this one."""
 _PAST_S = 30.0
 _STORED_S = (1.0, 4.0, 12.0)
 """What was just decided is in the store a moment later: then it is asked again."""
@@ -28,11 +32,12 @@ class _Told:
         self._console = console
         self._seen = -1
         self._at_ms = 0
+        self._again_ms = _AGAIN_S * 1000
 
     def make(self, now_ms: int) -> dict[str, Any] | None:
         """The live message; None while nothing has changed."""
         seen = self._console.fleet.alarm_revision
-        if seen == self._seen and now_ms - self._at_ms < _AGAIN_S * 1000:
+        if seen == self._seen and now_ms - self._at_ms < self._again_ms:
             return None
         self._seen, self._at_ms = seen, now_ms
         return self.shown(now_ms)
@@ -43,13 +48,16 @@ class _Told:
         found = open_ones(console.fleet.all_alarms().values(), now_ms)
         with console.fleet.lock:
             codes = states(console.fleet, console.intake.away_since_ms or now_ms)
+            hidden = console.fleet.hidden
         # Fans that need somebody although the forecast has not said so.
         others = int((codes <= LAST_NEED).sum()) - len(found)
         away = console.intake.away_since_ms is not None
+        shown = cards(console, found, now_ms)
+        self._again_ms = 1000 * (_PAST_AGAIN_S if any(each["clock"] for each in shown) else _AGAIN_S)
         return {
-            "episodes": cards(console, found, now_ms),
-            "calm": others <= 0 and len(codes) > 0 and not away,
-            "empty": _empty(len(codes), others, away),
+            "episodes": shown,
+            "calm": others <= 0 and len(codes) > 0 and not away and not hidden,
+            "empty": _empty(len(codes), others, away, hidden),
             "head": _head(len(found), sum(not each.acknowledged for each in found)),
         }
 
@@ -83,15 +91,30 @@ class _Ended:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._device = ""
+        """Whose are shown; empty for all fans'."""
 
     def build(self) -> None:
         """Builds the list, and has it filled and kept up to date."""
-        self._trouble = ui.label("Asking the store …").classes("fw-soft")
-        self._listed = Episodes(
-            self._console, [], past=True, empty="No episode has ended yet.", done=self.soon
-        )
+        with ui.element("label").classes("ep-field ep-find"):
+            ui.html("Of one fan only", sanitize=False, tag="span")
+            # A change is told by Enter or by leaving the field, and by the cross that empties it.
+            looked = ui.element("input").classes("ep-input")
+            looked.props('type="search" maxlength="64" placeholder="such as fan-07" autocomplete="off"')
+            looked.props('autocapitalize="none" spellcheck="false"')
+            for event in ("change", "search"):
+                looked.on(event, self._look, js_handler="(event) => emit(event.target.value)")
+        self._trouble = ui.label("Asking the store …").classes("fw-soft").props('role="status"')
+        self._listed = Episodes(self._console, [], past=True, empty=_none(""), done=self.soon)
         self._listed.set_visibility(False)
         ui.timer(_PAST_S, self.refresh, immediate=True)
+
+    async def _look(self, event: GenericEventArguments) -> None:
+        device = str(event.args).strip()[:64]
+        if device == self._device:
+            return
+        self._device = device
+        await self.refresh()
 
     async def soon(self) -> None:
         """Asks the store anew, several times while what was decided gets there."""
@@ -103,29 +126,54 @@ class _Ended:
 
     async def refresh(self) -> None:
         """Asks the store anew."""
-        console = self._console
-        try:
-            episodes = await console.store.query(EPISODE_QUERY)
-            labels = await console.store.query(LABEL_QUERY)
-            turns = await console.store.query(TURN_QUERY, MEANS)
-        except FanwatchError:
-            self._trouble.set_text(
-                "The history is not there while the store is away; it comes back by itself."
-            )
-            self._trouble.set_visibility(True)
+        console, device = self._console, self._device
+        if device and DEVICE_ID.fullmatch(device) is None:
+            self._say("A fan’s name has letters, digits, _ and - only.")
+            self._listed.set_visibility(False)
             return
+        try:
+            ask = past_queries(device)
+            episodes = await console.store.query(ask.episodes)
+            stored = len(episodes)
+            if stored >= SHOWN_PAST:
+                stored = int((await console.store.query(ask.count))[0]["n"])
+                ask = past_queries(device, int(episodes[-1]["time"]) // 1_000_000)
+            labels = await console.store.query(ask.labels)
+            turns = await console.store.query(ask.turns, MEANS)
+        except FanwatchError:
+            self._say("The history is not there while the store is away; it comes back by itself.")
+            return
+        if device != self._device or self._listed.is_deleted:
+            return  # another fan's were asked for meanwhile
         now_ms = time.time_ns() // 1_000_000
         still = {each.episode for each in open_ones(console.fleet.all_alarms().values(), now_ms)}
-        self._trouble.set_visibility(False)
+        self._say(left_out(len(episodes), stored, device))
         self._listed.set_visibility(True)
-        self._listed.show([past_card(each) for each in past(episodes, labels, turns, still)])
+        ended = past(episodes, labels, turns, still)
+        shown = [past_card(each, console.fleet.clock_of(each.device, now_ms)) for each in ended]
+        self._listed.show(shown, _none(device))
+
+    def _say(self, words: str) -> None:
+        self._trouble.set_text(words)
+        self._trouble.set_visibility(bool(words))
 
 
-def _empty(fans: int, others: int, away: bool) -> str:
+def _none(device: str) -> str:
+    return (
+        f"No episode of {device} has ended in the last {DAYS} days."
+        if device
+        else "No episode has ended yet."
+    )
+
+
+def _empty(fans: int, others: int, away: bool, hidden: int) -> str:
     if not fans:
         return "The broker is away: no fan is known yet." if away else "No fan has been heard of yet."
     if away:
         return "None was open when the broker was heard of last."
+    if others <= 0 and hidden:
+        count, it = ("One fan is", "it is") if hidden == 1 else (f"{hidden:,} fans are", "they are")
+        return f"No alarm is open. {count} not shown, though, and how {it} is not known here."
     if others <= 0:
         return "Nothing needs you. Every fan that is heard of is well."
     need = "One fan needs a look" if others == 1 else f"{others} fans need a look"
@@ -136,4 +184,4 @@ def _head(count: int, waiting: int) -> str:
     if not count:
         return "No open episodes"
     head = f"{count} open" if count <= SHOWN_OPEN else f"{count} open, the {SHOWN_OPEN} most urgent are shown"
-    return f"{head}, {waiting} not taken up yet" if waiting else f"{head}, all taken up"
+    return f"{head}, {waiting} not acknowledged yet" if waiting else f"{head}, all acknowledged"

@@ -75,13 +75,16 @@ class _Detail:
         """What the page is told each second."""
         away_ms = self._console.intake.away_since_ms
         found = now(self._console.fleet, self._device, away_ms or now_ms)
-        return {"known": False} if found is None else {"known": True, **described(found)}
+        if found is not None:
+            return {"known": True, **described(found)}
+        return {"known": False, "hidden": self._device in self._console.fleet.absent.heard_ms}
 
     def _act(self) -> None:
         """What can be decided about the episode, drawn anew when that changes."""
         fleet = self._console.fleet
-        place = fleet.find(self._device)
-        alarm = None if place is None else fleet.alarms[place]
+        with fleet.lock:
+            place = fleet.find(self._device)
+            alarm = None if place is None else fleet.alarms[place]
         if alarm is not None and alarm.state not in EPISODES:
             alarm = None
         if alarm == self._shown:
@@ -166,6 +169,8 @@ def remembered(console: Console, device: str, problem: str) -> dict[str, Any]:
     fleet = console.fleet
     with fleet.lock:
         place = fleet.find(device)
+        if place is not None:
+            now_ms = fleet.clock(place, now_ms) or now_ms
         lines = [] if place is None else fleet.trends.lines(place, now_ms // 60_000).tolist()
     count = len(lines[0]) if lines else 0
     minute = now_ms // 60_000 - count + 1

@@ -78,7 +78,10 @@ class Pipeline(ui.element, component="../assets/pipeline.js"):
     async def refresh(self) -> None:
         """Looks at everything and shows it."""
         seen = await self._looks.look()
-        shown = {"health": _health(seen), "letters": await self._letters()}
+        fleet, now_ms = self._console.fleet, time.time_ns() // 1_000_000
+        with fleet.lock:
+            past = fleet.past_ms(now_ms) > 0
+        shown = {"health": _health(seen, past), "letters": await self._letters()}
         if any(self._props[name] != value for name, value in shown.items()):
             self._props.update(shown)
             self.update()
@@ -141,7 +144,7 @@ def register(console: Console) -> None:
             ui.timer(_EVERY_S, shown.refresh, immediate=True)
 
 
-def _health(seen: Health) -> dict[str, Any]:
+def _health(seen: Health, past: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "worst": seen.worst,
         "trouble": seen.trouble,
@@ -153,7 +156,7 @@ def _health(seen: Health) -> dict[str, Any]:
         "minutes": WINDOW_S // 60,
     }
     if seen.ledger is not None:
-        state, words = health.in_words(seen.ledger)
+        state, words = health.in_words(seen.ledger, past)
         found["ledger"] = {
             "state": state, "words": words, "stored": seen.ledger.stored, "scored": seen.ledger.scored,
             "dead": seen.ledger.dead,

@@ -22,7 +22,7 @@ from fanwatch.forecast.verdict import (
     ZERO,
     Verdict,
 )
-from fanwatch.forecast.windows import UNUSUAL, beyond, levels
+from fanwatch.forecast.windows import HOURS, SIGNALS, UNUSUAL, beyond, levels
 from fanwatch.reading import FEATURES
 from fanwatch.timestamps import format_ms
 
@@ -31,6 +31,9 @@ _HOUR_MS: Final = 3_600_000
 _UNITS: Final = (" rpm", " °C", "", " dB")
 _VISIBLE: Final = 0.01
 _DIGITS: Final = (0, 1, 0, 1)
+_SAYING: Final = (SIGNALS.index("beginning"), SIGNALS.index("advanced"))
+"""What single values say for a fault, above 0; the second one of the rotation is for one that falls."""
+_LATELY: Final = (HOURS.index(6), HOURS.index(24))
 
 
 def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
@@ -157,6 +160,9 @@ def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: 
     )
     began = "What looked like a fault of the fan is its" if memory.mistaken[0] else "The"
     verb = "sensor, which drifts" if memory.mistaken[0] else "sensor drifts"
+    if abs(now - then) < UNUSUAL * width:
+        # What is usual has followed it, or its mean is back.
+        return f"{began} {name} {verb}: its values, {_value(now, sensor)} on average, do not fit the other sensors'."
     return (
         f"{began} {name} {verb}: it shows {_value(now, sensor)} where {_value(then, sensor)} is usual for this fan,"
         " and the other sensors do not bear it out."
@@ -168,29 +174,61 @@ def _trend(memory: Memory, edges: Floats, cause: int, number: int) -> str:
     low, width = edges[:, 0], edges[:, 1] - edges[:, 0]
     usual, now = low + memory.usual[0, :, 0] * width, low + levels(memory)[0] * width
     off, outside = levels(memory)[0] - memory.usual[0, :, 0], beyond(memory)[0]
-    told, worse = cause, off >= UNUSUAL
+    told, worse = {cause}, off >= UNUSUAL
     # Only a fan's rotation can be too low.
     worse[0] |= off[0] <= -UNUSUAL
-    if worse[cause] and memory.way[0, cause] == np.sign(off[cause]):
+    # What is not to be trusted bears out nothing; `_besides` names it.
+    trusted = memory.fault[0] <= 0
+    worse, beside = worse & (trusted | (np.arange(len(worse)) == cause)), _worn(outside) * trusted
+    then = low[cause] + float(memory.turned_from[0, cause]) * width[cause]
+    turned = worse[cause] and memory.way[0, cause] == np.sign(off[cause])
+    if turned and (now[cause] - then) * off[cause] > 0:
         length = _hours(number + 1 - float(memory.turned[0, cause]))
-        then = low[cause] + float(memory.turned_from[0, cause]) * width[cause]
         way = "risen" if off[cause] > 0 else "fallen"
         said = f"{FEATURES[cause]} has {way} for {length}, from {_value(then, cause)} to {_value(now[cause], cause)}"
-    elif outside.max() >= _VISIBLE:
-        sensor = told = cause if outside[cause].max() >= _VISIBLE else int(outside.max(axis=1).argmax())
-        side = int(outside[sensor].argmax())
-        edge = f"{('below', 'above')[side]} {_value(float(edges[sensor, side]), sensor)}"
-        share = f"{outside[sensor, side]:.0%} of the last 6 h"
-        said = f"{FEATURES[sensor]} was {edge}, beyond what healthy fans show, for {share}"
+    elif _worn(outside)[cause] >= _VISIBLE:
+        said = _outside(cause, outside, edges)
     else:
-        shows = f"{FEATURES[cause]} most, at {_value(now[cause], cause)} where {_value(usual[cause], cause)} is usual"
-        said = f"the sensors together look like a fault that begins, {shows}"
-    others = [index for index in np.argsort(-np.abs(off)).tolist() if index != told and worse[index]]
+        said = _excursions(memory, cause, float(now[cause]), float(usual[cause]), float(off[cause]))
+        most = int(beside.argmax())
+        if beside[most] >= _VISIBLE:
+            said, told = f"{said}, and {_outside(most, outside, edges)}", {cause, most}
+    others = [index for index in np.argsort(-np.abs(off)).tolist() if index not in told and worse[index]]
     if others:
         other = others[0]
-        change = (now[other] - usual[other]) / max(abs(float(usual[other])), 1e-6)
-        said += f", while {FEATURES[other]} {'rose' if change > 0 else 'fell'} by {abs(change):.0%}"
+        said += f", while {FEATURES[other]} is {_value(now[other], other)} where {_value(usual[other], other)} is usual"
     return said
+
+
+def _worn(outside: Floats) -> Floats:
+    """By sensor, how long it was lately where wear takes it: above its healthy range, the rotation below as well."""
+    found = outside[:, 1].copy()
+    found[0] = outside[0].max()
+    return found
+
+
+def _outside(sensor: int, outside: Floats, edges: Floats) -> str:
+    """How long a sensor was there."""
+    side = 1 if sensor else int(outside[sensor].argmax())
+    edge = f"{('below', 'above')[side]} {_value(float(edges[sensor, side]), sensor)}"
+    share = f"about {outside[sensor, side]:.0%} of the last 6 h"
+    return f"{FEATURES[sensor]} was {edge}, beyond what healthy fans show, for {share}"
+
+
+def _excursions(memory: Memory, cause: int, now: float, usual: float, off: float) -> str:
+    """Of a sensor whose mean does not say it: single values too high, or of the rotation too low, for the load."""
+    high, low = (float(memory.windows[0, cause, signal, list(_LATELY)].max()) for signal in _SAYING)
+    # Only for the rotation does the second one speak of values that are too low.
+    way, most = ("low", low) if cause == 0 and low > high else ("high", high)
+    mean = f"{_value(now, cause)}, usual {_value(usual, cause)}"
+    if most <= 0:
+        return f"the sensors together look like a fault that begins ({FEATURES[cause]} on average {mean})"
+    along = off if way == "high" else -off
+    too = "also" if along >= UNUSUAL else "though hardly" if along > 0 else "though not"
+    return (
+        f"{FEATURES[cause]} reads {way} more often than a healthy fan's would at the same load, {too} on average"
+        f" ({mean})"
+    )
 
 
 def _value(value: float, sensor: int) -> str:

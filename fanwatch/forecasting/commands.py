@@ -87,7 +87,12 @@ class Commands:
         else:
             alarm = wording.closed(before, row.told_ms, command.by, command.found or "", command.mode)
             note = msgspec.structs.replace(
-                note, closed=command.episode, closed_ms=row.told_ms, said_ms=row.told_ms, opened_ms=0
+                note,
+                closed=command.episode,
+                closed_ms=row.told_ms,
+                said_ms=row.told_ms,
+                opened_ms=0,
+                lapsed="",
             )
         if alarm != before:
             self._say(alarm)

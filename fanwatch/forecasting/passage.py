@@ -79,16 +79,19 @@ class _Passage:
             return  # nothing was ever heard of it
         seen_ms = note.said_ms if self._said[number] else self._group[number].told_ms
         blind = self._goal.blind if last else None
-        alarm = wording.alarm_of(verdict, before, seen_ms, self._goal.now_ms, blind)
+        alarm = wording.alarm_of(verdict, before, seen_ms, self._goal.now_ms, blind, note.lapsed)
         if not wording.is_news(alarm, before, at_ms - note.said_ms):
             return
         self._turn(number, alarm, at_ms, verdict.stopped_ms)
-        opened_ms = 0
+        opened_ms, lapsed = 0, ""
         if alarm.state in EPISODES:
             goes_on = before is not None and before.episode == alarm.episode
-            opened_ms = note.opened_ms if goes_on else self._goal.now_ms
+            lapsing = wording.lapsing(alarm, before)
+            opened_ms = note.opened_ms if goes_on and not lapsing else self._goal.now_ms
+            lapsed = lapsing or (note.lapsed if goes_on else "")
         self._alarms[number] = alarm
-        self._notes[number] = msgspec.structs.replace(note, said_ms=at_ms, opened_ms=opened_ms)
+        changed = {"said_ms": at_ms, "opened_ms": opened_ms, "lapsed": lapsed}
+        self._notes[number] = msgspec.structs.replace(note, **changed)
         self._said[number].append(alarm)
 
     def _turn(self, number: int, alarm: Alarm, at_ms: int, stopped_ms: int | None) -> None:

@@ -31,7 +31,9 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     said_ms: int = 0
     """Up to when readings were known as the alarm was published."""
     opened_ms: int = 0
-    """When, by the clock here, the episode was published first; 0 where none is open."""
+    """When, by the clock here, the episode was published first, or was open again; 0 where none is open."""
+    lapsed: str = ""
+    """Who had acknowledged the open episode before its fan stopped, with which that ended."""
     closed: str = ""
     """The episode that a person has closed last."""
     closed_ms: int = 0
@@ -137,7 +139,7 @@ def line(row: Row, at_ms: int) -> str:
 
 def _row(values: Mapping[str, Any]) -> Row:
     """What was written; what cannot be read of it is as if it were not there, and the fan is built anew."""
-    alarm, note = _json(values.get("alarm"), Alarm), _json(values.get("note"), Note)
+    alarm = _json(values.get("alarm"), Alarm)
     numbers = {name: values.get(name) for name in _NUMBERS}
     whole = {name: int(value) if isinstance(value, int | float) else 0 for name, value in numbers.items()}
     return Row(
@@ -145,10 +147,15 @@ def _row(values: Mapping[str, Any]) -> Row:
         state=_bytes(values.get("state")),
         kept=_bytes(values.get("kept")),
         alarm=alarm,
-        note=note or Note(),
+        note=note_of(values.get("note")),
         day_ms=int(values["time"]) // _MS,
         **whole,
     )
+
+
+def note_of(text: object) -> Note:
+    """A note as it was written."""
+    return _json(text, Note) or Note()
 
 
 def _json(text: object, kind: type[T]) -> T | None:

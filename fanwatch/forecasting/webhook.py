@@ -1,4 +1,5 @@
-"""Tells people of an episode, once: FANWATCH_WEBHOOK_URL gets a POST for each.
+"""Tells people of an episode, once: FANWATCH_WEBHOOK_URL gets a POST for each, and one more where a fan has stopped
+whose alarm somebody had acknowledged.
 
 It happens on a thread of its own, so that no run waits for it. What was told is remembered in measurement
 `forecast_told`, once the other side has said so; what was not is tried again by the runs of a day. Between the other
@@ -28,6 +29,8 @@ _TRIED_FOR_MS = 24 * 3_600_000
 _WAITS_S = (1.0, 5.0, 15.0)
 """Between the attempts of one run; the next run begins anew."""
 _QUEUED = 1000
+_STOPPED = "stopped"
+"""Behind the episode's name, of what is told once more."""
 
 
 class _Stays(urllib.request.HTTPRedirectHandler):
@@ -50,7 +53,7 @@ class Webhook:
             raise SettingsError("FANWATCH_WEBHOOK_URL is no address such as https://example.com/alarms.")
         self._timeout_s = settings.webhook_timeout
         self._store, self._log = store, log
-        self._queue: queue.Queue[Alarm] = queue.Queue(_QUEUED)
+        self._queue: queue.Queue[tuple[str, Alarm]] = queue.Queue(_QUEUED)
         self._waiting: set[str] = set()
         self._thread: threading.Thread | None = None
 
@@ -62,7 +65,7 @@ class Webhook:
         if not self._url:
             return
         fresh = [
-            row.alarm
+            (f"{row.alarm.episode} {_STOPPED}" if row.note.lapsed else row.alarm.episode, row.alarm)
             for row in fleet
             if row.alarm is not None
             and row.alarm.state in EPISODES
@@ -75,49 +78,49 @@ class Webhook:
             f'SELECT "episode" FROM "{TOLD}" WHERE time > {(now_ms - 2 * _TRIED_FOR_MS) * 1_000_000}'
         )
         told = {row["episode"] for row in rows}
-        for alarm in fresh:
-            if alarm.episode not in told and alarm.episode not in self._waiting:
-                self._enqueue(alarm)
+        for key, alarm in fresh:
+            if key not in told and key not in self._waiting:
+                self._enqueue(key, alarm)
 
-    def _enqueue(self, alarm: Alarm) -> None:
+    def _enqueue(self, key: str, alarm: Alarm) -> None:
         try:
-            self._queue.put_nowait(alarm)
+            self._queue.put_nowait((key, alarm))
         except queue.Full:
             return  # the next run tries again
-        self._waiting.add(alarm.episode)
+        self._waiting.add(key)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="webhook", daemon=True)
             self._thread.start()
 
     def _work(self) -> None:
         while True:
-            alarm = self._queue.get()
+            key, alarm = self._queue.get()
             try:
-                self._try(alarm)
+                self._try(key, alarm)
             except FanwatchError as error:
                 self._log.warning("webhook told, but not noted", episode=alarm.episode, error=str(error))
             finally:
-                self._waiting.discard(alarm.episode)
+                self._waiting.discard(key)
 
-    def _try(self, alarm: Alarm) -> None:
+    def _try(self, key: str, alarm: Alarm) -> None:
         for wait_s in (*_WAITS_S, None):
-            error = self._post(alarm)
+            error = self._post(alarm, key)
             if error is None:
-                self._note(alarm)
+                self._note(key, alarm)
                 self._log.info("webhook told", episode=alarm.episode)
                 return
             if wait_s is not None:
                 time.sleep(wait_s)
         self._log.warning("webhook failed, the next run tries again", episode=alarm.episode, error=error)
 
-    def _post(self, alarm: Alarm) -> str | None:
+    def _post(self, alarm: Alarm, key: str = "") -> str | None:
         """What went wrong; never the address, which may be a secret."""
         text = f"{alarm.deviceID}: {alarm.state}. {alarm.why}"
         content = {"text": text} | msgspec.to_builtins(alarm)
         request = urllib.request.Request(
             str(self._url),
             data=msgspec.json.encode(content),
-            headers={"Content-Type": "application/json", "Idempotency-Key": alarm.episode},
+            headers={"Content-Type": "application/json", "Idempotency-Key": key or alarm.episode},
             method="POST",
         )
         try:
@@ -131,8 +134,8 @@ class Webhook:
             return f"it gave no answer ({type(error).__name__})"
         return None
 
-    def _note(self, alarm: Alarm) -> None:
-        line = point(TOLD, {"deviceID": alarm.deviceID}, {"episode": alarm.episode}, None)
+    def _note(self, key: str, alarm: Alarm) -> None:
+        line = point(TOLD, {"deviceID": alarm.deviceID}, {"episode": key}, None)
         for wait_s in (*_WAITS_S, None):
             try:
                 self._store.write([line])

@@ -23,12 +23,18 @@ _SELDOM_MS = 6 * _HOUR_MS
 
 
 def alarm_of(
-    verdict: Verdict, before: Alarm | None, seen_ms: int, now_ms: int, blind: str | None = None
+    verdict: Verdict,
+    before: Alarm | None,
+    seen_ms: int,
+    now_ms: int,
+    blind: str | None = None,
+    lapsed: str = "",
 ) -> Alarm:
     """The alarm that the verdict makes of what was published `before`, of which bins up to `seen_ms` were known.
 
     `blind` says why nothing newer is known of any fan: then a fan without an episode is unknown. A snooze that is over
-    at `now_ms` is said no longer, which is how all who listen learn that it is.
+    at `now_ms` is said no longer, which is how all who listen learn that it is. An acknowledgement was of a fan that
+    ran: with its stop it has lapsed, for all who listen likewise, and `lapsed` is whose it was, once it has.
     """
     state: State = verdict.state
     why, risk, since_ms = verdict.why, verdict.risk, verdict.since_ms
@@ -50,9 +56,25 @@ def alarm_of(
     )
     if before is not None and goes_on and state in EPISODES:
         snoozed = before.snoozedUntil if before.snoozed(now_ms) else msgspec.UNSET
-        kept = {"acknowledgedBy": before.acknowledgedBy, "snoozedUntil": snoozed}
+        by = lapsing(alarm, before)
+        kept = {
+            "acknowledgedBy": msgspec.UNSET if by else before.acknowledgedBy,
+            "snoozedUntil": snoozed,
+            "why": _with_lapsed(why, by or lapsed),
+        }
         alarm = msgspec.structs.replace(alarm, **kept)
     return alarm
+
+
+def lapsing(alarm: Alarm, before: Alarm | None) -> str:
+    """Who had acknowledged the episode of `before` whose fan has now stopped; empty where that is not so."""
+    if before is None or before.episode != alarm.episode or not isinstance(before.acknowledgedBy, str):
+        return ""
+    return before.acknowledgedBy if alarm.state == "stopped" != before.state else ""
+
+
+def _with_lapsed(why: str, by: str) -> str:
+    return f"{why.removesuffix('.')}; {by} had acknowledged it before it stopped." if by else why
 
 
 def is_news(alarm: Alarm, before: Alarm | None, quiet_ms: int) -> bool:

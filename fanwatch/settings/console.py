@@ -15,7 +15,8 @@ class ConsoleSettings(Settings, frozen=True):
     console_port: Port = 8093
     """Its port."""
     console_fans: Annotated[int, msgspec.Meta(ge=1, le=20_000)] = 5000
-    """Fans held in memory at most; further ones are counted and not shown. A fan takes about 2 kB."""
+    """Fans held in memory at most. Of further ones the page says how many there are; one with an open episode takes the
+    place of a healthy one. A fan takes about 2 kB."""
     console_silent: Seconds = 60.0
     """Seconds without a reading after which a fan is called silent."""
     console_bundle: str | None = None

@@ -66,7 +66,7 @@ def test_acknowledge_and_close_reach_the_store_and_come_back(
             page.goto(console.url + "/alarms")
             card = page.locator(f'[data-episode="{episode}"]')
             card.get_by_role("button", name="Acknowledge").click()
-            expect(card).to_contain_text("taken up by technician")
+            expect(card).to_contain_text("acknowledged by technician")
             assert listener.of("bad")[-1].acknowledgedBy == "technician"
 
             card.get_by_role("button", name="Close").click()

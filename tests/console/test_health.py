@@ -1,6 +1,7 @@
 """What is said of the parts, from a real store."""
 
 from console import health
+from console.measured import Ledger
 from fanwatch.store import point
 from tests.support.console import now_ms
 from tests.support.influx import Influx
@@ -35,3 +36,12 @@ def test_a_certificate_that_ends_soon_is_named_whosever_it_is(influx: Influx) ->
     assert machine(influx, broker=3, page=20) == (
         "The certificate of mosquitto.fanwatch:8884 ends in 3 days: `fanwatch certs rotate`."
     )
+
+
+def test_while_the_past_comes_in_an_empty_ledger_is_no_trouble() -> None:
+    nothing, some = Ledger(0, 0, 0), Ledger(10, 9, 0)
+    assert health.in_words(nothing)[0] == "attention"
+    state, said = health.in_words(nothing, past=True)
+    assert state == "unknown"
+    assert said.startswith("What comes in now is of the past")
+    assert health.in_words(some, past=True) == health.in_words(some)

@@ -66,7 +66,7 @@ def test_the_newest_reading_stands_and_no_more_fans_than_it_was_made_for(
         assert found is not None
         assert (found.read_ms, found.values[0]) == (ms, value)
     if len({number for number, _, _ in came}) > 16:
-        assert fleet.turned_away > 0
+        assert fleet.hidden > 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 150), st.floats(0, 100, width=32)), min_size=1, max_size=80))
@@ -281,6 +281,15 @@ def test_a_fan_whose_past_is_played_in_is_not_silent_and_shows_the_hour_that_is_
     assert fleet.trend_end(0, minute) == minute
     assert fleet.clock_of("fan-1", NOW) == 0
     assert FleetView(fleet, Ranker(fleet), ()).message(NOW)["past"] == 0
+
+
+def test_an_alarm_whose_fan_does_not_turn_just_now_says_so_before_the_forecast_does() -> None:
+    fleet = fleet_of("fan-1")
+    fleet.alarm(alarm("fan-1", "alarm", "sound has risen", cause="sound"))
+    view = FleetView(fleet, Ranker(fleet), ())
+    assert view.message(NOW)["words"]["fan-1"][1] == "Sound has risen."
+    fleet.reading("fan-1", NOW + 1000, (0.0, 30.0, 0.2, 40.0))
+    assert view.message(NOW + 2000)["words"]["fan-1"][1] == "Sound has risen. It does not turn just now."
 
 
 def test_the_intake_takes_readings_results_and_alarms() -> None:

@@ -2,18 +2,22 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from fanwatch import topics
-from fanwatch.store import point
+from fanwatch.forecasting.rows import Note, Row, line
+from fanwatch.store import MEANS, point
+from fanwatch.timestamps import format_ms
 from tests.support.console import Console, alarm, now_ms, raise_alarm, reading, result
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
 from tests.support.wait import patience
 
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 PATIENCE_MS = 40_000
 """A loaded machine is slow; what is right comes in the end."""
 
@@ -111,6 +115,48 @@ def test_a_phone_gets_cards(browser: Browser, console: Console, broker: Mosquitt
         expect(card).to_be_visible()
         expect(page.get_by_label("Sort by")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        # The first fan is seen without scrolling.
+        box = card.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < 600
+    finally:
+        context.close()
+
+
+def test_while_the_past_comes_in_times_are_told_by_the_fans_clock(
+    browser: Browser, console: Console, broker: Mosquitto
+) -> None:
+    """Failure is expected the day after the fan's, which is the viewer's own: nobody may read that as today."""
+    noon = now_ms() // DAY_MS * DAY_MS + DAY_MS // 2
+    clock = noon - DAY_MS if noon <= now_ms() else noon - 2 * DAY_MS
+    began, ahead = clock - 2 * HOUR_MS, clock - now_ms()
+    hours = ((ahead + 6 * HOUR_MS) / HOUR_MS, (ahead + DAY_MS) / HOUR_MS)
+    why = f"vibration was above 199 since {format_ms(began)[:16].replace('T', ' ')} UTC"
+    told = alarm("fan-61", "alarm", why, cause="vibration", hours=hours, since_ms=began)
+    raise_alarm(broker, told)
+    context = browser.new_context(timezone_id="UTC", locale="en-GB")
+    context.set_default_timeout(30_000)
+    try:
+        page = context.new_page()
+        named = datetime.fromtimestamp((clock + DAY_MS) / 1000, UTC).strftime("%a 12:00")
+
+        def look_at(path: str) -> None:
+            # Its clock counts for as long as it is heard of.
+            broker.publish(topics.READINGS, reading("fan-61", clock))
+            page.goto(console.url + path)
+
+        look_at("/fan/fan-61")
+        left = page.locator(".fp-left")
+        expect(left).to_contain_text(f"today 18:00 – {named}")
+        expect(left).to_contain_text("6–24 h")
+        expect(page.locator(".fp-why")).to_contain_text("since 10:00.")
+        look_at("/")
+        row = page.locator(".fl-row", has_text="fan-61")
+        expect(row).to_contain_text(f"today 18:00 – {named}")
+        look_at("/alarms")
+        card = page.locator(f'[data-episode="{told.episode}"]')
+        expect(card).to_contain_text(f"failure expected today 18:00 – {named}")
+        expect(card).to_contain_text("since 10:00")
     finally:
         context.close()
 
@@ -151,6 +197,15 @@ def test_a_start_knows_what_the_store_remembers(
     now = now_ms()
     values: dict[str, object] = {"rotation": 601.0, "temperature": 41.0, "vibration": 150.0, "sound": 48.0}
     influx.store.write([point("telemetry", {"deviceID": "fan-31"}, values, (now - 600_000) * 1_000_000)])
+    # Of these it remembers something, too: nothing came for a day, and somebody has retired it.
+    means: dict[str, object] = {f"{name}_mean": value for name, value in values.items()}
+    influx.store.write(
+        [point("telemetry", {"deviceID": "fan-32"}, means, (now - 25 * HOUR_MS) * 1_000_000)], MEANS
+    )
+    raise_alarm(broker, alarm("fan-32", "unknown", "too little history", risk=None))
+    influx.store.write([point("telemetry", {"deviceID": "fan-33"}, values, (now - 600_000) * 1_000_000)])
+    note = line(Row(fan="fan-33", note=Note(retired_ms=now - 60_000)), now - 600_000)
+    influx.store.write([note])
     console = Console(tmp_path, broker, influx, FANWATCH_CONSOLE_SILENT="3")
     try:
         page.goto(console.url)
@@ -158,6 +213,9 @@ def test_a_start_knows_what_the_store_remembers(
         expect(row).to_contain_text("601")
         expect(row).to_contain_text("Silent")
         expect(row.locator(".fl-c-vibration path")).to_have_attribute("d", re.compile(r"^M"))
+        expect(page.locator(".fl-row", has_text=re.compile("fan-3[23]"))).to_have_count(0)
+        broker.publish(topics.READINGS, reading("fan-33"))
+        expect(page.locator(".fl-row", has_text="fan-33")).to_be_visible()
     finally:
         # Whatever pages are open.
         assert console.stop() < patience()

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import CookieJar
 from pathlib import Path
 
+import msgspec
 import pytest
 import socketio
 from cryptography import x509
@@ -111,6 +112,26 @@ def test_a_stranger_sees_nothing_and_a_wrong_password_says_so(world: World, cont
     expect(page.get_by_role("heading", name="Alarms")).to_be_visible()
 
 
+def test_what_was_seen_of_a_sensor_is_proposed_and_not_known_is_an_answer(
+    world: World, context: BrowserContext
+) -> None:
+    made = alarm("fan-15", "instrument", "The sound sensor is stuck.", cause="stuck", sensor="sound")
+    raise_alarm(world.broker, made)
+    world.gateway.answer = lambda _: Reply()
+    page = _log_in(world, context, "workshop")
+    page.locator(f'[data-episode="{made.episode}"]').get_by_role("button", name="Close").click()
+    asked = page.get_by_role("dialog")
+    expect(asked.get_by_label("A sensor fault")).to_be_checked()
+    expect(asked.get_by_label("Which one?")).to_have_value("sound:stuck")
+    asked.get_by_label("A fault of the fan").check()
+    expect(asked.get_by_label("Which one?")).to_have_value("")
+    asked.get_by_label("Which one?").select_option("Not known")
+    asked.get_by_role("button", name="Close the episode").click()
+    expect(page.get_by_text("closed, and what you found is kept")).to_be_visible()
+    [sent] = [each for each in world.commands() if each["episode"] == made.episode]
+    assert (sent["found"], sent.get("mode")) == ("fault", None)
+
+
 def test_a_technician_decides_and_it_counts_once_forecast_fan_says_yes(
     world: World, context: BrowserContext
 ) -> None:
@@ -122,14 +143,29 @@ def test_a_technician_decides_and_it_counts_once_forecast_fan_says_yes(
     expect(card.get_by_role("alert")).to_have_text("Somebody else has closed it.")
     world.gateway.answer = lambda _: Reply()
     card.get_by_role("button", name="Acknowledge").click()
-    expect(page.get_by_text("fan-10: you take care of it.")).to_be_visible()
+    # One message: the card itself says so once forecast-fan has; a screen reader is told at once.
+    expect(page.locator(".ep-said.ep-hidden").first).to_have_text("fan-10: acknowledged.")
+    taken = msgspec.structs.replace(made, acknowledgedBy="workshop")
+    raise_alarm(world.broker, taken)
+    expect(card.get_by_text("acknowledged by workshop")).to_be_visible()
 
     card.get_by_role("button", name="Snooze").click()
     page.get_by_role("button", name="4 hours").click()
     card.get_by_role("button", name="Close").click()
     asked = page.get_by_role("dialog")
+    # Nothing is chosen for them: by reflex, nobody says what it was.
+    submit = asked.get_by_role("button", name="Close the episode")
+    expect(submit).to_have_accessible_description("Choose what was found.")
+    submit.focus()
+    page.keyboard.press("Enter")
     asked.get_by_label("A fault of the fan").check()
+    expect(submit).to_have_accessible_description("Choose which one it was.")
+    expect(submit).to_be_disabled()
+    page.keyboard.press("Enter")
+    expect(asked).to_be_visible()
     asked.get_by_label("Which one?").select_option("bearing")
+    expect(submit).to_be_enabled()
+    expect(submit).to_have_accessible_description("")
     asked.get_by_label("Note").fill("outer ring pitted")
     asked.get_by_role("button", name="Close the episode").click()
     expect(page.get_by_text("closed, and what you found is kept")).to_be_visible()

@@ -187,7 +187,7 @@ def _part(page: Page, name: str) -> Locator:
 SHOWN = {
     "/": "fan-41",
     "/fan/fan-41": "Look at this first",
-    "/alarms": "not taken up yet",
+    "/alarms": "not acknowledged yet",
     "/pipeline": "Dead letters",
     "/try": "What would change that",
 }

@@ -85,6 +85,19 @@ def test_a_snooze_is_quiet_and_its_end_is_told(days: Days) -> None:
     assert first.firing == second.firing == NEEDS_YOU
 
 
+def test_a_fan_that_stops_though_somebody_had_acknowledged_it_is_told(days: Days) -> None:
+    """forecast-fan takes the acknowledgement of a fan that ran for none of one that stands."""
+    days.says(ALARM)
+    [first] = days.passes(2)
+    days.says(ALARM, in_hand=True)
+    assert days.passes(3) == []
+    days.says(STOPPED)
+    [second] = days.passes(2)
+    days.says(STOPPED, in_hand=True)
+    assert days.passes(3) == []
+    assert first.firing == second.firing == NEEDS_YOU
+
+
 def test_what_somebody_takes_care_of_is_not_repeated_and_what_nobody_does_is_after_four_days(
     days: Days,
 ) -> None:

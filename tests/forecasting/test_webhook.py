@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -103,6 +104,45 @@ def test_what_somebody_has_in_hand_is_not_told_and_a_snooze_ends(watch: Watch, s
     watched.run()
     until(lambda: not watched.service._webhook._waiting, 10, "no more to tell")
     assert [json.loads(request.body)["deviceID"] for request in stub.requests] == [watched.fan("bad")]
+
+
+def test_a_fan_that_stops_after_somebody_acknowledged_it_is_told_again_once(
+    watch: Watch, stub: HttpStub
+) -> None:
+    watched = watch(FANWATCH_WEBHOOK_URL=stub.url)
+
+    def runs(first: int, end: int) -> dict[str, Any]:
+        """By key, what was told of the fan until then."""
+        watched.write("bad", first, end, failing(5, 25, 100))
+        watched.tick(end)
+        watched.run()
+        watched.run()
+        until(lambda: not watched.service._webhook._waiting, 10, "no more to tell")
+        mine = [
+            each for each in stub.requests if each.headers["Idempotency-Key"].startswith(watched.fan("bad"))
+        ]
+        found = {each.headers["Idempotency-Key"]: json.loads(each.body) for each in mine}
+        assert len(found) == len(mine), "once each"
+        return found
+
+    runs(0, 24)
+    row = rows.of(watched.store, watched.fan("bad"), 0)
+    assert row is not None
+    assert row.alarm is not None
+    episode = row.alarm.episode
+    assert watched.order(episode=episode, action="acknowledge", by="Anna")[0] == 200
+    told = runs(24, 28)
+    assert list(told) == [episode, f"{episode} stopped"]
+    said = told[f"{episode} stopped"]
+    assert (said["state"], "acknowledgedBy" in said) == ("stopped", False)
+    assert said["text"].endswith("; Anna had acknowledged it before it stopped.")
+    # Whoever takes it up now has it: no run takes it from them.
+    assert watched.order(episode=episode, action="acknowledge", by="Ben")[0] == 200
+    assert runs(28, 34) == told
+    row = rows.of(watched.store, watched.fan("bad"), 0)
+    assert row is not None
+    assert row.alarm is not None
+    assert (row.alarm.state, row.alarm.acknowledgedBy) == ("stopped", "Ben")
 
 
 def test_a_dead_other_side_never_holds_a_run_up(watch: Watch, stub: HttpStub) -> None:

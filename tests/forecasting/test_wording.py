@@ -56,7 +56,7 @@ def test_what_is_news(changes: dict[str, object], quiet_h: float, news: bool) ->
 
 def test_an_episode_keeps_name_and_answers_until_it_is_over() -> None:
     answered = msgspec.structs.replace(FIRST, acknowledgedBy="me", snoozedUntil="2026-12-01T00:00:00.000Z")
-    worse = made(answered, state="stopped", since_ms=BEGAN_MS + HOUR_MS, expected_ms=None, risk=None)
+    worse = made(answered, state="alarm", since_ms=BEGAN_MS + HOUR_MS)
     assert (worse.episode, worse.acknowledgedBy, worse.snoozedUntil) == (
         FIRST.episode, "me", "2026-12-01T00:00:00.000Z",
     )  # fmt: skip
@@ -70,6 +70,21 @@ def test_an_episode_keeps_name_and_answers_until_it_is_over() -> None:
     assert made(answered, since_ms=NOW_MS).episode != FIRST.episode
     broken = made(answered, state="instrument", cause="zero", sensor="sound", expected_ms=None)
     assert broken.acknowledgedBy is msgspec.UNSET
+
+
+def test_who_acknowledged_a_fan_that_ran_has_not_acknowledged_that_it_stands() -> None:
+    answered = msgspec.structs.replace(FIRST, acknowledgedBy="Anna", snoozedUntil="2026-12-01T00:00:00.000Z")
+    still = {"state": "stopped", "expected_ms": None, "risk": None, "why": "It has stood still since noon."}
+    stopped = made(answered, **still)
+    assert (stopped.episode, stopped.acknowledgedBy) == (FIRST.episode, msgspec.UNSET)
+    assert stopped.snoozedUntil == answered.snoozedUntil, (
+        "who wants it quiet wants that even if it gets worse"
+    )
+    assert stopped.why == "It has stood still since noon; Anna had acknowledged it before it stopped."
+    # So it goes on being said, and acknowledging it now holds.
+    again = msgspec.structs.replace(stopped, acknowledgedBy="Ben")
+    later = alarm_of(verdict(**still), again, NOW_MS, NOW_MS, lapsed="Anna")
+    assert not is_news(later, again, 100 * HOUR_MS)
 
 
 def test_what_is_not_seen_is_unknown_but_no_episode_ends() -> None:

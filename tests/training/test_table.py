@@ -50,7 +50,10 @@ def test_columns_are_found_by_name_with_others_between_them_and_both_time_format
         ([], "no column DeviceID"),
         ([HEADER], "has a header but no rows"),
         ([HEADER.replace("Sound", "Noise"), FIRST], "no column Sound"),
-        ([HEADER, FIRST, "fan-01,2026-01-01 00:10:00,600,40"], "line 3 has 4 values"),
+        (
+            [HEADER, FIRST, "fan-01,2026-01-01 00:10:00,600,40"],
+            "line 3 has 4 values, none of them for Vibration, S",
+        ),
         ([HEADER, FIRST.replace("600", "fast")], "line 2: Rotation 'fast' is not a finite number"),
         ([HEADER, FIRST.replace("48", "nan")], "line 2: Sound 'nan' is not a finite number"),
         ([HEADER, FIRST.replace("40", "")], "line 2: Temperature '' is not a finite number"),
@@ -65,7 +68,14 @@ def test_columns_are_found_by_name_with_others_between_them_and_both_time_format
         ([HEADER.replace(",", ";"), FIRST.replace(",", ";")], "separates its columns by semicolons"),
         ([HEADER.replace("Sound", "Rotation"), FIRST], "line 1 names the column Rotation twice"),
         ([HEADER, FIRST, "x" * 70_000], "line 3 has more than 65,536 characters"),
-        ([HEADER, FIRST, '"' + FIRST], "no CSV file in UTF-8, after line 2"),
+        (
+            [HEADER, FIRST, '"' + FIRST, FIRST],
+            "line 3 is not CSV (unexpected end of data): a quotation mark there",
+        ),
+        (
+            [HEADER, FIRST.replace("48", '"48,5"')],
+            "line 2: Sound '48,5' is not a finite number: write one such as",
+        ),
         ([HEADER, *["", FIRST.replace("600", "1e999")]], "line 3: Rotation '1e999' is not a finite number"),
         (
             [HEADER, FIRST, FIRST.replace("600", "601")],
@@ -84,8 +94,24 @@ def test_a_missing_file_and_one_that_is_no_text_are_named(tmp_path: Path) -> Non
     with pytest.raises(HistoryError, match=r"nothing\.csv cannot be read"):
         read(tmp_path / "nothing.csv")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(HistoryError, match=r"binary\.csv is no CSV file"):
+    with pytest.raises(HistoryError, match=r"binary\.csv line 1: the file is in UTF-16"):
         read(tmp_path / "binary.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_says_how_to_save_it(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "excel.csv").write_text(f"{HEADER}\n{FIRST}\n", encoding=encoding)
+    with pytest.raises(HistoryError, match=r"line 1: the file is in UTF-16, .*: save it as CSV UTF-8"):
+        read(tmp_path / "excel.csv")
+
+
+def test_a_byte_of_another_alphabet_is_found_in_its_line(tmp_path: Path) -> None:
+    lines = [HEADER, *[FIRST] * 3000, FIRST.replace("fan-01", "L\u00fcfter"), FIRST]
+    (tmp_path / "old.csv").write_bytes("\r\n".join(lines).encode("latin-1"))
+    with pytest.raises(
+        HistoryError, match=r"line 3002 has a byte that is not UTF-8 \(0xfc\): save the file as"
+    ):
+        read(tmp_path / "old.csv")
 
 
 def test_duplicates_implausible_rows_gaps_and_leaks_are_noted(tmp_path: Path) -> None:
@@ -113,7 +139,11 @@ def test_too_few_of_a_kind_and_mostly_broken_sensors_cannot_be_learned_from(tmp_
 
     for lines, words in (
         (rows(100, 600, 0) + rows(49, 600, 1), "49 faulty rows"),
-        (rows(100, 600, 0) + rows(100, 600, 1) + rows(60, 0, 0), "23% of the rows are beyond"),
+        (
+            rows(100, 600, 0) + rows(100, 600, 1) + rows(60, 0, 0),
+            r"23% of the rows .* at most 20% may: Rotation in 60 rows \(the first in line 202\), where 1 to 3000 rpm"
+            " can be. See that each column",
+        ),
     ):
         file = written(tmp_path, HEADER, *lines)
         with pytest.raises(HistoryError, match=words):

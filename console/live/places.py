@@ -1,0 +1,114 @@
+"""Room for so many fans: a struct of arrays without gaps, one place a fan. A fan that leaves gives its place up."""
+
+import threading
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+
+from console.live.trends import Trends
+from fanwatch.alarm import EPISODES, Alarm
+from fanwatch.reading import FEATURES
+from fanwatch.timestamps import parse_ms
+
+NOBODY = -1
+_UTC = ZoneInfo("UTC")
+
+
+class Places:
+    """What is held of each fan, by its place. Only the first len() places of an array are somebody's."""
+
+    def __init__(self, most: int) -> None:
+        """There is room for `most` fans."""
+        self.lock = threading.Lock()
+        self.most = most
+        self.names: list[str] = []
+        self.layout = 0
+        """Grows whenever a place is given or given up: what was known by place is of other fans then."""
+        self.revision = 0
+        """Grows with every message that changed something."""
+        self.alarm_revision = 0
+        """Grows with every alarm that changed."""
+        self.read_ms = np.zeros(most, np.int64)
+        """When the newest reading was measured."""
+        self.heard_ms = np.zeros(most, np.int64)
+        """When a reading came last: that of history which is played in, or of a backlog, was measured long before."""
+        self.scored_ms = np.zeros(most, np.int64)
+        self.values = np.zeros((most, len(FEATURES)), np.float64)
+        self.probability = np.zeros(most, np.float64)
+        self.fault = np.zeros(most, np.int8)
+        self.share = np.zeros(most, np.float64)
+        self.scores = np.zeros(most, np.int32)
+        self.causes: list[str | None] = []
+        self.alarms: list[Alarm | None] = []
+        self.alarm_seen: list[int] = []
+        """By fan, the alarm revision at which its alarm last changed."""
+        self.episode = np.zeros(most, np.bool_)
+        """Whether an episode of it is open."""
+        self.risk = np.zeros(most, np.float64)
+        self.earliest_ms = np.zeros(most, np.int64)
+        self.latest_ms = np.zeros(most, np.int64)
+        """When failure is expected; 0 where nothing is known of that."""
+        self.acknowledged = np.zeros(most, np.bool_)
+        self.snoozed_ms = np.zeros(most, np.int64)
+        """Until when it is to be quiet; 0 where it is not."""
+        self.trends = Trends(most)
+        self._index: dict[str, int] = {}
+        self._lists: tuple[list[object], ...] = (self.names, self.causes, self.alarms, self.alarm_seen)  # type: ignore[assignment]
+        self._arrays = tuple(each for each in vars(self).values() if isinstance(each, np.ndarray))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def full(self) -> bool:
+        """Whether all places are taken."""
+        return len(self.names) >= self.most
+
+    def find(self, device: str) -> int | None:
+        """A fan's place; None where it has none."""
+        return self._index.get(device)
+
+    def _give(self, device: str) -> int:
+        """The next place, to a fan that has none."""
+        index = self._index[device] = len(self.names)
+        self.layout += 1
+        self.names.append(device)
+        self.causes.append(None)
+        self.alarms.append(None)
+        self.alarm_seen.append(0)
+        self.values[index] = np.nan
+        self.probability[index] = np.nan
+        self.risk[index] = np.nan
+        self.fault[index] = NOBODY
+        return index
+
+    def _free(self, index: int) -> None:
+        """Nobody has this place any more: the fan of the last one moves there."""
+        last = len(self.names) - 1
+        self.layout += 1
+        del self._index[self.names[index]]
+        if index != last:
+            self._index[self.names[last]] = index
+        for column in self._lists:
+            column[index] = column[last]
+            column.pop()
+        for array in self._arrays:
+            array[index] = array[last]
+            array[last] = 0
+        self.trends.move(last, index)
+
+    def _set_alarm(self, index: int, alarm: Alarm | None) -> None:
+        self.revision += 1
+        self.alarm_revision += 1
+        self.alarms[index] = alarm
+        self.alarm_seen[index] = self.alarm_revision
+        expected = None if alarm is None else alarm.failureExpected
+        risk = None if alarm is None else alarm.risk
+        snoozed = msgspec.UNSET if alarm is None else alarm.snoozedUntil
+        self.episode[index] = alarm is not None and alarm.state in EPISODES
+        self.risk[index] = np.nan if risk is None else risk
+        self.earliest_ms[index] = 0 if expected is None else parse_ms(expected.earliest, _UTC)
+        self.latest_ms[index] = 0 if expected is None else parse_ms(expected.latest, _UTC)
+        self.acknowledged[index] = alarm is not None and alarm.acknowledged
+        self.snoozed_ms[index] = 0 if snoozed is msgspec.UNSET else parse_ms(snoozed, _UTC)

@@ -49,7 +49,10 @@ case "$*" in
     version) [ -z "${NO_CONTAINERD:-}" ] ;;
     *"images pull"*) case "$*" in *"${NO_IMAGE:-nothing}"*) exit 1 ;; esac ;;
     *"run -d"*fanwatch-broker*) echo "fanwatch-broker 4711 RUNNING" > "$ROOT/tasks" ;;
-    *"tasks kill fanwatch-broker"*) sed -i /fanwatch-broker/d "$ROOT/tasks"; : > "$ROOT/var/lib/faasd/fanwatch/data/mosquitto/mosquitto.db" ;;
+    *"tasks kill fanwatch-broker"*)
+        sed -i /fanwatch-broker/d "$ROOT/tasks"
+        : > "$ROOT/var/lib/faasd/fanwatch/data/mosquitto/mosquitto.db"
+        ;;
     *"tasks ls"*) cat "$ROOT/tasks" ;;
 esac
 """

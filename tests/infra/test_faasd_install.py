@@ -609,6 +609,13 @@ def test_keep_starts_again_what_ends_and_passes_signals_on(tmp_path: Path) -> No
         keep.kill()
 
 
+def test_no_call_to_containerd_lasts_for_ever() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "infra/faasd").rglob("*.sh"))
+    calls = re.findall(r"(\S+ \S+) ctr (?:-n|version)", text)
+    assert len(calls) == 3
+    assert all(re.fullmatch(r"timeout \d+", before) for before in calls), calls
+
+
 def test_scripts_are_plain_posix_shell() -> None:
     if shutil.which("shellcheck") is None:
         pytest.skip("shellcheck is not installed: apt-get install shellcheck.")

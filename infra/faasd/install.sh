@@ -1,20 +1,23 @@
 #!/bin/sh
 # Installs or updates Fanwatch's services on a machine that runs faasd; the functions follow by faas-cli (docs/faasd.md).
 # Safe to run again, also after a run that ended halfway: what is there stays, secrets are made once, and what has changed
-# is applied.
+# is applied. It remembers its options in /var/lib/faasd/fanwatch/options: later runs need only what is to change.
 #
-#   infra/faasd/install.sh [--check | --images] [--host NAME]... [--connector ours|stock] [--lite] [--without SERVICE]...
+#   infra/faasd/install.sh [--check | --images] [--host NAME]... [--connector ours|stock] [--lite | --tensorflow]
+#                          [--without SERVICE | --with SERVICE]... [--open-gateway]
 #   infra/faasd/install.sh --remove [--data]
 #
-# --check      only look whether all is there, and list the images
-# --images     only list the images, on any machine
-# --host       name or address under which fans reach the broker; it goes into the broker's certificate
-# --connector  ours, at least once (the default), or stock, OpenFaaS's own; never both
-# --lite       infer-fan-lite decides, not infer-fan: Telegraf asks that one how it is
-# --without    leave a service out: grafana, console, model-store, cron-connector, rollup
-# --remove     take the services out of faasd; readings, history and secrets stay, unless --data
-# REGISTRY     where Fanwatch's images lie, instead of docker.io/fanwatch;  TAG  their tag, instead of 0.1.0
-# ROOT         a directory in place of /, to try it out
+# --check         only look whether all is there, and list the images
+# --images        only list the images, on any machine
+# --host          name or address under which fans reach the broker, needed the first time: it goes into its certificate
+# --connector     ours, at least once (the default), or stock, OpenFaaS's own; never both
+# --lite          infer-fan-lite decides;  --tensorflow  infer-fan does (the default)
+# --without       leave a service out: grafana, console, model-store, cron-connector, rollup;  --with  have it again
+# --open-gateway  put up with a gateway that everybody on the network may call
+# --remove        take the services out of faasd; readings, history, secrets and options stay, unless --data
+# REGISTRY        where Fanwatch's images lie, instead of docker.io/fanwatch;  TAG  their tag, instead of 0.1.0
+# ROOT            a directory in place of /, to try it out
+# shellcheck disable=SC2034,SC2154 # The files below install/ share its variables.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 infra=$here/..
@@ -23,9 +26,14 @@ own=$faasd/fanwatch
 restart=$own/restart-needed
 compose=$faasd/docker-compose.yaml
 units=${ROOT:-}/etc/systemd/system
-helper=${REGISTRY:-docker.io/fanwatch}/connector:${TAG:-0.1.0}
+stack=$infra/../stack.yml
+stock=$infra/../connectors/openfaas/faasd.yaml
 begin='# >>> fanwatch: written by infra/faasd/install.sh'
 end='# <<< fanwatch'
+for part in options services sessions; do
+    # shellcheck source=/dev/null
+    . "$here/install/$part.sh"
+done
 
 fail() {
     echo "install.sh: $*" >&2
@@ -33,7 +41,7 @@ fail() {
 }
 
 arguments() {
-    check='' list='' remove='' data='' hosts='' without=' ' connector=ours infer=infer-fan
+    check='' list='' remove='' data='' hosts='' without=' ' with=' ' connector='' infer='' open=''
     while [ $# -gt 0 ]; do
         case $1 in
             --check) check=yes ;;
@@ -41,12 +49,15 @@ arguments() {
             --remove) remove=yes ;;
             --data) data=yes ;;
             --lite) infer='infer-fan-lite' ;;
-            --host | --connector | --without)
+            --tensorflow) infer='infer-fan' ;;
+            --open-gateway) open=yes ;;
+            --host | --connector | --without | --with)
                 [ $# -gt 1 ] || fail "$1 takes a value."
                 case $1 in
                     --host) hosts="$hosts --host $2" ;;
                     --connector) connector=$2 ;;
                     --without) without="$without$2 " ;;
+                    --with) with="$with$2 " ;;
                 esac
                 shift
                 ;;
@@ -54,18 +65,20 @@ arguments() {
         esac
         shift
     done
+    for service in $without $with; do
+        case $service in
+            grafana | console | model-store | cron-connector | rollup) ;;
+            *) fail "$service: only grafana, console, model-store, cron-connector and rollup can be left out, and had again." ;;
+        esac
+    done
+    recall
+    helper=$registry/connector:$tag
     case $connector in
         ours) fragment=$here/connector.yaml sessions="connector telegraf" ;;
         # A session of ours would only queue what nobody ever takes.
-        stock) fragment=$here/../../connectors/openfaas/faasd.yaml sessions=telegraf ;;
+        stock) fragment=$stock sessions=telegraf ;;
         *) fail "--connector is ours or stock, not '$connector'." ;;
     esac
-    for service in $without; do
-        case $service in
-            grafana | console | model-store | cron-connector | rollup) ;;
-            *) fail "--without $service: only grafana, console, model-store, cron-connector and rollup can be left out." ;;
-        esac
-    done
     [ -z "$data" ] || [ -n "$remove" ] || fail "--data goes with --remove."
 }
 
@@ -77,12 +90,12 @@ needs() {
         missing=yes
     }
     [ -n "${ROOT:-}" ] || [ "$(id -u)" = 0 ] || lack "only root can do this: run it with sudo."
-    for tool in awk sed ss base64; do
+    for tool in awk sed ss base64 timeout; do
         command -v "$tool" >/dev/null || lack "$tool is missing: install it with the system's packages (ss is in iproute2)."
     done
     command -v systemctl >/dev/null || lack "systemctl is missing: faasd is looked after by systemd."
     if command -v ctr >/dev/null; then
-        ctr version >/dev/null 2>&1 || lack "containerd does not answer: systemctl start containerd."
+        timeout 10 ctr version >/dev/null 2>&1 || lack "containerd does not answer: systemctl start containerd."
     else
         lack "ctr is missing, which comes with containerd: install faasd first (docs/faasd.md)."
     fi
@@ -96,88 +109,18 @@ needs() {
     if [ -z "$remove" ]; then
         fanwatch=$here/../../.venv/bin/fanwatch
         [ -x "$fanwatch" ] || fanwatch=$(command -v fanwatch) ||
-            lack "the fanwatch command is missing, which makes certificates: run 'make install' in the checkout."
-        [ ! -f "$compose" ] || conflicts
+            lack "the fanwatch command is missing, which makes certificates: run 'make .venv/.run' in the checkout."
+        [ -e "$own/secrets/ca" ] || [ -n "$hosts" ] ||
+            lack "--host is missing: the name or address of this machine under which fans reach the broker."
+        if [ -f "$compose" ]; then
+            conflicts
+            [ -n "$open" ] || ! gateway_is_open ||
+                lack "whoever reaches port 8080 can call functions, without a password: in $compose write" \
+                    "127.0.0.1:8080:8080 for 8080:8080 and restart faasd, or put up with it: --open-gateway."
+        fi
+        [ ! -f "$own/site/settings" ] || wrong_settings
     fi
     [ -z "$missing" ] || exit 1
-}
-
-# The file of services without ours.
-others() {
-    sed "\\|^ *$begin|,\\|^ *$end|d" "${1:-$compose}"
-}
-
-# Ours, without those that were left out, under the chosen images' names. Telegraf looks at no page that is not there.
-ours() {
-    case $without in *' console '*) page='/TELEGRAF_PAGE_CERTIFICATE/d' ;; *) page='' ;; esac
-    cat "$here/services.yaml" "$fragment" | awk -v without="$without" '
-        /^  [a-z-]+:/ { name = $1; sub(":", "", name); skip = index(without, " " name " ") }
-        /^  #/ { held = held $0 "\n"; next }
-        { if (!skip) printf "%s%s\n", held, $0; held = "" }' |
-        sed "s|image: fanwatch/\([a-z-]*\):0.1.0|image: ${REGISTRY:-docker.io/fanwatch}/\1:${TAG:-0.1.0}|;
-            s|FANWATCH_INFER_FUNCTION: infer-fan$|FANWATCH_INFER_FUNCTION: $infer|
-            $page"
-}
-
-names() {
-    ours | sed -n 's/^  \([a-z-]*\):.*/\1/p'
-}
-
-ports() {
-    ours | sed -n 's/^ *- "\([0-9]*\):[0-9]*"$/\1/p'
-}
-
-conflicts() {
-    for name in $(names); do
-        if others | grep -q "^ *$name: *\$"; then
-            lack "$compose has a service '$name' already, which Fanwatch would add: rename it."
-        fi
-    done
-    for port in $(ports); do
-        if others | grep -Eq "^ *- *[\"']?([0-9.]+:)?$port:[0-9]+"; then
-            lack "another service in $compose has port $port already: give it another one."
-        elif ! grep -q "$begin" "$compose" && ss -Hltn | grep -q "[:.]$port "; then
-            lack "something listens on port $port already: stop it, or give it another port."
-        fi
-    done
-}
-
-# Under the line `services:`, as far in as the services that are there.
-merge() {
-    ours > "$compose.ours"
-    others | awk -v ours="$compose.ours" -v begin="$begin" -v end="$end" '
-        function put(   line) {
-            printf "%s%s\n", pad, begin
-            while ((getline line < ours) > 0) {
-                sub("^  ", pad, line)
-                print line
-            }
-            printf "%s%s\n", pad, end
-            done = 1
-        }
-        wait && /^ *[^ #]/ { match($0, "^ *"); pad = RLENGTH ? substr($0, 1, RLENGTH) : "  "; wait = 0; put(); printf "%s", kept }
-        wait { kept = kept $0 "\n"; next }
-        { print }
-        /^services:/ && !done { wait = 1 }
-        END { if (wait) { pad = "  "; put(); printf "%s", kept } }' > "$compose.new"
-    rm "$compose.ours"
-    others > "$compose.others"
-    others "$compose.new" | cmp -s - "$compose.others" || fail "$compose could not be read; it is as it was."
-    rm "$compose.others"
-    place "$compose.new" "$compose"
-}
-
-# Puts a file in the place of another one. Where it differs, faasd is to be restarted: that stands in a file, for a run
-# that ends halfway leaves it to the next one.
-place() {
-    if cmp -s "$1" "$2"; then
-        rm "$1"
-    else
-        [ ! -e "$2" ] || chmod "$(stat -c %a "$2")" "$1"
-        mkdir -p "$own"
-        : > "$restart"
-        mv "$1" "$2"
-    fi
 }
 
 restart_faasd() {
@@ -198,24 +141,34 @@ copy() {
     place "$2.new" "$2"
 }
 
+# Into `config`; a file of the same name below `site/config` is the operator's, and comes first.
+config() {
+    chosen=$own/site/config/$2
+    [ -f "$chosen" ] || chosen=$1
+    copy "$chosen" "$own/config/$2"
+}
+
 owned() {
     [ "$(id -u)" != 0 ] || chown -R "$1:$1" "$2"
 }
 
 configure() {
-    copy "$here/keep.sh" "$own/keep.sh"
-    copy "$here/watch.sh" "$own/watch.sh"
-    copy "$infra/mosquitto/mosquitto.conf" "$own/config/mosquitto/mosquitto.conf"
-    copy "$infra/mosquitto/conf.d/common.conf" "$own/config/mosquitto/conf.d/common.conf"
-    # Whoever runs the machine may have changed this one.
-    [ -e "$own/config/mosquitto/conf.d/site.conf" ] || copy "$here/site.conf" "$own/config/mosquitto/conf.d/site.conf"
-    for file in telegraf.conf metrics.conf influxdb.conf certificates.conf secrets.conf points.star parts.star; do
-        copy "$infra/telegraf/$file" "$own/config/telegraf/$file"
+    for script in keep.sh watch.sh alerts.sh; do
+        copy "$here/$script" "$own/$script"
     done
-    copy "$infra/influxdb/influxdb.conf" "$own/config/influxdb/influxdb.conf"
-    copy "$infra/influxdb/policies.yaml" "$own/config/influxdb/policies.yaml"
+    # Whoever runs the machine may have changed these two.
+    [ -e "$own/site/settings" ] || copy "$here/site-settings" "$own/site/settings"
+    [ -e "$own/config/mosquitto/conf.d/site.conf" ] || copy "$here/site.conf" "$own/config/mosquitto/conf.d/site.conf"
+    config "$infra/mosquitto/mosquitto.conf" mosquitto/mosquitto.conf
+    config "$infra/mosquitto/conf.d/common.conf" mosquitto/conf.d/common.conf
+    for file in telegraf.conf metrics.conf influxdb.conf certificates.conf secrets.conf points.star parts.star; do
+        config "$infra/telegraf/$file" "telegraf/$file"
+    done
+    for file in influxdb.conf policies.yaml; do
+        config "$infra/influxdb/$file" "influxdb/$file"
+    done
     for file in "$infra"/grafana/provisioning/*/*.yaml "$infra"/grafana/dashboards/*.json; do
-        copy "$file" "$own/config/grafana/${file#"$infra"/grafana/}"
+        config "$file" "grafana/${file#"$infra"/grafana/}"
     done
     for part in mosquitto:1883 influxdb:1000 grafana:472 models:10001; do
         mkdir -p "$own/data/${part%:*}"
@@ -231,7 +184,8 @@ secrets() (
         # shellcheck disable=SC2086 # Each host is a word.
         "$fanwatch" certs init --dir "$own/secrets" $hosts > /dev/null
     elif [ -n "$hosts" ]; then
-        echo "The broker has its certificate already; --host changes nothing. See docs/security.md."
+        echo "The broker has its certificate already; --host changes nothing. For one more name:" \
+            "$fanwatch certs rotate --dir $own/secrets --host NAME, and this again (docs/security.md)."
     fi
     new=
     for user in connector score-fan forecast-fan telegraf console operator; do
@@ -239,6 +193,8 @@ secrets() (
     done
     # shellcheck disable=SC2086 # Each user is a word.
     [ -z "$new" ] || "$fanwatch" users add --dir "$own/secrets" $new > /dev/null
+    # What a role may do is this release's.
+    "$fanwatch" users refresh --dir "$own/secrets" > /dev/null
     page=$own/secrets/services/console
     # shellcheck disable=SC2086 # Each host is a word.
     [ -e "$page/page.crt" ] || "$fanwatch" certs page --dir "$own/secrets" $hosts > /dev/null
@@ -255,102 +211,6 @@ secrets() (
     owned 472 "$own/secrets/grafana"
 )
 
-image() {
-    ours | awk -v name="$1:" '$1 == name { found = 1 } found && $1 == "image:" { print $2; exit }'
-}
-
-wanted() {
-    { echo "$helper" && ours | sed -n 's/^ *image: //p'; } | sort -u
-}
-
-images() {
-    there=$(ctr -n openfaas images ls -q)
-    for wanted in $(wanted); do
-        printf '%s\n' "$there" | grep -qxF "$wanted" || ctr -n openfaas images pull "$wanted" > /dev/null 2>&1 ||
-            fail "the image $wanted is neither here nor can it be pulled: import it (docs/faasd.md, Without the internet)."
-    done
-}
-
-inside() {
-    ctr -n openfaas run "$@"
-}
-
-mount() {
-    echo "type=bind,src=$1,dst=$2,options=rbind:${3:-ro}"
-}
-
-# Before fans can reach the broker: the sessions in which it keeps what nobody has taken yet, and the database without
-# which Telegraf's first points would be refused. Both are made inside a network of their own.
-prepare() {
-    [ ! -e "$own/data/prepared" ] || return 0
-    echo "Making the broker's sessions and the database ..."
-    trap tidy EXIT
-    tidy
-    # ctr knows no users (before 1.7), so these run as their images say: as root, or as 10001, who may read copies.
-    (umask 077 && mkdir -p "$own/prepare")
-    cp -R "$own/config/mosquitto" "$own/prepare/mosquitto"
-    echo "user root" > "$own/prepare/mosquitto/conf.d/prepare.conf"
-    for user in connector telegraf; do
-        cp -R "$own/secrets/services/$user" "$own/prepare/$user"
-        owned 10001 "$own/prepare/$user"
-    done
-    inside -d --mount "$(mount "$own/prepare/mosquitto" /mosquitto/config)" \
-        --mount "$(mount "$own/secrets/mosquitto" /mosquitto/secrets)" \
-        --mount "$(mount "$own/data/mosquitto" /mosquitto/data rw)" \
-        "$(image mosquitto)" fanwatch-broker mosquitto -c /mosquitto/config/mosquitto.conf
-    network=network:/proc/$(ctr -n openfaas tasks ls | awk '$1 == "fanwatch-broker" { print $2 }')/ns/net
-    inside -d --with-ns "$network" --env INFLUXDB_HTTP_BIND_ADDRESS=:8086 \
-        --mount "$(mount "$own/config/influxdb" /etc/influxdb)" \
-        --mount "$(mount "$own/data/influxdb" /var/lib/influxdb rw)" \
-        "$(image influxdb)" fanwatch-store influxd -config /etc/influxdb/influxdb.conf
-    for user in $sessions; do
-        attempt "python -m local.sessions --of $user" --mount "$(mount "$own/prepare/$user" /run/secrets)" \
-            --env FANWATCH_BROKER_HOST=127.0.0.1 --env FANWATCH_BROKER_PORT=8884 --env FANWATCH_BROKER_USER="$user" \
-            --env FANWATCH_BROKER_PASSWORD_FILE=/run/secrets/password --env FANWATCH_BROKER_CA_FILE=/run/secrets/ca.crt ||
-            fail "the sessions of $user could not be made: $said"
-    done
-    attempt "python -m history setup" --mount "$(mount "$own/config/influxdb" /etc/influxdb)" \
-        --env FANWATCH_INFLUX_URL=http://127.0.0.1:8086 --env FANWATCH_POLICIES=/etc/influxdb/policies.yaml ||
-        fail "the database could not be made: $said"
-    tidy
-    trap - EXIT
-    owned 1000 "$own/data/influxdb"
-    owned 1883 "$own/data/mosquitto"
-    [ -e "$own/data/mosquitto/mosquitto.db" ] || fail "the broker did not keep its sessions in $own/data/mosquitto."
-    : > "$own/data/prepared"
-}
-
-# The broker writes its sessions as it ends.
-tidy() {
-    quit fanwatch-store
-    quit fanwatch-broker
-    rm -rf "$own/prepare"
-}
-
-# Tries a command of the connector's image until it works, for half a minute; `said` is what it printed.
-attempt() {
-    words=$1
-    shift
-    tries=0
-    # shellcheck disable=SC2086 # A command is words.
-    until said=$(inside --rm --with-ns "$network" "$@" "$helper" fanwatch-once $words 2>&1); do
-        tries=$((tries + 1))
-        [ "$tries" -lt 30 ] || return 1
-        sleep 1
-    done
-}
-
-quit() {
-    ctr -n openfaas tasks kill "$1" > /dev/null 2>&1 || true
-    tries=0
-    while ctr -n openfaas tasks ls 2>/dev/null | grep -q "^$1 .*RUNNING" && [ "$tries" -lt 20 ]; do
-        tries=$((tries + 1))
-        sleep 0.5
-    done
-    ctr -n openfaas tasks delete --force "$1" > /dev/null 2>&1 || true
-    ctr -n openfaas containers delete "$1" > /dev/null 2>&1 || true
-}
-
 schedule() {
     for unit in fanwatch-watch.service fanwatch-watch.timer; do
         copy "$here/$unit" "$units/$unit"
@@ -366,13 +226,13 @@ uninstall() {
     reload_units
     others > "$compose.new"
     place "$compose.new" "$compose"
-    rm -rf "$own/config" "$own/keep.sh" "$own/watch.sh"
+    rm -rf "$own/config" "$own/keep.sh" "$own/watch.sh" "$own/alerts.sh" "$own/faas-cli.env"
     [ ! -e "$restart" ] || restart_faasd
     if [ -n "$data" ]; then
         rm -rf "$own"
         echo "Removed, with all data and secrets. The functions are faas-cli's: faas-cli remove -f stack.yml"
     else
-        echo "Removed. Data and secrets are still in $own; --remove --data removes them."
+        echo "Removed. Data, secrets and what was chosen are still in $own; --remove --data removes them."
     fi
 }
 
@@ -392,6 +252,8 @@ if [ -n "$check" ]; then
     exit 0
 fi
 images
+remember
+write_exports
 configure
 secrets
 prepare
@@ -399,11 +261,10 @@ merge
 schedule
 if [ -e "$restart" ]; then
     restart_faasd
-    echo "Installed. Next: the functions, as docs/faasd.md says."
+    echo "Installed."
 else
-    ctr -n openfaas tasks kill --signal SIGHUP mosquitto > /dev/null 2>&1 || true
+    asked tasks kill --signal SIGHUP mosquitto > /dev/null 2>&1 || true
     echo "Nothing has changed. The broker has read its users and certificates again."
 fi
-if others | grep -Eq '^ *- *"?8080:8080'; then
-    echo "Note: whoever reaches port 8080 can call functions. docs/faasd.md says how to keep it inside."
-fi
+echo "The functions, and whatever concerns them in $own/site/settings, follow by (docs/faasd.md):"
+echo "    eval \"\$(sudo cat $own/faas-cli.env)\" && faas-cli up -f stack.yml --regex \"\$FUNCTIONS\""

@@ -7,7 +7,7 @@
 #
 # --check     only look whether all is there, make missing secrets, and render
 # --images    only list the images of our own parts, on any machine
-# --host      name or address under which fans reach the broker; it goes into the broker's certificate
+# --host      name or address under which fans reach the broker, needed the first time: it goes into its certificate
 # REGISTRY    where the images lie, instead of `fanwatch`;  TAG  their tag, instead of 0.1.0
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -94,7 +94,7 @@ fanwatch() {
     elif command -v fanwatch >/dev/null; then
         command fanwatch "$@"
     else
-        fail "the fanwatch command is missing, which makes certificates: run 'make install' in the checkout."
+        fail "the fanwatch command is missing, which makes certificates: run 'make .venv/.run' in the checkout."
     fi
 }
 
@@ -108,14 +108,18 @@ password() {
 secrets() {
     umask 077
     if [ ! -e "$files/ca" ]; then
+        [ -n "$hosts" ] || fail "--host is missing: the name or address under which fans reach the broker."
         # shellcheck disable=SC2086 # Each host is a word.
         fanwatch certs init --dir "$files" $hosts
     elif [ -n "$hosts" ]; then
-        echo "The broker has its certificate already; --host changes nothing. See docs/security.md."
+        echo "The broker has its certificate already; --host changes nothing. For one more name:" \
+            "fanwatch certs rotate --dir $files --host NAME, and this again (docs/security.md)."
     fi
     for user in connector score-fan forecast-fan telegraf console operator; do
         [ -e "$files/services/$user" ] || fanwatch users add --dir "$files" "$user"
     done
+    # What a role may do is this release's.
+    fanwatch users refresh --dir "$files" > /dev/null
     # shellcheck disable=SC2086 # Each host is a word.
     [ -e "$files/services/console/page.crt" ] || fanwatch certs page --dir "$files" $hosts
     # Nobody may log in until `fanwatch console users add` says who.
@@ -153,5 +157,5 @@ if [ -n "$check" ]; then
     exit 0
 fi
 # On the server: the dashboards are larger than what an annotation may hold.
-kubectl apply --server-side --field-manager=fanwatch -f "$rendered"
+kubectl apply --request-timeout=60s --server-side --field-manager=fanwatch -f "$rendered"
 echo "Next: OpenFaaS's chart with infra/k3s/openfaas-values.yaml, then faas-cli up, as docs/k3s.md says."

@@ -34,7 +34,7 @@ services:
   gateway:
     image: ghcr.io/openfaas/gateway:0.27.5
     ports:
-       - "8080:8080"
+       - "127.0.0.1:8080:8080"
     depends_on:
       - nats
 
@@ -49,7 +49,10 @@ case "$*" in
     version) [ -z "${NO_CONTAINERD:-}" ] ;;
     *"images pull"*) case "$*" in *"${NO_IMAGE:-nothing}"*) exit 1 ;; esac ;;
     *"run -d"*fanwatch-broker*) echo "fanwatch-broker 4711 RUNNING" > "$ROOT/tasks" ;;
-    *"tasks kill fanwatch-broker"*) : > "$ROOT/tasks"; : > "$ROOT/var/lib/faasd/fanwatch/data/mosquitto/mosquitto.db" ;;
+    *"tasks kill fanwatch-broker"*)
+        sed -i /fanwatch-broker/d "$ROOT/tasks"
+        : > "$ROOT/var/lib/faasd/fanwatch/data/mosquitto/mosquitto.db"
+        ;;
     *"tasks ls"*) cat "$ROOT/tasks" ;;
 esac
 """
@@ -66,6 +69,7 @@ class Machine:
         self.checkout = directory / "checkout"
         shutil.copytree(ROOT / "infra", self.checkout / "infra", ignore=shutil.ignore_patterns("files"))
         shutil.copytree(ROOT / "connectors/openfaas", self.checkout / "connectors/openfaas")
+        shutil.copy(ROOT / "stack.yml", self.checkout)
         (self.checkout / ".venv").symlink_to(ROOT / ".venv")
         self.root = directory / "root"
         self.faasd = self.root / "var/lib/faasd"
@@ -82,8 +86,11 @@ class Machine:
             (self.bin / name).chmod(0o755)
 
     def run(
-        self, *arguments: str, path: str = "/usr/bin:/bin", **environment: str
+        self, *arguments: str, path: str = "/usr/bin:/bin", host: bool = True, **environment: str
     ) -> subprocess.CompletedProcess[str]:
+        """install.sh; the first time with --host, unless that is not wanted."""
+        if host and not (self.own / "secrets/ca").exists():
+            arguments = ("--host", "nuc.local", *arguments)
         return subprocess.run(
             ["/bin/sh", str(self.checkout / "infra/faasd/install.sh"), *arguments],
             env={**os.environ, "PATH": f"{self.bin}:{path}", "ROOT": str(self.root), **environment},
@@ -112,6 +119,18 @@ class Machine:
             check=True,
         )
 
+    def told(self, **environment: str) -> dict[str, str]:
+        """What faas-cli is told in a shell that has these variables already."""
+        done = subprocess.run(
+            ["/bin/sh", "-c", '. "$FILE" && env -0 && printf "FUNCTIONS=%s" "$FUNCTIONS"'],
+            env={"PATH": "/usr/bin:/bin", "FILE": str(self.own / "faas-cli.env"), **environment},
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+        return dict(line.split("=", 1) for line in done.stdout.split("\0"))
+
     def services(self) -> dict[str, Any]:
         found: dict[str, Any] = yaml.safe_load(self.compose.read_text(encoding="utf-8"))["services"]
         return found
@@ -130,8 +149,24 @@ class Machine:
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the first run makes, which takes most of its time."""
+    machine = Machine(tmp_path_factory.mktemp("first"))
+    machine.install()
+    return machine.own / "secrets"
+
+
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
+def machine(tmp_path: Path, secrets: Path) -> Machine:
+    """A machine with faasd and nothing of ours but secrets."""
+    machine = Machine(tmp_path)
+    shutil.copytree(secrets, machine.own / "secrets")
+    return machine
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Machine:
     """A machine with faasd and nothing of ours."""
     return Machine(tmp_path)
 
@@ -157,7 +192,7 @@ def test_services_are_put_beside_those_that_are_there(machine: Machine) -> None:
 
 
 def test_a_second_run_changes_nothing(machine: Machine) -> None:
-    machine.install("--host", "nuc.local")
+    machine.install()
     before = machine.files()
     restarts = machine.log("systemctl").count("restart faasd")
     assert "Nothing has changed" in machine.install()
@@ -166,7 +201,8 @@ def test_a_second_run_changes_nothing(machine: Machine) -> None:
     assert "-n openfaas tasks kill --signal SIGHUP mosquitto" in machine.log("ctr")
 
 
-def test_secrets_are_nobody_elses(machine: Machine) -> None:
+def test_secrets_are_made_and_nobody_elses(fresh: Machine) -> None:
+    machine = fresh
     machine.install()
     secrets = machine.own / "secrets"
     found = [path for path in secrets.rglob("*") if path.is_file() and path.name != ".gitignore"]
@@ -194,9 +230,9 @@ def test_sessions_and_database_are_made_before_faasd_is_restarted(machine: Machi
     runs = [line for line in machine.log("ctr") if " run " in line]
     assert [line.split(" fanwatch-")[1] for line in runs] == [
         "broker mosquitto -c /mosquitto/config/mosquitto.conf",
-        "store influxd -config /etc/influxdb/influxdb.conf",
         "once python -m local.sessions --of connector",
         "once python -m local.sessions --of telegraf",
+        "store influxd -config /etc/influxdb/influxdb.conf",
         "once python -m history setup",
     ]
     assert all("--with-ns network:/proc/4711/ns/net" in line for line in runs[1:])
@@ -219,10 +255,17 @@ def test_one_connector_or_the_other(machine: Machine) -> None:
     services = machine.services()
     assert services["connector"]["image"] == "ghcr.io/openfaas/mqtt-connector:0.4.3"
     assert sum("connectors.mqtt" in str(service) for service in services.values()) == 0
-    machine.install()
+    assert "local.sessions --of connector" not in str(machine.log("ctr"))
+    # Our session is made now, in the broker that runs: nothing is lost until our connector has connected.
+    (machine.root / "tasks").write_text("mosquitto 815 RUNNING\ninfluxdb 816 RUNNING\n", encoding="utf-8")
+    before = len(machine.log("ctr"))
+    machine.install("--connector", "ours")
     services = machine.services()
     assert services["connector"]["image"] == "docker.io/fanwatch/connector:0.1.0"
     assert sum("mqtt-connector" in str(service) for service in services.values()) == 0
+    [run] = [line for line in machine.log("ctr")[before:] if " run " in line]
+    assert "--with-ns network:/proc/815/ns/net" in run
+    assert run.endswith("python -m local.sessions --of connector")
 
 
 def test_a_check_lists_the_images_and_changes_nothing(machine: Machine) -> None:
@@ -247,10 +290,163 @@ def test_what_is_left_out_and_where_images_lie(machine: Machine) -> None:
     telegraf = services["telegraf"]["environment"]
     assert telegraf["FANWATCH_INFER_FUNCTION"] == "infer-fan-lite"
     assert telegraf["TELEGRAF_PAGE_CERTIFICATE"] == "tcp://console:8093"
-    machine.install("--without", "console")
+    machine.install("--without", "console", "--with", "grafana", "--tensorflow")
     services = machine.services()
-    assert services.keys() == (SERVICES | {"gateway", "nats"}) - {"console"}
-    assert "TELEGRAF_PAGE_CERTIFICATE" not in services["telegraf"]["environment"]
+    assert services.keys() == (SERVICES | {"gateway", "nats"}) - {"cron-connector", "console"}
+    assert services["connector"]["image"] == "example.com/f/connector:2"
+    telegraf = services["telegraf"]["environment"]
+    assert telegraf["FANWATCH_INFER_FUNCTION"] == "infer-fan"
+    assert "TELEGRAF_PAGE_CERTIFICATE" not in telegraf
+
+
+def test_what_was_chosen_once_holds_for_the_runs_after_it(machine: Machine) -> None:
+    chosen = ["--lite", "--without", "grafana", "--without", "console", "--connector", "stock"]
+    # Also where the first run ended halfway.
+    assert machine.run(*chosen, REGISTRY="example.com/f", TAG="2", FAILING="daemon-reload").returncode == 1
+    machine.install()
+    before, restarts = machine.files(), machine.log("systemctl").count("restart faasd")
+    services = machine.services()
+    assert services.keys() == (SERVICES | {"gateway", "nats"}) - {"grafana", "console"}
+    assert "mqtt-connector" in services["connector"]["image"]
+    assert services["rollup"]["image"] == "example.com/f/connector:2"
+    assert services["telegraf"]["environment"]["FANWATCH_INFER_FUNCTION"] == "infer-fan-lite"
+    told = machine.told()
+    assert (told["REGISTRY"], told["TAG"], told["FANWATCH_INFER_FUNCTION"]) == (
+        "example.com/f",
+        "2",
+        "infer-fan-lite",
+    )
+    # Step 5 of docs/faasd.md, after every new fan.
+    assert "Nothing has changed" in machine.install()
+    assert machine.files() == before
+    machine.install("--remove")
+    machine.install()
+    assert machine.files() == before
+    assert machine.log("systemctl").count("restart faasd") == restarts + 2
+
+
+def test_settings_of_the_machine_reach_services_and_functions_and_stay(machine: Machine) -> None:
+    machine.install()
+    difficult = 'a "b" $c \\d & it\'s=x'
+    settings = machine.own / "site/settings"
+    with settings.open("a", encoding="utf-8") as file:
+        file.write(
+            "all FANWATCH_TIMEZONE=Europe/Berlin\nall FANWATCH_RAW_RETENTION=90d\n"
+            "connector FANWATCH_CONNECTOR_BATCH_LANES=6\nconnector FANWATCH_CONNECTOR_BATCH_LANES=8\n"
+            f"mosquitto MINE={difficult}\ninfluxdb GOGC=70\n"
+            "functions FANWATCH_BUNDLE=http://model-store:8080/fan-anomaly/2\n"
+            f"functions FANWATCH_WEBHOOK_URL={difficult}\n"
+        )
+    rules = machine.own / "site/config/grafana/provisioning/alerting/rules.yaml"
+    rules.parent.mkdir(parents=True)
+    rules.write_text("# Mine.\n", encoding="utf-8")
+    assert "Installed" in machine.install()
+    assert "Nothing has changed" in machine.install()
+    services = machine.services()
+    for name in ("connector", "telegraf", "rollup", "console"):
+        environment = services[name]["environment"]
+        found = (environment["FANWATCH_TIMEZONE"], environment["FANWATCH_RAW_RETENTION"])
+        assert found == ("Europe/Berlin", "90d"), name
+    assert services["connector"]["environment"]["FANWATCH_CONNECTOR_BATCH_LANES"] == "8"
+    assert services["influxdb"]["environment"] == {"INFLUXDB_HTTP_BIND_ADDRESS": ":8086", "GOGC": "70"}
+    # Compose files write $$ for $.
+    assert services["mosquitto"]["environment"] == {"MINE": difficult.replace("$", "$$")}
+    assert Path(str(rules).replace("/site/", "/")).read_text(encoding="utf-8") == "# Mine.\n"
+    told = machine.told()
+    assert told["FANWATCH_TIMEZONE"] == "Europe/Berlin"
+    assert told["FANWATCH_BUNDLE"] == "http://model-store:8080/fan-anomaly/2"
+    assert told["FANWATCH_WEBHOOK_URL"] == difficult
+
+    before = machine.files()
+    with settings.open("a", encoding="utf-8") as file:
+        file.write("GF_SMTP_PASSWORD=hidden\ntelegaf A=1\nfunctions max_inflight=3\nfunctions TAG=3\n")
+    done = machine.run()
+    assert done.returncode == 1
+    for line, said in zip(
+        done.stderr.splitlines(),
+        (
+            '"GF_SMTP_PASSWORD " is no setting',
+            'there is no "telegaf"',
+            "functions take no max_inflight",
+            "TAG follows from the options",
+        ),
+        strict=True,
+    ):
+        assert said in line
+    assert "hidden" not in done.stderr
+    changed = {name for name, content in machine.files().items() if before[name] != content}
+    assert changed == {"var/lib/faasd/fanwatch/site/settings"}
+
+
+def test_faas_cli_is_told_the_same_in_any_shell(machine: Machine) -> None:
+    machine.install()
+    assert (machine.own / "faas-cli.env").stat().st_mode & 0o777 == 0o600
+    told = machine.told(TAG="9", FANWATCH_BUNDLE="models/other", FANWATCH_INFER_DIRECT="0")
+    assert {name: value for name, value in told.items() if name not in ("PATH", "PWD", "FILE", "_")} == {
+        "REGISTRY": "docker.io/fanwatch",
+        "TAG": "0.1.0",
+        "FANWATCH_BROKER_HOST": "mosquitto",
+        "FANWATCH_GATEWAY_URL": "http://gateway:8080",
+        "FANWATCH_INFLUX_URL": "http://influxdb:8086",
+        "FANWATCH_INFER_FUNCTION": "infer-fan",
+        "FANWATCH_INFER_DIRECT": "1",
+        "FUNCTIONS": "^(score-fan|forecast-fan|infer-fan)$",
+    }
+    functions = yaml.safe_load((ROOT / "stack.yml").read_text(encoding="utf-8"))["functions"]
+    chosen = {name for name in functions if re.search(told["FUNCTIONS"], name)}
+    assert chosen == {"score-fan", "forecast-fan", "infer-fan"}
+
+
+def test_an_upgrade_gives_roles_the_rights_of_the_release(machine: Machine) -> None:
+    machine.install()
+    rules = machine.own / "secrets/mosquitto/acl"
+    fresh = rules.read_bytes()
+    rules.write_bytes(fresh.replace(b"topic read fan/anomaly\n", b""))
+    assert rules.read_bytes() != fresh
+    machine.install()
+    assert rules.read_bytes() == fresh
+
+
+def test_a_gateway_that_everybody_reaches_is_put_up_with_only_when_told(machine: Machine) -> None:
+    machine.compose.write_text(COMPOSE.replace("127.0.0.1:8080:", "8080:"), encoding="utf-8")
+    done = machine.run()
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "127.0.0.1:8080:8080 for 8080:8080" in done.stderr
+    machine.install("--open-gateway")
+    machine.install()
+    # Closed once, it is not to be opened again by an update of faasd.
+    closed = machine.compose.read_text(encoding="utf-8")
+    machine.compose.write_text(closed.replace('"8080:8080"', '"127.0.0.1:8080:8080"'), encoding="utf-8")
+    machine.install()
+    machine.compose.write_text(closed, encoding="utf-8")
+    assert machine.run().returncode == 1
+
+
+def test_lines_of_the_alerts_file_are_taken_as_they_stand(tmp_path: Path) -> None:
+    file = tmp_path / "alerts"
+    file.write_text(
+        "# Mine.\n\nFANWATCH_ALERT_WEBHOOK=https://h/x?a=1&b=2\nGF_SMTP_PASSWORD=p$ss w`id` 'q'\nGF SMTP=oops\n"
+        "FANWATCH_ALERT_EMAIL=a@example.org",
+        encoding="utf-8",
+    )
+    services = yaml.safe_load((ROOT / "infra/faasd/services.yaml").read_text(encoding="utf-8"))
+    [*command, inside, run] = services["grafana"]["command"][2:]
+    assert (command, inside, run) == (["sh", "/alerts.sh"], "/run/secrets/grafana/alerts", "/run.sh")
+    done = subprocess.run(
+        ["sh", str(ROOT / "infra/faasd/alerts.sh"), str(file), "env"],
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    assert {"FANWATCH_ALERT_WEBHOOK", "GF_SMTP_PASSWORD", "FANWATCH_ALERT_EMAIL"} <= {
+        line.partition("=")[0] for line in done.stdout.splitlines()
+    }
+    assert "FANWATCH_ALERT_WEBHOOK=https://h/x?a=1&b=2\n" in done.stdout
+    assert "GF_SMTP_PASSWORD=p$ss w`id` 'q'\n" in done.stdout
+    assert "line 5" in done.stderr
+    assert "oops" not in done.stdout + done.stderr
 
 
 def test_an_upgrade_applies_what_has_changed_and_keeps_the_rest(machine: Machine) -> None:
@@ -268,6 +464,8 @@ def test_an_upgrade_applies_what_has_changed_and_keeps_the_rest(machine: Machine
         "var/lib/faasd/docker-compose.yaml",
         f"{own}/telegraf/telegraf.conf",
         f"{own}/mosquitto/conf.d/site.conf",
+        "var/lib/faasd/fanwatch/options",
+        "var/lib/faasd/fanwatch/faas-cli.env",
     }
     assert site.read_text(encoding="utf-8") == "max_queued_bytes 1000000\n"
 
@@ -292,7 +490,7 @@ def test_removal_keeps_data_and_secrets_unless_told(machine: Machine) -> None:
     machine.install()
     machine.install("--remove")
     assert machine.compose.read_text(encoding="utf-8") == COMPOSE
-    assert {path.name for path in machine.own.iterdir()} == {"data", "secrets"}
+    assert {path.name for path in machine.own.iterdir()} == {"data", "secrets", "site", "options"}
     assert not list((machine.root / "etc/systemd/system").iterdir())
     machine.install()
     machine.install("--remove", "--data")
@@ -308,7 +506,7 @@ def test_removal_keeps_data_and_secrets_unless_told(machine: Machine) -> None:
         ([], {"LISTENING": "22 8883"}, "something listens on port 8883 already"),
         (["--connector", "both"], {}, "--connector is ours or stock"),
         (["--without", "mosquitto"], {}, "only grafana, console, model-store"),
-        (["--host"], {}, "--host takes a value"),
+        (["--connector"], {}, "--connector takes a value"),
         (["--data"], {}, "--data goes with --remove"),
         (["--upgrade"], {}, "there is no option --upgrade"),
     ],
@@ -322,6 +520,13 @@ def test_what_is_wrong_is_said_in_one_line(
     assert done.stderr.count("\n") == 1
     assert machine.compose.read_text(encoding="utf-8") == COMPOSE
     assert "restart faasd" not in machine.log("systemctl")
+
+
+def test_the_name_that_fans_know_is_asked_for_the_first_time(fresh: Machine) -> None:
+    done = fresh.run(host=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("install.sh: --host is missing: ")
+    assert not fresh.own.exists()
 
 
 def test_everything_that_is_missing_is_named_at_once(machine: Machine) -> None:
@@ -404,10 +609,17 @@ def test_keep_starts_again_what_ends_and_passes_signals_on(tmp_path: Path) -> No
         keep.kill()
 
 
+def test_no_call_to_containerd_lasts_for_ever() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "infra/faasd").rglob("*.sh"))
+    calls = re.findall(r"(\S+ \S+) ctr (?:-n|version)", text)
+    assert len(calls) == 3
+    assert all(re.fullmatch(r"timeout \d+", before) for before in calls), calls
+
+
 def test_scripts_are_plain_posix_shell() -> None:
     if shutil.which("shellcheck") is None:
         pytest.skip("shellcheck is not installed: apt-get install shellcheck.")
-    scripts = sorted(str(path) for path in (ROOT / "infra/faasd").glob("*.sh"))
+    scripts = sorted(str(path) for path in (ROOT / "infra/faasd").rglob("*.sh"))
     done = subprocess.run(
         ["shellcheck", "-s", "sh", *scripts], capture_output=True, text=True, timeout=60, check=False
     )

@@ -32,6 +32,9 @@ class Operator:
 
     def __init__(self, directory: Path, *, fresh: bool = False) -> None:
         self.k3s = checkout(directory)
+        # As it lies in a checkout that was installed.
+        (directory / ".venv/bin").mkdir(parents=True)
+        (directory / ".venv/bin/fanwatch").symlink_to(ROOT / ".venv/bin/fanwatch")
         self.files = self.k3s / "secrets/files"
         if fresh:
             shutil.rmtree(self.files)
@@ -130,7 +133,17 @@ def test_it_applies_the_overlay_and_may_be_run_again(operator: Operator) -> None
     assert operator.applied.read_text(encoding="utf-8") == applied
     calls = operator.applied.with_name("applied.yaml.calls").read_text(encoding="utf-8").splitlines()
     assert len(calls) == 2
-    assert calls[0].startswith("apply --server-side --field-manager=fanwatch -f ")
+    assert calls[0].startswith("apply --request-timeout=60s --server-side --field-manager=fanwatch -f ")
+
+
+def test_an_upgrade_gives_roles_the_rights_of_the_release(operator: Operator) -> None:
+    rules = operator.files / "mosquitto/acl"
+    fresh = rules.read_bytes()
+    rules.write_bytes(fresh.replace(b"topic read fan/anomaly\n", b""))
+    assert rules.read_bytes() != fresh
+    done = operator.run("--check", "local-path")
+    assert done.returncode == 0, done.stderr
+    assert rules.read_bytes() == fresh
 
 
 def test_check_applies_nothing(operator: Operator) -> None:
@@ -161,10 +174,8 @@ def test_it_lists_the_images_without_a_cluster(operator: Operator) -> None:
 
 def test_secrets_are_made_once_for_ones_own_eyes_only(tmp_path: Path) -> None:
     operator = Operator(tmp_path, fresh=True)
-    venv = tmp_path / ".venv/bin"
-    venv.mkdir(parents=True)
-    # As it lies in a checkout that was installed.
-    (venv / "fanwatch").symlink_to(ROOT / ".venv/bin/fanwatch")
+    done = operator.run("--check", "local-path")
+    assert "--host is missing" in done.stderr
     done = operator.run("--check", "--host", "broker.example", "local-path")
     assert done.returncode == 0, done.stdout + done.stderr
     made = {path: path.read_bytes() for path in operator.files.rglob("*") if path.is_file()}

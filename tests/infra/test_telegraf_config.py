@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from local import sessions, tools
-from local.config import telegraf_configs
+from local import sessions, stack, tools
+from local.config import telegraf_configs, telegraf_environment
+from local.layout import layout
 from tests.support.influx import tool
 
-FOLDER = Path(__file__).resolve().parents[2] / "infra/telegraf"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "infra/telegraf"
 FILES = sorted(FOLDER.glob("*.conf"))
 
 
@@ -80,6 +83,22 @@ def test_a_retention_that_is_none_is_refused() -> None:
     done = check(FOLDER / "telegraf.conf", FANWATCH_RAW_RETENTION="forever")
     assert done.returncode != 0
     assert "give a duration such as 30d or 12h" in done.stderr
+
+
+def test_on_faasd_it_reads_times_as_score_fan_does_and_knows_the_brokers_limit() -> None:
+    services = yaml.safe_load((ROOT / "infra/faasd/services.yaml").read_text(encoding="utf-8"))
+    told = services["telegraf"]["environment"]
+    site = (ROOT / "infra/faasd/site.conf").read_text(encoding="utf-8")
+    assert re.findall(r"^max_queued_bytes (\d+)$", site, re.M) == [told["FANWATCH_BROKER_QUEUED_BYTES"]]
+    scoring = stack.read(ROOT / "stack.yml", {}).functions["score-fan"].environment
+    for name in ("FANWATCH_TIMEZONE", "FANWATCH_RAW_RETENTION"):
+        assert told[name] == scoring[name]
+
+
+@pytest.mark.parametrize("chosen", [{}, {"FANWATCH_BROKER_QUEUED_BYTES": "70000000"}])
+def test_in_make_run_it_knows_the_limit_that_the_broker_gets(chosen: dict[str, str], tmp_path: Path) -> None:
+    told = telegraf_environment(chosen, layout(str(tmp_path), str(tmp_path / "stack.yml")))
+    assert told["FANWATCH_BROKER_QUEUED_BYTES"] == chosen.get("FANWATCH_BROKER_QUEUED_BYTES", str(512 << 20))
 
 
 def test_its_sessions_are_those_that_runtimes_make_beforehand() -> None:

@@ -149,6 +149,9 @@ secrets() {
 }
 
 render() {
+    queued=$(sed -n 's/^max_queued_bytes //p' "$here/base/site.conf")
+    [ "$queued" = "$(sed -n 's/^FANWATCH_BROKER_QUEUED_BYTES=//p' "$here/base/site.env")" ] ||
+        fail "FANWATCH_BROKER_QUEUED_BYTES in base/site.env is not what base/site.conf says, $queued: an alert would be wrong."
     if command -v kustomize >/dev/null; then
         kustomize build "$here/overlays/$overlay"
     else

@@ -163,6 +163,16 @@ def test_the_pod_that_models_go_through_comes_from_that_registry_too(operator: O
     assert operator.refusal("--publish", has="").startswith("the cluster does not answer.")
 
 
+def test_a_queue_whose_alert_would_measure_by_another_limit_is_refused(operator: Operator) -> None:
+    site = operator.k3s / "base/site.conf"
+    text = site.read_text(encoding="utf-8")
+    site.write_text(text.replace("67108864", "90000000"), encoding="utf-8")
+    line = operator.refusal("local-path")
+    assert line.startswith(
+        "FANWATCH_BROKER_QUEUED_BYTES in base/site.env is not what base/site.conf says, 90000000"
+    )
+
+
 def test_it_lists_the_images_without_a_cluster(operator: Operator) -> None:
     environment = {"REGISTRY": "registry.example.org/f", "TAG": "2.0.0"}
     listed = operator.run("--images", has="", **environment)

@@ -33,6 +33,12 @@ def check(*paths: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def service_of_faasd(name: str) -> dict[str, Any]:
+    services = yaml.safe_load((ROOT / "infra/faasd/services.yaml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = services[name]
+    return found
+
+
 def content(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
@@ -85,14 +91,29 @@ def test_a_retention_that_is_none_is_refused() -> None:
     assert "give a duration such as 30d or 12h" in done.stderr
 
 
-def test_on_faasd_it_reads_times_as_score_fan_does_and_knows_the_brokers_limit() -> None:
-    services = yaml.safe_load((ROOT / "infra/faasd/services.yaml").read_text(encoding="utf-8"))
-    told = services["telegraf"]["environment"]
-    site = (ROOT / "infra/faasd/site.conf").read_text(encoding="utf-8")
-    assert re.findall(r"^max_queued_bytes (\d+)$", site, re.M) == [told["FANWATCH_BROKER_QUEUED_BYTES"]]
+def test_on_faasd_it_reads_times_as_score_fan_does() -> None:
+    told = service_of_faasd("telegraf")["environment"]
     scoring = stack.read(ROOT / "stack.yml", {}).functions["score-fan"].environment
     for name in ("FANWATCH_TIMEZONE", "FANWATCH_RAW_RETENTION"):
         assert told[name] == scoring[name]
+
+
+def test_on_faasd_it_knows_the_limit_that_the_broker_has_on_that_machine(tmp_path: Path) -> None:
+    """The file is the operator's, so it is read at each start."""
+    service = service_of_faasd("telegraf")
+    mounts = {mount["target"]: mount["source"] for mount in service["volumes"]}
+    assert mounts["/etc/mosquitto"] == "./fanwatch/config/mosquitto/conf.d"
+    text = (ROOT / "infra/faasd/site.conf").read_text(encoding="utf-8")
+    (tmp_path / "site.conf").write_text(text.replace("67108864", "90000000"), encoding="utf-8")
+    (tmp_path / "telegraf").write_text(
+        '#!/bin/sh\necho "$FANWATCH_BROKER_QUEUED_BYTES" "$1"\n', encoding="utf-8"
+    )
+    (tmp_path / "telegraf").chmod(0o755)
+    argv = [word.replace("$$", "$").replace("/etc/mosquitto", str(tmp_path)) for word in service["command"]]
+    assert argv[:2] == ["sh", "/keep.sh"]
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(argv[2:], env=environment, capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout == "90000000 --strict-env-handling\n"
 
 
 @pytest.mark.parametrize("chosen", [{}, {"FANWATCH_BROKER_QUEUED_BYTES": "70000000"}])

@@ -6,8 +6,8 @@
 #   infra/k3s/install.sh --images | --publish
 #
 # --check     only look whether all is there, make missing secrets, and render
-# --images    only list the images of our own parts, on any machine
 # --publish   only start the pod through which models go into the store (docs/k3s.md, "A model by the store")
+# --images    only list the images of our own parts, on any machine
 # --host      name or address under which fans reach the broker; it goes into the broker's certificate
 # REGISTRY    where the images lie, instead of `fanwatch`;  TAG  their tag, instead of 0.1.0
 set -eu

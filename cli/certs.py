@@ -24,9 +24,9 @@ def init(
 ) -> None:
     """Make the CA, the broker's certificate, and empty lists of users."""
     from credentials.certificates import Certificates
-    from credentials.files import write
     from credentials.names import SERVICES
     from credentials.users import Users
+    from fanwatch.private import write
 
     Certificates(folder).init(host or [])
     Users(folder).prepare()

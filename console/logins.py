@@ -8,13 +8,13 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
 import re
 import secrets
 import threading
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, get_args
 
+from fanwatch import private
 from fanwatch.errors import FanwatchError, SettingsError, Unavailable
 
 Role = Literal["viewer", "technician"]
@@ -96,20 +96,7 @@ def read(path: Path) -> dict[str, Login]:
 def write(path: Path, logins: dict[str, Login]) -> None:
     """Replaces the file in one step; nobody else may read it, and it has the owner of its folder."""
     lines = ["# Written by `fanwatch console users`.", *(logins[name].line() for name in sorted(logins))]
-    waiting = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
-            if os.geteuid() == 0:
-                folder = path.parent.stat()
-                os.fchown(file.fileno(), folder.st_uid, folder.st_gid)
-        waiting.replace(path)
-    except OSError as error:
-        raise FanwatchError(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        waiting.unlink(missing_ok=True)
+    private.write({path: ("\n".join(lines) + "\n").encode()})
 
 
 class Logins:

@@ -13,9 +13,9 @@ from cryptography import x509
 
 from credentials import authority
 from credentials.authority import LEAF_DAYS, Pair
-from credentials.files import read, write
 from credentials.names import check_device
 from fanwatch.errors import FanwatchError
+from fanwatch.private import read, write
 
 SERVER = "server"
 """What the broker's certificate is called in `rotate`."""

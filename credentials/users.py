@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from credentials.files import read, write
 from credentials.names import ROLES, SERVICES, check, check_device
 from fanwatch.errors import FanwatchError
+from fanwatch.private import read, write
 
 _ROLES = Path(__file__).resolve().parents[1] / "infra/mosquitto/roles.acl"
 # Mosquitto's own count. Ours are random bytes, which no number of guesses finds; each round delays every connect.

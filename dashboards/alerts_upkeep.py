@@ -1,11 +1,13 @@
 """Rules about what has to be looked after: means, disk, certificates."""
 
-from dashboards.alerts_model import Below, Group
+from dashboards.alerts_model import Above, Below, Group
 from dashboards.alerts_model import pipeline_rule as rule
 from dashboards.alerts_queries import latest, within
 from dashboards.queries import means, raw, select, union
 
 _DISK_BYTES = 5_000_000_000
+_VOLUME = 0.8
+"""Of the store's volume: merging a day's files needs room for both for a while."""
 _CERTIFICATE_S = 14 * 86_400
 
 
@@ -40,6 +42,25 @@ def group() -> Group:
             severity="critical",
             summary="The store's disk is nearly full",
             description="Less than 5 GB and a fifth of the disk are left. InfluxDB stops writing when none is.",
+        ),
+        rule(
+            "store-volume-nearly-full",
+            "Store volume nearly full",
+            # No row where Telegraf was not told how large the volume is: there the disk is the measure.
+            {
+                "share": select(
+                    'last("disk_bytes") / last("disk_limit_bytes") AS "v"', raw("store"), within("5m")
+                )
+            },
+            Above(_VOLUME),
+            reach_s=300,
+            lasting="5m",
+            severity="critical",
+            summary="The store's volume is nearly full",
+            description=(
+                "InfluxDB's files take {{ humanizePercentage .Values.share.Value }} of its volume. It stops writing "
+                "when none of it is left."
+            ),
         ),
         rule(
             "certificate-near-its-end",

@@ -63,9 +63,10 @@ def stores() -> list[timeseries.Panel]:
         ).min(0),
         series(
             "Disk of the store",
-            "Bytes that InfluxDB's files take.",
+            "Bytes that InfluxDB's files take, and the size of its volume where it has one of its own (K3s).",
             "bytes",
             Query(level("store", "disk_bytes"), ref="A", alias="on disk"),
+            Query(level("store", "disk_limit_bytes"), ref="B", alias="its volume"),
         ).min(0),
         series(
             "Broker",
@@ -83,11 +84,13 @@ def processes() -> list[timeseries.Panel]:
     return [
         series(
             "CPU of the parts",
-            "What each part takes of a core; 100 % is a whole one. Of functions, the sum of their replicas.",
+            "What each part takes of a core; 100 % is a whole one. Of functions, the sum of their replicas. Mosquitto "
+            "and Telegraf do not say what they take: it is in the CPU of the machine, beside this.",
             "percentunit",
             Query(rate("connector", _CPU), ref="A", alias="connector"),
             Query(rate("gateway", _CPU), ref="B", alias="gateway"),
             Query(rate("function", _CPU, by=("function",)), ref="C", alias="$tag_function"),
+            Query(rate("store", _CPU), ref="D", alias="InfluxDB"),
         ).min(0),
         series(
             "Memory of the parts",

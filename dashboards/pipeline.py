@@ -5,16 +5,17 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from dashboards import look
 from dashboards.counters import increase, level, mean_time, rate, slower
 from dashboards.influxql import Query
-from dashboards.look import BLUE, GREEN, ORANGE, RED
+from dashboards.look import BLUE, GREEN, ORANGE, RED, prop
 from dashboards.outcome import CONNECTOR, ledger, letters, reasons, refused, trouble
 from dashboards.page import PIPELINE, page
 from dashboards.panels import figure, series, timeline
 from dashboards.parts import forecasts, machine, parts, processes, stores
-from dashboards.queries import INTERVAL, raw, select, since
+from dashboards.queries import INTERVAL, queue_share, raw, select, since
 from dashboards.sdk import stat, statetimeline, timeseries
 from dashboards.shared import PER_SECOND
 
 _SLOW_S = 1
+_OF_LIMIT = "in the broker, of a queue's limit"
 
 
 def pipeline() -> Dashboard:
@@ -132,7 +133,8 @@ def _backlog() -> timeseries.Panel:
         series(
             "Backlog",
             "Messages under way or waiting: in the broker's queues, in the connector's memory, for a function not yet "
-            "deployed, in Telegraf's buffer. What grows without end names the hop behind it as the slow one.",
+            "deployed, in Telegraf's buffer. What grows without end names the hop behind it as the slow one. Right: "
+            "the bytes that the broker holds, of what it queues for one client; at 100 % it may begin to drop.",
             "short",
             Query(
                 select(_queued("max"), raw("broker"), "$timeFilter", by=(INTERVAL,), fill="none"),
@@ -145,10 +147,16 @@ def _backlog() -> timeseries.Panel:
                 level("connector", CONNECTOR + "dead_letters_waiting"), ref="D", alias="dead letters waiting"
             ),
             Query(level("telegraf", "buffer_size"), ref="E", alias="in Telegraf"),
+            Query(
+                select(queue_share("max"), raw("broker"), "$timeFilter", by=(INTERVAL,), fill="none"),
+                ref="F",
+                alias=_OF_LIMIT,
+            ),
             calcs=["lastNotNull", "max"],
         )
         .min(0)
         .decimals(0)
+        .override_by_name(_OF_LIMIT, [prop("unit", "percentunit"), prop("custom.axisPlacement", "right")])
     )
 
 

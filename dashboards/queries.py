@@ -198,6 +198,14 @@ def neediest(most: int) -> str:
     return select('"deviceID"', union(select(f'top("w", "deviceID", {most})', union(each))))
 
 
+# --- the pipeline ---------------------------------------------------------------------------------------------------
+
+
+def queue_share(of: str) -> str:
+    """What the broker stores, of what it queues for one client: the most of its limit that any queue can be at."""
+    return f'{of}("stored_bytes") / {of}("queue_limit_bytes") AS "v"'
+
+
 # --- over time ------------------------------------------------------------------------------------------------------
 
 

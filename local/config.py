@@ -137,6 +137,7 @@ def telegraf_environment(environment: Mapping[str, str], layout: Layout) -> dict
     return {
         "FANWATCH_BROKER_URL": f"tcp://{LOOPBACK}:{load(BrokerSettings, environment).broker_port}",
         "FANWATCH_INFLUX_URL": f"http://{LOOPBACK}:{local.influx_port}",
+        "FANWATCH_BROKER_QUEUED_BYTES": str(local.broker_queued_bytes),
         "FANWATCH_CONNECTOR_URL": f"http://{connector.connector_host}:{connector.connector_port}",
         "FANWATCH_GATEWAY_URL": gateway,
         "FANWATCH_GATEWAY_METRICS_URL": f"{gateway}/metrics",

@@ -3,9 +3,10 @@
 # Safe to run again: what is there stays, secrets are made once, and what has changed is applied.
 #
 #   infra/k3s/install.sh [--check] [--host NAME]... OVERLAY
-#   infra/k3s/install.sh --images
+#   infra/k3s/install.sh --images | --publish
 #
 # --check     only look whether all is there, make missing secrets, and render
+# --publish   only start the pod through which models go into the store (docs/k3s.md, "A model by the store")
 # --images    only list the images of our own parts, on any machine
 # --host      name or address under which fans reach the broker, needed the first time: it goes into its certificate
 # REGISTRY    where the images lie, instead of `fanwatch`;  TAG  their tag, instead of 0.1.0
@@ -37,12 +38,16 @@ arguments() {
                 images
                 exit 0
                 ;;
+            --publish)
+                publish
+                exit 0
+                ;;
             --host)
                 [ $# -gt 1 ] || fail "--host takes a name or an address."
                 hosts="$hosts --host $2"
                 shift
                 ;;
-            -*) fail "there is no option $1; there are --check, --images and --host NAME." ;;
+            -*) fail "there is no option $1; there are --check, --images, --publish and --host NAME." ;;
             *)
                 [ -z "$overlay" ] || fail "one overlay at a time: there are $(overlays)."
                 overlay=$1
@@ -78,10 +83,21 @@ cluster() {
     esac
 }
 
+# Under the images' names here: what faas-cli does for the functions, with the same two variables.
+named() {
+    sed "s|image: fanwatch/\([a-z-]*\):0.1.0|image: ${REGISTRY:-fanwatch}/\1:${TAG:-0.1.0}|"
+}
+
 # The same in every overlay.
 images() {
-    sed -n 's/^ *image: //p' "$here"/base/*.yaml |
-        sed "s|^fanwatch/\([a-z-]*\):0.1.0|${REGISTRY:-fanwatch}/\1:${TAG:-0.1.0}|" | sort -u
+    cat "$here"/base/*.yaml | named | sed -n 's/^ *image: //p' | sort -u
+}
+
+publish() {
+    overlay=
+    cluster
+    named < "$here/publish.yaml" | kubectl --request-timeout=30s apply -f -
+    kubectl -n fanwatch wait --for=condition=Ready --timeout=120s pod/publish
 }
 
 there() {
@@ -137,20 +153,22 @@ secrets() {
 }
 
 render() {
+    queued=$(sed -n 's/^max_queued_bytes //p' "$here/base/site.conf")
+    [ "$queued" = "$(sed -n 's/^FANWATCH_BROKER_QUEUED_BYTES=//p' "$here/base/site.env")" ] ||
+        fail "FANWATCH_BROKER_QUEUED_BYTES in base/site.env is not what base/site.conf says, $queued: an alert would be wrong."
     if command -v kustomize >/dev/null; then
         kustomize build "$here/overlays/$overlay"
     else
         kubectl kustomize "$here/overlays/$overlay"
-    fi > "$rendered" 2> "$rendered.log" || fail "the overlay does not render: $(head -n 1 "$rendered.log")"
-    # What faas-cli does for the functions, with the same two variables.
-    sed -i -e "s|image: fanwatch/\([a-z-]*\):0.1.0|image: ${REGISTRY:-fanwatch}/\1:${TAG:-0.1.0}|" "$rendered"
+    fi > "$rendered.own" 2> "$rendered.log" || fail "the overlay does not render: $(head -n 1 "$rendered.log")"
+    named < "$rendered.own" > "$rendered"
 }
 
 arguments "$@"
 cluster
 secrets
 rendered=$(mktemp)
-trap 'rm -f "$rendered" "$rendered.log"' EXIT
+trap 'rm -f "$rendered" "$rendered.own" "$rendered.log"' EXIT
 render
 if [ -n "$check" ]; then
     echo "All is there, and $overlay renders. Without --check it is applied."

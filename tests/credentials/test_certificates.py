@@ -11,8 +11,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from credentials import authority
 from credentials.certificates import HOSTS, Certificates
-from credentials.files import write
 from fanwatch.errors import FanwatchError
+from fanwatch.private import write
 
 
 @pytest.fixture

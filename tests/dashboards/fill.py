@@ -268,7 +268,8 @@ def _parts(step: int, since_start: int) -> Iterator[Point]:
             "publish_dropped": 7.0 if step >= 300 else 0.0,
             "stored_messages": round(90 + 20 * math.sin(step / 20)),
             "retained_messages": 50,
-            "stored_bytes": 9_000.0,
+            "stored_bytes": 9_000,
+            "queue_limit_bytes": 64 << 20,
             "heap_bytes": 4e6,
             "subscriptions": 12.0,
             "uptime_s": step * 10.0,
@@ -283,7 +284,9 @@ def _parts(step: int, since_start: int) -> Iterator[Point]:
             "queries": step * 8,
             "series": 64,
             "disk_bytes": 20_000_000 + step * 3_000,
+            "disk_limit_bytes": 50 << 30,
             "memory_bytes": 120_000_000,
+            "process_cpu_seconds_total": step * 0.3,
         },
     )
     yield "telegraf", {}, {"written": step * 130, "dropped": 0, "buffer_size": 12, "memory_bytes": 90_000_000}

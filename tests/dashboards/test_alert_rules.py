@@ -111,13 +111,20 @@ TROUBLES: list[tuple[Callable[[Fleet], None], float, dict[str, list[str]], float
     (counted("telegraf dropped value"), 1, {"messages-dropped": ["telemetry value"]}, 0.5),
     (counted("telegraf rejected"), 1, {"points-refused": [""]}, 0.5),
     (counted("broker dropped"), 1, {"broker-drops": [""]}, 0.5),
-    (gauge("stored_bytes", 420_000_000), 3, {"backlog-near-its-limit": [""]}, 2),
+    (gauge("stored_bytes", 420_000_000), 1, {"backlog-near-its-limit": [""]}, 0.5),
+    (
+        gauge("stored_bytes", 52_000_000, queue_limit_bytes=64 << 20),
+        1,
+        {"backlog-near-its-limit": [""]},
+        0.5,
+    ),
     (
         gauge("disk_free_bytes", 4_000_000_000, disk_used_percent=92.0),
         11,
         {"disk-nearly-full": [""]},
         6,
     ),
+    (gauge("store_bytes", 44_000_000_000), 11, {"store-volume-nearly-full": [""]}, 6),
     (certificate, 1, {"certificate-near-its-end": ["mosquitto tcp://mosquitto:8883"]}, 0.5),
 ]
 

@@ -1,7 +1,7 @@
 """Everything as containers on one network of their own, with the names, the settings and the TLS of a cluster.
 
 Only two things differ: the local gateway stands in for OpenFaaS's, so functions answer on unix sockets, and broker,
-InfluxDB and Telegraf are images of the tests' own, for no public one can be pulled here.
+InfluxDB and Telegraf are images of the tests' own, so that they need no registry.
 """
 
 import json

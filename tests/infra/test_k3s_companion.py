@@ -26,7 +26,7 @@ def broker(tmp_path: Path) -> Iterator[Deployment]:
 class Companion(Process):
     """The script with paths of the test's own; it sees no other process than the broker."""
 
-    def __init__(self, directory: Path, broker: Deployment) -> None:
+    def __init__(self, directory: Path, broker: Deployment, **more: str) -> None:
         self.ready = directory / "ready"
         self.secrets = directory / "secrets"
         passwords, processes, programs = (directory / name for name in ("passwords", "proc", "bin"))
@@ -53,6 +53,7 @@ class Companion(Process):
             "FANWATCH_BROKER_HOST": settings.broker_host,
             "FANWATCH_BROKER_PORT": str(settings.broker_port),
             "FANWATCH_BROKER_CA_FILE": str(settings.broker_ca_file),
+            **more,
         }
         argv = ["sh", str(ROOT / "infra/k3s/base/companion.sh")]
         super().__init__(argv, directory / "companion.log", environment, ROOT)
@@ -83,6 +84,20 @@ def test_it_is_ready_once_each_session_is_there_for_its_own_user(
         *(("telegraf", session) for session in sessions.TELEGRAF),
     ):
         assert sessions.create(broker.settings(user), session), f"{session.client_id} was not there"
+
+
+def test_beside_the_stock_connector_ours_gets_no_session(tmp_path: Path, broker: Deployment) -> None:
+    (tmp_path / "companion").mkdir()
+    companion = Companion(tmp_path / "companion", broker, COMPANION_SESSIONS="telegraf")
+    try:
+        until(companion.ready.exists, 20, "the companion")
+    finally:
+        companion.kill()
+    for user, session, there in (
+        ("telegraf", sessions.TELEGRAF[0], True),
+        ("connector", sessions.connector(sessions.ConnectorSettings(), ("fan/messages",)), False),
+    ):
+        assert sessions.create(broker.settings(user), session) == there, session.client_id
 
 
 def test_it_waits_for_a_broker_that_is_not_there_yet(tmp_path: Path, broker: Deployment) -> None:

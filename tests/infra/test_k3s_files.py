@@ -22,7 +22,16 @@ from fanwatch.settings import (
 from local import sessions, tools
 from local import stack as stacks
 from tests.support.influx import tool
-from tests.support.kustomize import OVERLAYS, ROOT, cluster, containers, contents, mounted, workload
+from tests.support.kustomize import (
+    OVERLAYS,
+    ROOT,
+    cluster,
+    containers,
+    contents,
+    environment,
+    mounted,
+    workload,
+)
 from tests.support.ports import free_port, listens
 from tests.support.process import Process
 from tests.support.wait import until
@@ -119,7 +128,7 @@ def test_settings_are_known_and_sessions_belong_to_the_pods_that_use_them() -> N
     for _, template in rendered.pods():
         for container in containers(template):
             if container["image"].startswith("fanwatch/"):
-                environment = {entry["name"]: entry.get("value", "") for entry in container.get("env", [])}
+                values = environment(rendered, container)
                 for cls in (
                     AccessSettings,
                     BrokerSettings,
@@ -129,14 +138,37 @@ def test_settings_are_known_and_sessions_belong_to_the_pods_that_use_them() -> N
                     HistorySettings,
                     StoreSettings,
                 ):
-                    load(cls, environment)
-                environments[container["name"]] = environment
+                    load(cls, values)
+                environments[container["name"]] = values
     own = environments["connector"]
     name = f"{workload(rendered, 'connector')['metadata']['name']}-0"
     assert own["FANWATCH_CONNECTOR_ID"].replace("$(POD_NAME)", name) == ConnectorSettings().connector_id
     # The companion makes the sessions where the connector will look for them.
     for setting in ("FANWATCH_BROKER_HOST", "FANWATCH_BROKER_PORT"):
         assert environments["companion"][setting] == own[setting]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_what_several_pods_must_know_alike_is_what_the_broker_and_the_store_have(overlay: str) -> None:
+    """Fans' local times are read in one zone, and the alerts before loss measure by the limits that there are."""
+    rendered = cluster(overlay)
+    site = rendered.generated("ConfigMap", "site")["data"]
+    broker = contents(rendered.generated("ConfigMap", "mosquitto"))["site.conf"].decode()
+    claim = workload(rendered, "influxdb")["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]
+    functions = stacks.read(ROOT / "stack.yml", {}).functions["score-fan"].environment
+    assert site == {
+        "FANWATCH_TIMEZONE": functions["FANWATCH_TIMEZONE"],
+        "FANWATCH_RAW_RETENTION": functions["FANWATCH_RAW_RETENTION"],
+        "FANWATCH_BROKER_QUEUED_BYTES": re.findall(r"^max_queued_bytes (\d+)$", broker, re.M)[0],
+        "TELEGRAF_STORE_BYTES": str(int(claim["storage"].removesuffix("Gi")) << 30),
+    }
+    told = {
+        container["name"]
+        for _, template in rendered.pods()
+        for container in containers(template)
+        if environment(rendered, container).items() >= site.items()
+    }
+    assert told == {"telegraf", "setup", "rollup"}
 
 
 class Pod:
@@ -154,7 +186,7 @@ class Pod:
             target = directory / path[1:]
             target.parent.mkdir(exist_ok=True)
             target.write_text(self.here(content.decode()), encoding="utf-8")
-        self.environment = {entry["name"]: self.here(entry["value"]) for entry in container.get("env", [])}
+        self.environment = {key: self.here(value) for key, value in environment(rendered, container).items()}
         self.arguments = [self.here(argument) for argument in container["command"][1:]]
 
     def here(self, text: str) -> str:

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.kustomize import OVERLAYS, ROOT, checkout, kustomize
 
@@ -20,6 +21,8 @@ case "$*" in
     *"get storageclass local-path") case $HAS in *local-path*) exit 0 ;; *) exit 1 ;; esac ;;
     *"get csidriver pxd.portworx.com") case $HAS in *portworx*) exit 0 ;; *) exit 1 ;; esac ;;
     *api-resources*) case $HAS in *calico*) echo globalnetworkpolicies.projectcalico.org ;; esac ;;
+    *" wait --for=condition=Ready --timeout=120s pod/publish") ;;
+    *"apply -f -") cat > "$APPLIED" ;;
     apply*) cp "$(echo "$*" | sed 's/.* //')" "$APPLIED"; echo "$*" >> "$APPLIED.calls" ;;
     *) echo "unexpected: $*" >&2; exit 9 ;;
 esac
@@ -161,6 +164,26 @@ def test_images_come_from_the_registry_that_functions_come_from(operator: Operat
     assert "image: registry.example:5000/fans/model-store:0.2.0" in applied
     assert "image: fanwatch/" not in applied
     assert "image: influxdb:1.8.10" in applied
+
+
+def test_the_pod_that_models_go_through_comes_from_that_registry_too(operator: Operator) -> None:
+    done = operator.run("--publish", has="cluster", REGISTRY="registry.example:5000/fans", TAG="0.2.0")
+    assert done.returncode == 0, done.stderr
+    [pod] = yaml.safe_load_all(operator.applied.read_text(encoding="utf-8"))
+    assert (pod["kind"], pod["metadata"]["name"]) == ("Pod", "publish")
+    assert pod["spec"]["containers"][0]["image"] == "registry.example:5000/fans/model-store:0.2.0"
+    operator.applied.unlink()
+    assert operator.refusal("--publish", has="").startswith("the cluster does not answer.")
+
+
+def test_a_queue_whose_alert_would_measure_by_another_limit_is_refused(operator: Operator) -> None:
+    site = operator.k3s / "base/site.conf"
+    text = site.read_text(encoding="utf-8")
+    site.write_text(text.replace("67108864", "90000000"), encoding="utf-8")
+    line = operator.refusal("local-path")
+    assert line.startswith(
+        "FANWATCH_BROKER_QUEUED_BYTES in base/site.env is not what base/site.conf says, 90000000"
+    )
 
 
 def test_it_lists_the_images_without_a_cluster(operator: Operator) -> None:

@@ -1,12 +1,16 @@
 """connectors/openfaas: the stock MQTT connector takes the place of ours, never a place beside it."""
 
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.support.kustomize import ROOT, checkout, render
+from local import sessions
+from tests.support.kustomize import ROOT, Rendered, checkout, environment, render, workload
+from tests.support.mosquitto import Mosquitto
 
 # kustomize is built on first use.
 pytestmark = pytest.mark.timeout(600)
@@ -27,6 +31,8 @@ def test_an_overlay_with_the_component_has_the_stock_connector_alone(tmp_path: P
         {(found["kind"], found["metadata"]["name"]) for found in manifests} for manifests in (stock, ours)
     ]
     assert names[0] ^ names[1] == {("StatefulSet", "connector"), ("Deployment", "mqtt-connector")}
+    # Nobody would read a session of ours.
+    assert [sessions_made(Rendered(manifests)) for manifests in (stock, ours)] == ["telegraf", ""]
     [deployment] = [found for found in stock if found["metadata"]["name"] == "mqtt-connector"]
     [statefulset] = [
         found for found in ours if found["kind"] == "StatefulSet" and found["metadata"]["name"] == "connector"
@@ -40,6 +46,13 @@ def test_an_overlay_with_the_component_has_the_stock_connector_alone(tmp_path: P
     assert containers[0]["securityContext"] == containers[1]["securityContext"]
 
 
+def sessions_made(rendered: Rendered) -> str:
+    """Whose sessions the broker's companion makes, where it is told."""
+    pod = workload(rendered, "mosquitto")["spec"]["template"]["spec"]
+    [companion] = [container for container in pod["containers"] if container["name"] == "companion"]
+    return environment(rendered, companion).get("COMPANION_SESSIONS", "")
+
+
 def test_both_runtimes_start_it_alike() -> None:
     faasd = yaml.safe_load((ROOT / "connectors/openfaas/faasd.yaml").read_text(encoding="utf-8"))["connector"]
     k3s = yaml.safe_load((ROOT / "connectors/openfaas/k3s/mqtt-connector.yaml").read_text(encoding="utf-8"))
@@ -50,3 +63,24 @@ def test_both_runtimes_start_it_alike() -> None:
     # Compose files write $$ for $.
     assert faasd["command"][-1].replace("$$", "$") == there
     assert faasd["image"] == container["image"]
+
+
+def test_what_the_documentation_says_ends_the_session_of_either(broker: Mosquitto) -> None:
+    """The one that is left behind would fill up, and be dropped from."""
+    text = (ROOT / "docs/openfaas.md").read_text(encoding="utf-8")
+    commands = dict(re.findall(r"^mosquitto_sub .* (-i (\S+) -E -t nothing)$", text, re.M))
+    kept = [
+        sessions.connector(sessions.ConnectorSettings(), ["fan/messages"]),
+        sessions.Session("fanwatch-connector-stock", ("fan/messages",)),
+    ]
+    assert set(commands.values()) == {session.client_id for session in kept}
+    stock = (ROOT / "connectors/openfaas/faasd.yaml").read_text(encoding="utf-8")
+    assert re.search(rf"-id {kept[1].client_id}\s", stock)
+    for session in kept:
+        assert sessions.create(broker.settings, session) is False
+        assert sessions.create(broker.settings, session) is True
+    for options in commands:
+        command = ["mosquitto_sub", "-p", str(broker.port), *options.split()]
+        subprocess.run(command, check=True, timeout=20)
+    for session in kept:
+        assert sessions.create(broker.settings, session) is False, session.client_id

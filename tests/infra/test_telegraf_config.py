@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from local import sessions, tools
-from local.config import telegraf_configs
+from local import sessions, stack, tools
+from local.config import telegraf_configs, telegraf_environment
+from local.layout import layout
 from tests.support.influx import tool
 
-FOLDER = Path(__file__).resolve().parents[2] / "infra/telegraf"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "infra/telegraf"
 FILES = sorted(FOLDER.glob("*.conf"))
 
 
@@ -28,6 +31,12 @@ def check(*paths: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
+
+
+def service_of_faasd(name: str) -> dict[str, Any]:
+    services = yaml.safe_load((ROOT / "infra/faasd/services.yaml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = services[name]
+    return found
 
 
 def content(path: Path) -> dict[str, Any]:
@@ -80,6 +89,37 @@ def test_a_retention_that_is_none_is_refused() -> None:
     done = check(FOLDER / "telegraf.conf", FANWATCH_RAW_RETENTION="forever")
     assert done.returncode != 0
     assert "give a duration such as 30d or 12h" in done.stderr
+
+
+def test_on_faasd_it_reads_times_as_score_fan_does() -> None:
+    told = service_of_faasd("telegraf")["environment"]
+    scoring = stack.read(ROOT / "stack.yml", {}).functions["score-fan"].environment
+    for name in ("FANWATCH_TIMEZONE", "FANWATCH_RAW_RETENTION"):
+        assert told[name] == scoring[name]
+
+
+def test_on_faasd_it_knows_the_limit_that_the_broker_has_on_that_machine(tmp_path: Path) -> None:
+    """The file is the operator's, so it is read at each start."""
+    service = service_of_faasd("telegraf")
+    mounts = {mount["target"]: mount["source"] for mount in service["volumes"]}
+    assert mounts["/etc/mosquitto"] == "./fanwatch/config/mosquitto/conf.d"
+    text = (ROOT / "infra/faasd/site.conf").read_text(encoding="utf-8")
+    (tmp_path / "site.conf").write_text(text.replace("67108864", "90000000"), encoding="utf-8")
+    (tmp_path / "telegraf").write_text(
+        '#!/bin/sh\necho "$FANWATCH_BROKER_QUEUED_BYTES" "$1"\n', encoding="utf-8"
+    )
+    (tmp_path / "telegraf").chmod(0o755)
+    argv = [word.replace("$$", "$").replace("/etc/mosquitto", str(tmp_path)) for word in service["command"]]
+    assert argv[:2] == ["sh", "/keep.sh"]
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(argv[2:], env=environment, capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout == "90000000 --strict-env-handling\n"
+
+
+@pytest.mark.parametrize("chosen", [{}, {"FANWATCH_BROKER_QUEUED_BYTES": "70000000"}])
+def test_in_make_run_it_knows_the_limit_that_the_broker_gets(chosen: dict[str, str], tmp_path: Path) -> None:
+    told = telegraf_environment(chosen, layout(str(tmp_path), str(tmp_path / "stack.yml")))
+    assert told["FANWATCH_BROKER_QUEUED_BYTES"] == chosen.get("FANWATCH_BROKER_QUEUED_BYTES", str(512 << 20))
 
 
 def test_its_sessions_are_those_that_runtimes_make_beforehand() -> None:

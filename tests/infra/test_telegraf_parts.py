@@ -19,11 +19,12 @@ FIELDS = {
     "broker": {
         "clients_connected", "clients_disconnected", "messages_received", "messages_sent", "bytes_received",
         "bytes_sent", "publish_dropped", "publish_received", "publish_sent", "stored_messages", "stored_bytes",
+        "queue_limit_bytes",
         "subscriptions", "retained_messages", "heap_bytes", "uptime_s",
     },
     "store": {
         "points_written", "write_errors", "writes", "write_ns", "queries", "query_ns", "server_errors", "series",
-        "memory_bytes", "shards", "disk_bytes",
+        "memory_bytes", "shards", "disk_bytes", "disk_limit_bytes", "process_cpu_seconds_total",
     },
     "telegraf": {
         "gathered", "errors", "written", "dropped", "rejected", "buffer_size", "memory_bytes", "storing",
@@ -54,6 +55,8 @@ SCRAPED = {
     },
 }  # fmt: skip
 """What of these must be there; there is more."""
+_LIMITS = {"FANWATCH_BROKER_QUEUED_BYTES": "70000000", "TELEGRAF_STORE_BYTES": "8000000000"}
+_ENVIRONMENT = {"TELEGRAF_INTERVAL": "1s", **_LIMITS}
 TAGS = {
     "broker": set[str](), "store": set[str](), "machine": set[str](), "telegraf": {"input"}, "up": {"part"},
     "dropped": {"kind", "reason"}, "connector": {"function", "status", "reason", "le"},
@@ -69,9 +72,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     def two(text: str) -> str:
         return text.replace('com.openfaas.scale.min: "1"', 'com.openfaas.scale.min: "2"', 1)
 
-    made = Pipeline(
-        tmp_path_factory.mktemp("parts"), store=True, stack=two, environment={"TELEGRAF_INTERVAL": "1s"}
-    )
+    made = Pipeline(tmp_path_factory.mktemp("parts"), store=True, stack=two, environment=_ENVIRONMENT)
     try:
         yield made.start()
     finally:
@@ -161,12 +162,15 @@ def test_counts_are_right(pipeline: Pipeline) -> None:
     assert {str(int(start * 1_000_000)) for start in starts} == replicas
     assert [row["value"] for row in store.query('SHOW TAG VALUES FROM "telegraf" WITH KEY = "input"')] == [
         "alarm", "anomaly", "broker", "connector", "dead_letter", "function", "gateway", "machine", "store",
-        "telegraf", "telemetry", "up",
+        "store_process", "telegraf", "telemetry", "up",
     ]  # fmt: skip
     # Mosquitto says so every ten seconds: connector, score-fan, five of Telegraf, the two of this test.
     until(lambda: last("clients_connected", "broker")[0] >= 9, 20, "the broker's clients")
     # It says so once a second, and a run of the forecast may bring some about.
     until(lambda: last("series", "store")[0] == len(store.query("SHOW SERIES")), 15, "the store's series")
+    # What alerts measure by is what this runtime was told.
+    limits = [last("queue_limit_bytes", "broker"), last("disk_limit_bytes", "store")]
+    assert limits == [[int(bytes_)] for bytes_ in _LIMITS.values()]
     [disk] = last("disk_used_percent", "machine")
     assert 0 < disk < 100
 

@@ -28,7 +28,14 @@ class Fleet:
         """Of machine, store, telegraf, connector, gateway, scoring, rollup, forecast: what does not work."""
         self.unreadable = 0
         """Fans that the forecast cannot work up."""
-        self.gauges = {"stored_bytes": 50_000, "disk_free_bytes": 80_000_000_000, "disk_used_percent": 60.0}
+        self.gauges = {
+            "stored_bytes": 50_000,
+            "queue_limit_bytes": 512 << 20,
+            "disk_free_bytes": 80_000_000_000,
+            "disk_used_percent": 60.0,
+            "store_bytes": 20_000_000_000,
+            "store_limit_bytes": 50 << 30,
+        }
         self.extra_messages = 0
         """Messages in the broker beside those that wait here, for a client that is away."""
         self.counters: Counter[str] = Counter()
@@ -124,7 +131,9 @@ class Fleet:
             f"delayed readings={count['telegraf delayed']}i",
             f"telegraf written={count['telegraf written']}i,rejected={count['telegraf rejected']}i",
             f"broker publish_dropped={count['broker dropped']}i,stored_bytes={gauge['stored_bytes']}i,"
+            f"queue_limit_bytes={gauge['queue_limit_bytes']}i,"
             f"stored_messages={self.waiting + self.extra_messages + 40}i",
+            f"store disk_bytes={gauge['store_bytes']}i,disk_limit_bytes={gauge['store_limit_bytes']}i",
             f"machine disk_used_percent={gauge['disk_used_percent']},disk_free_bytes={gauge['disk_free_bytes']}i",
             *(f"up,part={part} up={value}i" for part, value in up.items()),
             *(

@@ -124,6 +124,18 @@ def contents(manifest: Manifest) -> dict[str, bytes]:
     return {key: value.encode() for key, value in manifest["data"].items()}
 
 
+def environment(rendered: Rendered, container: Manifest) -> dict[str, str]:
+    """A container's variables, those of a whole ConfigMap among them."""
+    found: dict[str, str] = {}
+    for source in container.get("envFrom", []):
+        if "configMapRef" not in source:
+            continue
+        named = rendered.find("ConfigMap", source["configMapRef"]["name"])
+        assert named, f"ConfigMap {source} of {container['name']} is not generated"
+        found |= named["data"]
+    return found | {entry["name"]: entry.get("value", "") for entry in container.get("env", [])}
+
+
 def mounted(rendered: Rendered, template: Manifest, container: Manifest) -> dict[str, bytes]:
     """Path and content of each file that a container gets from ConfigMaps and Secrets."""
     volumes = {volume["name"]: volume for volume in template["spec"].get("volumes", [])}

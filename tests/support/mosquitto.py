@@ -20,7 +20,14 @@ class Mosquitto(Process):
     """Listens on `port`; keeps its sessions in `directory`, where another one can go on with them."""
 
     def __init__(
-        self, directory: Path, *, port: int | None = None, durable: bool = False, also: str = "127.0.0.1"
+        self,
+        directory: Path,
+        *,
+        port: int | None = None,
+        durable: bool = False,
+        also: str = "127.0.0.1",
+        queued_bytes: int = 512 * 1024 * 1024,
+        sys_interval_s: int = 10,
     ) -> None:
         """`also` is one more address of this machine to listen on, for what runs outside of it."""
         directory.mkdir(parents=True, exist_ok=True)
@@ -33,12 +40,12 @@ class Mosquitto(Process):
             "bind_address": "127.0.0.1",
             "allow_anonymous": "true",
             "user": "root" if os.getuid() == 0 else getpass.getuser(),
-            "max_queued_bytes": 512 * 1024 * 1024,
+            "max_queued_bytes": queued_bytes,
             "persistence_directory": directory,
             "autosave_on_changes": str(durable).lower(),
             "common_directory": ROOT / "infra/mosquitto/conf.d",
         }
-        text = Template(template).substitute(values)
+        text = f"{Template(template).substitute(values)}\nsys_interval {sys_interval_s}\n"
         if also != "127.0.0.1":
             text += f"\nlistener {self.port} {also}\n"
         config.write_text(text, encoding="utf-8")

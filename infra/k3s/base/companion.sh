@@ -7,6 +7,8 @@ secrets=${COMPANION_SECRETS:-/mosquitto/secrets}
 passwords=${COMPANION_PASSWORDS:-/run/secrets}
 ready=${COMPANION_READY:-/run/companion/ready}
 pause=${COMPANION_PAUSE:-10}
+# Whose sessions. One that nobody reads fills up and is dropped from: with the stock connector, Telegraf's alone.
+sessions=${COMPANION_SESSIONS:-connector telegraf}
 
 as() {
     user=$1
@@ -22,8 +24,10 @@ brokers() {
     done
 }
 
-until as connector python -m local.sessions --of connector && as telegraf python -m local.sessions --of telegraf; do
-    sleep 1
+for of in $sessions; do
+    until as "$of" python -m local.sessions --of "$of"; do
+        sleep 1
+    done
 done
 : > "$ready"
 

@@ -113,7 +113,7 @@ def test_the_commands_train_and_evaluate_and_print_what_scripts_read(history: Pa
         (["fan-01,,,,fault,bearing"], "line 2: Start is empty"),
         (["fan-01,soon,,,fault,bearing"], "line 2: Start 'soon'"),
         (["fan-01,2026-01-01 00:00:00,,,instrument,vibration:melted"], "Mode such as vibration:stuck"),
-        (["fan-01,2026-01-01 00:00:00"], "line 2 has fewer values"),
+        (["fan-01,2026-01-01 00:00:00"], "line 2 has 2 values"),
     ],
 )
 def test_events_are_read_or_refused_by_line(tmp_path: Path, rows: list[str], words: str | None) -> None:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 import cli.train_forecast  # noqa: F401 - adds the commands to the groups
 from cli.train import evaluate_app
 from fanwatch.forecast import open_model
+from training.forecast import looked
 from training.forecast.history import HistoryError, read
 
 MODEL = Path(__file__).parents[2] / "models/fan-forecast/1"
@@ -101,6 +102,25 @@ def test_more_rows_than_memory_holds_are_refused_with_what_to_do(tmp_path: Path)
     assert len(read(directory, most=30).time_ms) == 30
     with pytest.raises(HistoryError, match=r"more than 29 rows.*fanwatch history export --every 1m"):
         read(directory, most=29)
+
+
+def test_memory_is_what_the_machine_or_its_container_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, content in (
+        ("_MEMORY", "MemFree: 1 kB\nMemAvailable: 6000 kB\n"),
+        ("_LIMIT", "max\n"),
+        ("_USED", ""),
+    ):
+        (tmp_path / name).write_text(content)
+        monkeypatch.setattr(looked, name, tmp_path / name)
+    assert looked.fitting_rows() == 6_000 * 1024 // 600
+    (tmp_path / "_LIMIT").write_text("5000000\n")
+    (tmp_path / "_USED").write_text("anon 2000000\nfile 9999999\n")
+    assert looked.fitting_rows() == 5_000
+    for name in ("_MEMORY", "_LIMIT"):
+        (tmp_path / name).unlink()
+    assert looked.fitting_rows() == (4 << 30) // 600
 
 
 def test_events_of_other_fans_are_said_and_if_all_are_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Readings before they are learned from: which are repeats, what is put right, and whether memory holds them."""
 
+import contextlib
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ _BYTES_A_ROW: Final = 600
 _UNKNOWN_BYTES: Final = 4 << 30
 _MEMORY: Final = Path("/proc/meminfo")
 _LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
-_USED: Final = Path("/sys/fs/cgroup/memory.current")
+_USED: Final = Path("/sys/fs/cgroup/memory.stat")
 
 
 def fitting_rows() -> int:
@@ -25,18 +26,18 @@ def fitting_rows() -> int:
 def _free_bytes() -> int:
     """Of the machine, or of the container where that has a limit; 4 GB where the system does not say."""
     free = _UNKNOWN_BYTES
-    try:
-        for line in _MEMORY.read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                free = int(line.split()[1]) << 10
-    except (OSError, ValueError):
-        pass
-    try:
-        limit = int(_LIMIT.read_text(encoding="ascii")) - int(_USED.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        # No container, or one without a limit ("max").
-        return free
-    return max(0, min(free, limit))
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        free = int(_lines(_MEMORY)["MemAvailable:"]) << 10
+    # No container, or one without a limit ("max"); what its files take up in caches is given back when it is needed.
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        free = min(free, int(_LIMIT.read_text(encoding="ascii")) - int(_lines(_USED)["anon"]))
+    return max(0, free)
+
+
+def _lines(path: Path) -> dict[str, str]:
+    """Name → number, of a file of the kernel's."""
+    parted = (line.split() for line in path.read_text(encoding="ascii").splitlines())
+    return {words[0]: words[1] for words in parted if len(words) > 1}
 
 
 def last_of_each(time_ms: Ints, fan: Ints, values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], int, int]:

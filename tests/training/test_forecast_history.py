@@ -102,6 +102,10 @@ def test_more_rows_than_memory_holds_are_refused_with_what_to_do(tmp_path: Path)
     assert len(read(directory, most=30).time_ms) == 30
     with pytest.raises(HistoryError, match=r"more than 29 rows.*fanwatch history export --every 1m"):
         read(directory, most=29)
+    told: list[int] = []
+    with pytest.raises(HistoryError, match="more than 15,000 rows"):
+        read(written(tmp_path, ticking("a", 20_000)), lambda done, total: told.append(done), most=15_000)
+    assert len(told) == 1, "by the first rows, before the file is read"
 
 
 def test_memory_is_what_the_machine_or_its_container_has_left(

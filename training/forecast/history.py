@@ -26,6 +26,8 @@ _OUTSIDE: Final = (0.001, 0.999)
 _FEWEST_A_FAN: Final = 100
 _SHORTEST_MS: Final = 86_400_000
 """With fewer readings a fan, or in less time, nothing that is said of a forecast is more than chance."""
+_CLEARLY: Final = 1.2
+"""Rows may become longer than the first ones are."""
 
 Parts = list[tuple[Ints, Ints, NDArray[np.float64]]]
 
@@ -121,7 +123,9 @@ def read(
             order = _order(path, rows.header)
         parts.append(_parsed(path, batch, order, devices, times))
         count += len(batch.lines)
-        if count > most:
+        # A huge file is refused by its first rows' length, and not minutes later.
+        expected = count if len(parts) > 1 else max(count, int(_expected(path, batch) / _CLEARLY))
+        if expected > most:
             raise HistoryError(
                 f"{path} has more than {most:,} rows, which is what the memory that is free holds in a training:"
                 " `fanwatch history export --every 1m` writes a row a minute and fan, which is enough; or take fewer"
@@ -154,6 +158,12 @@ def read(
         f"{rows.sha256} {found.sha256}",
         (*notes, *found.notes),
     )
+
+
+def _expected(path: Path, batch: Batch) -> float:
+    """How many rows there are, if all are as long as those of the first batch."""
+    characters = sum(sum(map(len, row)) + len(row) for row in batch.rows)
+    return len(batch.rows) * path.stat().st_size / characters
 
 
 def _order(path: Path, header: list[str]) -> list[int]:

@@ -149,6 +149,7 @@ def _live(history: Path, *bundles: "AnyBundle") -> "list[Evaluation]":
     models = [open_model(bundle.path) for bundle in bundles]
     with Stages() as stages:
         fleet = read(history, partial(stages.named, "reading"))
+        fleet.check_tellable(history)
         return [evaluate(fleet, model, say=stages.named) for model in models]
 
 

@@ -4,11 +4,13 @@ Another model's commands are added to the groups: `train_app.command("forecast")
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cli.stages import Stages
@@ -81,7 +83,7 @@ def train(
             subject = reports.study(trained, csv.name, comparing)
             reports.save(subject, page)
             comparing("report")
-    _tell(csv, trained.notes)
+    tell(csv, trained.notes)
     if as_json:
         answer = {
             "bundle": str(out),
@@ -133,7 +135,7 @@ def evaluate(
     if as_json:
         print(json.dumps(evaluation.as_dict()))
         return
-    _tell(csv, evaluation.notes)
+    tell(csv, evaluation.notes)
     table = Table(title=f"{evaluation.model} on {csv}", title_justify="left", show_header=False)
     table.add_column("")
     table.add_column("", justify="right")
@@ -148,9 +150,10 @@ def evaluate(
         print(said)
 
 
-def _tell(csv: Path, notes: list[str]) -> None:
+def tell(source: Path, notes: Iterable[str]) -> None:
+    """Say on standard error what a person should know of a file or directory, a line each."""
     for note in notes:
-        Console(stderr=True).print(f"[yellow]{csv.name}:[/] {note}", highlight=False)
+        Console(stderr=True).print(f"[yellow]{escape(source.name)}:[/] {escape(note)}", highlight=False)
 
 
 def _given(context: typer.Context, path: Path | None, option: str) -> Path:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.stages import Stages
-from cli.train import evaluate_app, train_app
+from cli.train import evaluate_app, tell, train_app
 
 History = Annotated[
     Path,
@@ -60,6 +60,7 @@ def train(
         if report is not None:
             # The fans that it has not learned from are followed once more, for what was told of them.
             keep(render(study(history, out, losses, seed=seed, say=stages.named)), report)
+    tell(history, trained.notes)
     figures = {name: round(figure.value, 4) for name, figure in trained.validation.items()}
     if as_json:
         answer = {"bundle": str(out), "sha256": trained.digest, "warning": trained.machine.warning}
@@ -68,7 +69,7 @@ def train(
     print(f"{out}: learned from {trained.rows:,} rows. On validation fans, which chose the thresholds:")
     for name, value in figures.items():
         print(f"  {name}: {value:g}")
-    print(f"To deploy it: FANWATCH_FORECAST_BUNDLE={out} FANWATCH_FORECAST_BUNDLE_SHA256={trained.digest}")
+    print(f"To put it to use: fanwatch model use {out}")
 
 
 @evaluate_app.command("forecast")
@@ -97,9 +98,11 @@ def evaluate(
     with Stages() as stages:
         opened = open_model(model, engine=engine)
         fleet = read(history, partial(stages.named, "reading"))
+        fleet.check_tellable(history)
         evaluation = run(fleet, opened, against=against, seed=seed, say=stages.named)
         if report is not None:
             keep(render(study_of(evaluation, history.name)), report)
+    tell(history, fleet.notes)
     content = evaluation.as_dict()
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

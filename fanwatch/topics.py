@@ -41,11 +41,6 @@ def alarm_device_of(topic: str) -> str | None:
     return parts[1] if len(parts) == 3 and parts[0] == "fan" and parts[2] == "alarm" else None
 
 
-def is_reading_topic(topic: str) -> bool:
-    """Whether readings are expected on `topic`."""
-    return topic == READINGS or device_of(topic) is not None
-
-
 def matches(pattern: str, topic: str) -> bool:
     """MQTT's topic matching, with `+` for one level and a last `#` for the rest."""
     if topic.startswith("$") and not pattern.startswith("$"):

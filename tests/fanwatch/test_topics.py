@@ -31,9 +31,6 @@ def test_devices_of_topics() -> None:
     assert topics.device_of("fan/fan-07/messages") == "fan-07"
     for other in ("fan/messages", "fan/a/b/messages", "fan/a/alarm", "van/a/messages", ""):
         assert topics.device_of(other) is None
-    assert topics.is_reading_topic("fan/messages")
-    assert topics.is_reading_topic("fan/a/messages")
-    assert not topics.is_reading_topic("fan/anomaly")
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from fanwatch.forecast import BIN_MS, BoxRule, Fleet, StateError, windows
 from fanwatch.forecast.bins import take
-from fanwatch.forecast.fleet import observe
-from fanwatch.forecast.memory import Memory, empty
-from tests.forecast.fans import binned, fleet, healthy
+from tests.forecast.fans import START_MS, binned, fleet, healthy
+from training.forecast.history import FOREVER_MS, Fault, History
+from training.forecast.samples import collect
 
 FANS = 5
 
@@ -82,7 +82,7 @@ def test_a_fan_never_heard_of_stays_unknown() -> None:
 
 
 def test_training_sees_the_features_that_service_sees() -> None:
-    """Both go through `observe` and `features`; a model that writes down what it is asked proves it."""
+    """What `train forecast` learns from, against what a model in service that writes it down is asked."""
     asked: list[np.ndarray] = []
 
     class Listening(BoxRule):
@@ -90,16 +90,34 @@ def test_training_sees_the_features_that_service_sees() -> None:
             asked.append(features.copy())
             return super().score(features)
 
-    values = healthy(300, FANS)
-    bins = binned(values)
+    values = troubled()
+    bins, fans, _ = values.shape
     serving = Fleet(Listening(), [str(fan) for fan in range(FANS)])
-    memory = Memory(empty(FANS))
-    for each in bins:
+    served: list[dict[bytes, int]] = [{} for _ in range(FANS)]
+    for step, each in enumerate(binned(values)):
         asked.clear()
         serving.advance(each)
-        observe(memory, each, serving.model.edges, each.start_ms // BIN_MS)
-        assert np.array_equal(asked[0], windows.features(memory))
-    assert asked[0].shape == (FANS, len(windows.NAMES))
+        # The first question is of the whole fleet; others are of some fans, with a sensor left out of account.
+        for fan, row in enumerate(asked[0]):
+            served[fan][row.tobytes()] = step
+    there = ~np.isnan(values).any(axis=2)
+    history = History(
+        serving.devices,
+        (START_MS + np.nonzero(there)[0] * BIN_MS + 1000).astype(np.int64),
+        np.nonzero(there)[1].astype(np.int64),
+        values[there],
+        [Fault(3, START_MS + 180 * BIN_MS, START_MS + bins * BIN_MS, FOREVER_MS, "bearing")],
+        [],
+        "",
+    )
+    learned = collect(history, serving.model.edges, most=bins * fans, on_bin=lambda done, total: None)
+    assert learned.features.shape[1] == len(windows.NAMES)
+    assert len(learned.features) > 0.9 * bins * fans
+    for fan in range(FANS):
+        rows = learned.features[learned.fan == fan]
+        steps = [served[fan].get(row.tobytes(), -1) for row in rows]
+        assert -1 not in steps, "a row that service never asks about"
+        assert steps == sorted(set(steps)), "each as of a bin of its own, in order of time"
 
 
 @settings(deadline=None, max_examples=30)

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from cli.train import train_app
 from cli.train_forecast import train as train_command  # noqa: F401 - adds the commands to the groups
 from fanwatch.errors import BundleError
 from fanwatch.forecast import BIN_MS, open_model
@@ -104,6 +105,19 @@ def test_the_commands_train_and_evaluate_and_print_what_scripts_read(history: Pa
     assert costs[0] >= costs[-1]
 
 
+def test_the_training_says_what_was_put_right_and_how_to_use_what_came_out(
+    history: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "mine"
+    done = CliRunner().invoke(
+        train_app, ["forecast", "--history", str(history), "--out", str(out), "--epochs", "1"]
+    )
+    assert done.exit_code == 0, done.output
+    assert "values that no working sensor gives count as missing" in " ".join(done.stderr.split())
+    assert done.stdout.splitlines()[-1] == f"To put it to use: fanwatch model use {out}"
+    assert load(out).model == "fan-forecast@1"
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
@@ -113,7 +127,7 @@ def test_the_commands_train_and_evaluate_and_print_what_scripts_read(history: Pa
         (["fan-01,,,,fault,bearing"], "line 2: Start is empty"),
         (["fan-01,soon,,,fault,bearing"], "line 2: Start 'soon'"),
         (["fan-01,2026-01-01 00:00:00,,,instrument,vibration:melted"], "Mode such as vibration:stuck"),
-        (["fan-01,2026-01-01 00:00:00"], "line 2 has fewer values"),
+        (["fan-01,2026-01-01 00:00:00"], "line 2 has 2 values"),
     ],
 )
 def test_events_are_read_or_refused_by_line(tmp_path: Path, rows: list[str], words: str | None) -> None:

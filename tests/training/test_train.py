@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.single import compare
 from fanwatch import bundle as bundles
 from fanwatch.errors import BundleError
 from fanwatch.scorers import open_scorer
@@ -111,11 +112,17 @@ def test_a_history_or_a_bundle_that_cannot_be_used_is_named(csv: Path, tmp_path:
 
 
 def test_the_default_model_is_within_two_thousandths_of_the_ideal_rule() -> None:
-    readings, faulty = unseen(TEST_ROWS)
-    bundle = bundles.load(DEFAULT)
-    called = probabilities_of(bundle, readings) >= bundle.metadata.threshold.value
-    accuracy, ceiling = (called == faulty).mean(), (ideal_rule(readings) == faulty).mean()
-    assert ceiling - 0.002 <= accuracy <= ceiling
+    model, ideal = compare(bundles.load(DEFAULT), TEST_ROWS, seed=2_000_000)
+    assert model.n == ideal.n == TEST_ROWS
+    assert ideal.accuracy - 0.002 <= model.accuracy <= ideal.accuracy
+    assert model.auroc is not None
+    assert model.auroc == pytest.approx(ideal.auroc, abs=0.002)
+
+
+def test_the_ideal_rule_beside_it_is_the_simulators() -> None:
+    readings, faulty = unseen(5000)
+    ideal = compare(bundles.load(DEFAULT), 5000, seed=2_000_000).ideal
+    assert ideal.accuracy == (ideal_rule(readings) == faulty).mean()
 
 
 def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,54 +1,35 @@
 """A fleet's history: `readings.csv`, what its sensors showed, and `events.csv`, what was true."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fanwatch.alarm import INSTRUMENT_CAUSES
 from fanwatch.forecast import PLAUSIBLE, Bins, gather
 from fanwatch.forecast.bins import Floats, Ints
-from fanwatch.reading import FEATURES
-from fanwatch.timestamps import parse_ms
-from training.rows import Batch, HistoryError, Rows
+from training.forecast import events
+from training.forecast.events import FOREVER_MS, Broken, Fault
+from training.forecast.looked import fitting_rows, last_of_each, notes_on
+from training.rows import Batch, HistoryError, Progress, Rows
 from training.sample import Codes, Times
 from training.table import COLUMNS
 
+__all__ = ["EVENTS", "FOREVER_MS", "READINGS", "Broken", "Fault", "History", "HistoryError", "read"]
+
 READINGS: Final = "readings.csv"
 EVENTS: Final = "events.csv"
-EVENT_COLUMNS: Final = ("DeviceID", "Start", "Failure", "Repaired", "Kind", "Mode")
-_UTC: Final = ZoneInfo("UTC")
-FOREVER_MS: Final = 2**62
+_COLUMNS: Final = COLUMNS[:-1]
 _OUTSIDE: Final = (0.001, 0.999)
+_FEWEST_A_FAN: Final = 100
+_SHORTEST_MS: Final = 86_400_000
+"""With fewer readings a fan, or in less time, nothing that is said of a forecast is more than chance."""
+_CLEARLY: Final = 1.2
+"""Rows may become longer than the first ones are."""
 
-Flags = NDArray[np.bool_]
-
-
-class Fault(NamedTuple):
-    """A fan that wore out; times in ms since the epoch."""
-
-    fan: int
-    start_ms: int
-    failure_ms: int | None
-    """When it stopped; None where it was repaired before, or the history ends before."""
-    over_ms: int
-    """When it was repaired; FOREVER_MS where that is not known."""
-    mode: str
-    """Empty where nobody has said."""
-
-
-class Broken(NamedTuple):
-    """A sensor that failed, or with sensor -1 the fan's connection."""
-
-    fan: int
-    start_ms: int
-    over_ms: int
-    sensor: int
-    cause: str
-    """One of INSTRUMENT_CAUSES."""
+Parts = list[tuple[Ints, Ints, NDArray[np.float64]]]
 
 
 class History(NamedTuple):
@@ -63,6 +44,8 @@ class History(NamedTuple):
     broken: list[Broken]
     sha256: str
     """Of both files."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about the files, a sentence each."""
 
     @property
     def months(self) -> float:
@@ -94,14 +77,24 @@ class History(NamedTuple):
             faults,
             broken,
             self.sha256,
+            self.notes,
         )
+
+    def check_tellable(self, directory: Path) -> None:
+        """Raise HistoryError unless there is enough to follow fans through, and to say how well that went."""
+        readings, fans = len(self.time_ms), len(self.devices)
+        if readings < _FEWEST_A_FAN * fans or self.time_ms[-1] - self.time_ms[0] < _SHORTEST_MS:
+            raise HistoryError(
+                f"{directory / READINGS} has {readings:,} readings of {fans:,} fans in {self.days:.1f} days: nothing"
+                f" can be said of a forecast with less than a day, or fewer than {_FEWEST_A_FAN} readings a fan."
+            )
 
     def edges(self) -> Floats:
         """The healthy range of each sensor: of what healthy, running fans with sound sensors showed, shape (4, 2)."""
         low, high = np.array(PLAUSIBLE).T
         good = ((self.values >= low) & (self.values <= high)).all(axis=1)
-        events: list[Fault | Broken] = [*self.faults, *self.broken]
-        for each in events:
+        known: list[Fault | Broken] = [*self.faults, *self.broken]
+        for each in known:
             rows = slice(*np.searchsorted(self.time_ms, (each.start_ms, each.over_ms)))
             good[rows] &= self.fan[rows] != each.fan
         if good.sum() < 1000:
@@ -112,98 +105,123 @@ class History(NamedTuple):
         return found
 
 
-def read(directory: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> History:
-    """Read both files of a directory. HistoryError names the line and column that is wrong."""
-    rows, devices, times = Rows(directory / READINGS, progress), Codes(), Times()
-    parts: list[tuple[Ints, Ints, NDArray[np.float64]]] = []
+def read(
+    directory: Path, progress: Progress = lambda done, total: None, *, most: int | None = None
+) -> History:
+    """Read both files of a directory; of two readings of one fan and time the last one counts, as in InfluxDB.
+
+    HistoryError names the line and column that is wrong, or says that there are more than `most` rows, by default
+    as many as memory holds in a training.
+    """
+    path = directory / READINGS
+    rows, devices, times = Rows(path, progress), Codes(), Times()
+    most = fitting_rows() if most is None else most
+    parts: Parts = []
+    count = 0
     for batch in rows:
-        missing = [name for name in COLUMNS[:-1] if name not in rows.header]
-        if missing:
-            raise HistoryError(f"{directory / READINGS} has no column {', '.join(missing)}.")
-        order = [rows.header.index(name) for name in COLUMNS[:-1]]
-        parts.append(_parsed(directory / READINGS, batch, order, devices, times))
+        if not parts:
+            order = _order(path, rows.header)
+        parts.append(_parsed(path, batch, order, devices, times))
+        count += len(batch.lines)
+        # A huge file is refused by its first rows' length, and not minutes later.
+        expected = count if len(parts) > 1 else max(count, int(_expected(path, batch) / _CLEARLY))
+        if expected > most:
+            raise HistoryError(
+                f"{path} has more than {most:,} rows, which is what the memory that is free holds in a training:"
+                " `fanwatch history export --every 1m` writes a row a minute and fan, which is enough; or take fewer"
+                " fans or days."
+            )
     if not parts:
-        raise HistoryError(f"{directory / READINGS} has no rows.")
-    time_ms, fan, values = (np.concatenate(part) for part in zip(*parts, strict=True))
-    in_time = np.argsort(time_ms, kind="stable")
-    known = {name: number for number, name in enumerate(devices.names)}
-    faults, broken, sha256 = _events(directory / EVENTS, known)
+        _order(path, rows.header)
+        raise HistoryError(f"{path} has a header but no rows.")
+    time_ms, fan, values = (_whole(parts, column) for column in range(3))
+    parts.clear()
+    notes = notes_on(path.name, times.forms, rows.blank, time_ms, fan, values)
+    kept, repeated, other = last_of_each(time_ms, fan, values)
+    if repeated:
+        notes.append(
+            f"{path.name}: {repeated:,} readings have the time of another reading of their fan, {other:,} of them with"
+            " other values; the last one in the file counts."
+        )
+        time_ms, fan, values = time_ms[kept], fan[kept], values[kept]
+    if (np.diff(time_ms) < 0).any():
+        in_time = np.argsort(time_ms, kind="stable")
+        time_ms, fan, values = time_ms[in_time], fan[in_time], values[in_time]
+    found = events.read(directory / EVENTS, devices.names, int(time_ms[0]))
     return History(
         devices.names,
-        time_ms[in_time],
-        fan[in_time],
-        values[in_time],
-        faults,
-        broken,
-        f"{rows.sha256} {sha256}",
+        time_ms,
+        fan,
+        values,
+        found.faults,
+        found.broken,
+        f"{rows.sha256} {found.sha256}",
+        (*notes, *found.notes),
     )
+
+
+def _expected(path: Path, batch: Batch) -> float:
+    """How many rows there are, if all are as long as those of the first batch."""
+    characters = sum(sum(map(len, row)) + len(row) for row in batch.rows)
+    return len(batch.rows) * path.stat().st_size / characters
+
+
+def _order(path: Path, header: list[str]) -> list[int]:
+    missing = [name for name in _COLUMNS if name not in header]
+    if missing:
+        raise HistoryError(
+            f"{path} has no column {', '.join(missing)}: its header must name {','.join(_COLUMNS)}."
+        )
+    return [header.index(name) for name in _COLUMNS]
+
+
+def _whole(parts: Parts, column: int) -> NDArray[Any]:
+    """One column of all parts, which are let go of on the way: at no time is there more than one copy of it besides."""
+    whole = np.concatenate([part[column] for part in parts])
+    nothing = np.empty(0)
+    for index, part in enumerate(parts):
+        parts[index] = (*part[:column], nothing, *part[column + 1 :])  # type: ignore[assignment]
+    return whole
 
 
 def _parsed(
     path: Path, batch: Batch, order: list[int], devices: Codes, times: Times
 ) -> tuple[Ints, Ints, NDArray[np.float64]]:
-    line, cell, column = 0, "", ""
     try:
-        fan, time_ms, values = [], [], []
-        for line, row in zip(batch.lines, batch.rows, strict=True):
-            column, cell = COLUMNS[0], row[order[0]]
-            fan.append(devices.code(cell))
-            column, cell = COLUMNS[1], row[order[1]]
-            time_ms.append(times.ms(cell, line))
-            column, cell = "a value of", ",".join(row[index] for index in order[2:])
-            values.append([float(row[index]) for index in order[2:]])
-    except IndexError:
-        raise HistoryError(f"{path} line {line} has fewer values than the header names.") from None
-    except ValueError:
-        raise HistoryError(f"{path} line {line}: {column} {cell[:80]!r} cannot be read.") from None
-    return np.array(time_ms, np.int64), np.array(fan, np.int64), np.array(values)
-
-
-def _events(path: Path, known: dict[str, int]) -> tuple[list[Fault], list[Broken], str]:
-    rows = Rows(path)
-    faults: list[Fault] = []
-    broken: list[Broken] = []
-    for batch in rows:
-        missing = [name for name in EVENT_COLUMNS if name not in rows.header]
-        if missing:
-            raise HistoryError(
-                f"{path} has no column {', '.join(missing)}: its header must name {EVENT_COLUMNS}."
-            )
-        order = [rows.header.index(name) for name in EVENT_COLUMNS]
-        for line, row in zip(batch.lines, batch.rows, strict=True):
-            where = f"{path} line {line}"
-            if len(row) <= max(order):
-                raise HistoryError(f"{where} has fewer values than the header names.")
-            cells = [row[index].strip() for index in order]
-            if cells[0] in known:
-                _event(where, known[cells[0]], cells, faults, broken)
-    return faults, broken, rows.sha256
-
-
-def _event(where: str, fan: int, cells: list[str], faults: list[Fault], broken: list[Broken]) -> None:
-    start, failure, repaired = (
-        _time_ms(where, *pair) for pair in zip(EVENT_COLUMNS[1:4], cells[1:4], strict=True)
-    )
-    if start is None:
-        raise HistoryError(f"{where}: Start is empty.")
-    if not start <= (failure or start) <= (repaired or FOREVER_MS):
-        raise HistoryError(f"{where}: Start, Failure and Repaired do not follow each other.")
-    kind, mode = cells[4:6]
-    if kind == "fault":
-        faults.append(Fault(fan, start, failure, repaired or FOREVER_MS, mode))
-        return
-    sensor, _, cause = mode.rpartition(":")
-    if kind != "instrument" or cause not in INSTRUMENT_CAUSES or (cause != "silent") != (sensor in FEATURES):
-        raise HistoryError(
-            f"{where}: Kind must be fault, or instrument with a Mode such as vibration:stuck or silent,"
-            f" not {kind[:40]!r} with {mode[:40]!r}."
+        columns = [[row[index] for row in batch.rows] for index in order]
+        values = np.array([list(map(float, column)) for column in columns[2:]])
+        if not np.isfinite(values).all():
+            raise ValueError
+        return (
+            np.fromiter(map(times.ms, columns[1], batch.lines), np.int64, len(batch.rows)),
+            np.fromiter(map(devices.code, columns[0]), np.int64, len(batch.rows)),
+            np.ascontiguousarray(values.T),
         )
-    number = FEATURES.index(sensor) if sensor else -1
-    broken.append(Broken(fan, start, repaired or FOREVER_MS, number, cause))
+    except (ValueError, IndexError):
+        # Something in this batch is wrong: find the first cell that is, and say so.
+        for line, row in zip(batch.lines, batch.rows, strict=True):
+            _check(f"{path} line {line}", line, row, order, devices, times)
+        raise
 
 
-def _time_ms(where: str, column: str, cell: str) -> int | None:
+def _check(where: str, line: int, row: list[str], order: list[int], devices: Codes, times: Times) -> None:
+    if len(row) <= max(order):
+        raise HistoryError(f"{where} has {len(row)} values; the header names more.")
+    cells = [row[index].strip() for index in order]
     try:
-        return parse_ms(cell, _UTC) if cell else None
+        devices.code(cells[0])
     except ValueError as error:
-        raise HistoryError(f"{where}: {column} {cell[:40]!r} is {error}.") from None
+        raise HistoryError(f"{where}: {error}") from None
+    try:
+        times.ms(cells[1], line)
+    except ValueError as error:
+        raise HistoryError(f"{where}: Time {cells[1][:60]!r} {error}") from None
+    for cell, column in zip(cells[2:], _COLUMNS[2:], strict=True):
+        try:
+            finite = math.isfinite(float(cell))
+        except ValueError:
+            finite = False
+        if not finite:
+            raise HistoryError(
+                f"{where}: {column} {cell[:60]!r} is not a finite number: correct it, or take the line out."
+            )

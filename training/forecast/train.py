@@ -19,7 +19,7 @@ from training.forecast import card, choosing, figures, truth
 from training.forecast.history import History, read
 from training.forecast.outcomes import compare
 from training.forecast.samples import Samples, collect, with_less
-from training.forecast.trace import Trace, follow, side_by_side
+from training.forecast.trace import Trace, at_threshold, follow, side_by_side
 from training.forecast.varied import varied
 from training.sensors import SENSORS
 
@@ -34,7 +34,9 @@ _ROWS_A_FAN: Final = 1200
 _FEWEST_FAULTS: Final = 8
 _PROBES: Final = 16
 _CORE: Final = ("bins", "memory", "cleaning", "instruments", "evidence", "windows", "fleet", "episodes")
-_CODE: Final = ("history", "truth", "varied", "samples", "network", "choosing", "trace", "outcomes", "train")
+_CODE: Final = (
+    "events", "looked", "history", "truth", "varied", "samples", "network", "choosing", "trace", "outcomes", "train",
+)  # fmt: skip
 """The modules of the streaming core, and here, that decide what a bundle holds; their hash goes into it."""
 
 Say = Callable[[str, int, int], None]
@@ -50,6 +52,7 @@ class Trained(NamedTuple):
     machine: Machine
     validation: dict[str, figures.Figure]
     rows: int
+    notes: tuple[str, ...]
 
 
 class _Adjusted:
@@ -133,7 +136,7 @@ def train(
         digest = _seal(fresh, metadata)
         # The same check as at every start, by the other engine: a bundle that fails it is not kept.
         engines.open_engine(forecast_bundles.load(fresh, digest), "litert")
-    return Trained(out, digest, choice.machine, found, len(samples.features))
+    return Trained(out, digest, choice.machine, found, len(samples.features), history.notes)
 
 
 def _validate(
@@ -161,8 +164,6 @@ def _validate(
 def _figures(
     history: History, trace: Trace, machine: Machine, true: truth.Truth
 ) -> dict[str, figures.Figure]:
-    from training.forecast.trace import at_threshold
-
     outcomes = compare(history, trace, at_threshold(trace.risk, machine.warning, machine.warning_bins))
     urgent = compare(history, trace, at_threshold(trace.borne, machine.alarm, machine.warning_bins))
     found = figures.events(outcomes, len(history.devices), history.months, alarms=urgent)

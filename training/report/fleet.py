@@ -88,12 +88,7 @@ def _wrongs(history: History) -> list[str]:
     missing = 1 - filled / (bins * len(history.devices))
     if missing > 0:
         found.append(f"{percent(missing)} of all ten-minute bins of a fan hold no reading.")
-    order = np.lexsort((history.time_ms, history.fan))
-    repeats = int(((np.diff(history.time_ms[order]) == 0) & (np.diff(history.fan[order]) == 0)).sum())
-    if repeats:
-        found.append(
-            f"{repeats:,} readings have the time of another reading of their fan; the last one counts."
-        )
+    found += history.notes
     unnamed = sum(fault.mode not in HEAVIEST for fault in history.faults)
     if unnamed:
         found.append(f"{unnamed:,} faults have no known mode, and teach nothing about causes.")

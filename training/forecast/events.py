@@ -1,0 +1,173 @@
+"""A fleet's `events.csv`: which fans wore out, and which instruments failed."""
+
+import difflib
+from pathlib import Path
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from fanwatch.alarm import INSTRUMENT_CAUSES
+from fanwatch.command import FAULT_MODES
+from fanwatch.reading import FEATURES
+from fanwatch.timestamps import parse_ms
+from training.rows import HistoryError, Rows
+
+COLUMNS: Final = ("DeviceID", "Start", "Failure", "Repaired", "Kind", "Mode")
+FOREVER_MS: Final = 2**62
+_UTC: Final = ZoneInfo("UTC")
+_NAMED: Final = 3
+"""Of names that are not known, so many are said."""
+
+
+class Fault(NamedTuple):
+    """A fan that wore out; times in ms since the epoch."""
+
+    fan: int
+    start_ms: int
+    failure_ms: int | None
+    """When it stopped; None where it was repaired before, or the history ends before."""
+    over_ms: int
+    """When it was repaired; FOREVER_MS where that is not known."""
+    mode: str
+    """Empty where nobody has said."""
+
+
+class Broken(NamedTuple):
+    """A sensor that failed, or with sensor -1 the fan's connection."""
+
+    fan: int
+    start_ms: int
+    over_ms: int
+    sensor: int
+    cause: str
+    """One of INSTRUMENT_CAUSES."""
+
+
+class Events(NamedTuple):
+    """All of a file that tell something of the readings."""
+
+    faults: list[Fault]
+    broken: list[Broken]
+    notes: list[str]
+    """What a person should know about the file, a sentence each."""
+    sha256: str
+
+
+class _Count:
+    """What is not taken as it stands."""
+
+    def __init__(self) -> None:
+        self.rows = self.of_strangers = self.repeated = self.before = 0
+        self.strangers: dict[str, int] = {}
+        """Names that the readings do not hold → their first line."""
+        self.modes: dict[str, int] = {}
+        """Modes that are none → their first line."""
+        self.of_no_mode = 0
+
+
+def read(path: Path, fans: list[str], first_ms: int) -> Events:
+    """Read the events of `fans`, of which there are readings from `first_ms` on.
+
+    HistoryError names the line and column that is wrong, and says so where no event is of any of the fans.
+    """
+    rows, count = Rows(path), _Count()
+    number = {name: fan for fan, name in enumerate(fans)}
+    found: dict[Fault | Broken, None] = {}
+    for batch in rows:
+        missing = [name for name in COLUMNS if name not in rows.header]
+        if missing:
+            raise HistoryError(
+                f"{path} has no column {', '.join(missing)}: its header must name {','.join(COLUMNS)}."
+            )
+        order = [rows.header.index(name) for name in COLUMNS]
+        for line, row in zip(batch.lines, batch.rows, strict=True):
+            where = f"{path} line {line}"
+            if len(row) <= max(order):
+                raise HistoryError(f"{where} has {len(row)} values; the header names more.")
+            cells = [row[index].strip() for index in order]
+            fan = number.get(cells[0], -1)
+            event = _event(where, fan, cells)
+            count.rows += 1
+            if fan < 0:
+                count.of_strangers += 1
+                count.strangers.setdefault(cells[0], line)
+            elif event in found:
+                count.repeated += 1
+            elif event.over_ms <= first_ms:
+                count.before += 1
+            else:
+                found[event] = None
+                if isinstance(event, Fault) and event.mode and event.mode not in FAULT_MODES:
+                    count.of_no_mode += 1
+                    count.modes.setdefault(event.mode, line)
+    if count.rows and count.of_strangers == count.rows:
+        raise HistoryError(
+            f"{path}: none of its {count.rows:,} events is of a fan that the readings name:"
+            f" {_strangers(count, fans)}. Write DeviceID in both files in the same way."
+        )
+    faults = [each for each in found if isinstance(each, Fault)]
+    broken = [each for each in found if isinstance(each, Broken)]
+    return Events(faults, broken, _notes(path.name, count, fans), rows.sha256)
+
+
+def _notes(name: str, count: _Count, fans: list[str]) -> list[str]:
+    notes = []
+    if count.of_strangers:
+        notes.append(
+            f"{name}: {count.of_strangers:,} of {count.rows:,} events are left out, for the readings do not name their"
+            f" fan: {_strangers(count, fans)}. Where only the spelling differs, what is rightly told of such a fan"
+            " counts as false."
+        )
+    if count.repeated:
+        notes.append(f"{name}: repeated events, read once each: {count.repeated:,}.")
+    if count.before:
+        # They would count as failures that nobody was told of.
+        notes.append(f"{name}: events that were over before the first reading, left out: {count.before:,}.")
+    if count.of_no_mode:
+        notes.append(
+            f"{name}: {count.of_no_mode:,} faults have a Mode that is none of {', '.join(FAULT_MODES)}, so they teach"
+            f" nothing about causes: {_some({repr(mode[:40]): line for mode, line in count.modes.items()})}."
+        )
+    return notes
+
+
+def _strangers(count: _Count, fans: list[str]) -> str:
+    folded = {name.casefold(): name for name in fans}
+    said = {}
+    for name, line in list(count.strangers.items())[: _NAMED + 1]:
+        near = difflib.get_close_matches(name.casefold(), list(folded)[:10_000], n=1, cutoff=0.8)
+        said[repr(name[:40]) + (f", like {folded[near[0]]!r}" if near else "")] = line
+    more = len(count.strangers) - len(said)
+    return _some(said, more)
+
+
+def _some(lines: dict[str, int], more: int = 0) -> str:
+    first = list(lines.items())[:_NAMED]
+    rest = len(lines) - len(first) + more
+    return "; ".join(f"{text} (line {line})" for text, line in first) + (f"; {rest:,} more" if rest else "")
+
+
+def _event(where: str, fan: int, cells: list[str]) -> Fault | Broken:
+    if not cells[0]:
+        raise HistoryError(f"{where}: DeviceID is empty.")
+    start, failure, repaired = (_time_ms(where, *pair) for pair in zip(COLUMNS[1:4], cells[1:4], strict=True))
+    if start is None:
+        raise HistoryError(f"{where}: Start is empty.")
+    if not start <= (failure or start) <= (repaired or FOREVER_MS):
+        raise HistoryError(f"{where}: Start, Failure and Repaired do not follow each other.")
+    kind, mode = cells[4:6]
+    if kind == "fault":
+        return Fault(fan, start, failure, repaired or FOREVER_MS, mode)
+    sensor, _, cause = mode.rpartition(":")
+    if kind != "instrument" or cause not in INSTRUMENT_CAUSES or (cause != "silent") != (sensor in FEATURES):
+        raise HistoryError(
+            f"{where}: Kind must be fault, or instrument with a Mode such as vibration:stuck or silent,"
+            f" not {kind[:40]!r} with {mode[:40]!r}."
+        )
+    return Broken(fan, start, repaired or FOREVER_MS, FEATURES.index(sensor) if sensor else -1, cause)
+
+
+def _time_ms(where: str, column: str, cell: str) -> int | None:
+    try:
+        return parse_ms(cell, _UTC) if cell else None
+    except ValueError as error:
+        raise HistoryError(f"{where}: {column} {cell[:40]!r} is {error}.") from None

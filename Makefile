@@ -5,6 +5,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What a person merges by hand; code that is left half merged is seen by its linters.
+MERGED := *.md docs infra functions stack.yml --include=*.md --include=*.yml --include=*.yaml --include=*.conf --include=*.sh
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -37,6 +39,7 @@ check: $(VENV)/.dev  ## Style, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@! grep -rnE '^(<{7}|>{7})' $(MERGED) || { echo "A merge left its marks in these lines: choose between them."; exit 1; }
 
 bench: $(VENV)/.dev  ## Measure, and a first tutorial's way beside it (about 25 minutes)
 	@$(BIN)/python -m local.tools

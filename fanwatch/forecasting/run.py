@@ -124,7 +124,7 @@ class Run:
         )
 
     def _goes_on(self, keep: Callable[[], None]) -> bool:
-        # A large fleet has one checkpoint, and its bins may take longer to read than the lease lasts.
+        # A group that reports often, or whose past is long, may take longer to read than the lease lasts.
         keep()
         return self._in_time()
 

@@ -1,7 +1,7 @@
 """What forecast-fan reads of the fleet: who was scored when, how many points there are, and ten-minute bins of them.
 
 Points of `telemetry` are aggregated by InfluxDB and only count as far as they were scored: what is newer than its fan's
-newest result is left out until it has one, too.
+newest result is left out until it has one, too. Where fans are given, queries name them: no more than `naming.NAMED`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanwatch.forecast.bins import BIN_MS, PLAUSIBLE, SENSORS, Bins
+from fanwatch.forecasting.naming import among, chunks
 from fanwatch.reading import FEATURES
-from fanwatch.store import Series, Store, quoted
+from fanwatch.store import Series, Store
 
 MS = 1_000_000
 _BIN_NS = BIN_MS * MS
@@ -22,8 +23,6 @@ _MEAN, _LAST, _LOW, _HIGH, _COUNT, _ZEROS = range(_PARTS)
 _WHAT = ("mean", "last", "min", "max")
 POINTS = 200_000
 """What one query aggregates at most: a second and a half of InfluxDB's time."""
-_NAMED = 100
-"""Fans named in one query; with more of them, all are asked for."""
 _ALL = ", ".join(['count("rotation")'] + [f'{what}("{name}")' for name in FEATURES for what in _WHAT])
 _GROUPED = 'GROUP BY time(10m), "deviceID" fill(none)'
 _CELL = np.dtype([("points", "<i4"), ("values", "<f4", (SENSORS, _PARTS))])
@@ -126,9 +125,9 @@ def oldest(store: Store, since_ms: int) -> dict[str, int]:
 
 
 def sizes(store: Store, start_ms: int, end_ms: int, fans: Sequence[str]) -> dict[int, int]:
-    """By beginning of the bin, how many points all fans have; of these alone where they are few."""
+    """By beginning of the bin, how many points these fans have, all of them together."""
     rows = store.query(
-        f'SELECT count("rotation") AS "n" FROM "telemetry" WHERE {_period(start_ms, end_ms, _few(fans))} '
+        f'SELECT count("rotation") AS "n" FROM "telemetry" WHERE {_period(start_ms, end_ms, fans)} '
         "GROUP BY time(10m) fill(none)"
     )
     return {int(row["time"]) // MS: int(row["n"]) for row in rows}
@@ -143,19 +142,21 @@ def points(store: Store, start_ms: int, end_ms: int, fans: Sequence[str]) -> NDA
 
 
 def taken(store: Store, start_ms: int, end_ms: int, fans: Sequence[str]) -> dict[str, int]:
-    """How many points each of these fans has in all."""
+    """How many points each of these fans has in all, however many fans they are."""
     counts: dict[str, int] = dict.fromkeys(fans, 0)
-    rows = store.query(
-        f'SELECT count("rotation") AS "n" FROM "telemetry" WHERE {_period(start_ms, end_ms, _few(fans))} '
-        'GROUP BY "deviceID"'
-    )
-    return counts | {row["deviceID"]: int(row["n"]) for row in rows if row["deviceID"] in counts}
+    for some in chunks(fans):
+        rows = store.query(
+            f'SELECT count("rotation") AS "n" FROM "telemetry" WHERE {_period(start_ms, end_ms, some)} '
+            'GROUP BY "deviceID"'
+        )
+        counts |= {row["deviceID"]: int(row["n"]) for row in rows}
+    return counts
 
 
 def read(store: Store, start_ms: int, end_ms: int, fans: Sequence[str], parts: int = 1) -> Span:
     """The bins of these fans, whether scored or not; by at least so many queries."""
     if parts > 1 and len(fans) > 1:
-        share = min(_NAMED, -(-len(fans) // parts))
+        share = -(-len(fans) // parts)
         return _beside(
             [
                 read(store, start_ms, end_ms, fans[first : first + share])
@@ -212,7 +213,7 @@ def _cells(
 ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
     """For each of the fans that has any: its number, places of bins, and their rows of fields."""
     numbers = {fan: number for number, fan in enumerate(fans)}
-    where = _period(start_ms, end_ms, _few(fans)) + (f" AND {condition}" if condition else "")
+    where = _period(start_ms, end_ms, fans) + (f" AND {condition}" if condition else "")
     for series in store.series(f'SELECT {fields} FROM "telemetry" WHERE {where} {_GROUPED}'):
         fan = numbers.get(series.tags["deviceID"])
         if fan is not None:
@@ -226,15 +227,8 @@ def _numbers(series: Series, start_ms: int) -> tuple[NDArray[np.int64], NDArray[
     return (times - start_ms * MS) // _BIN_NS, table
 
 
-def _few(fans: Sequence[str]) -> Sequence[str]:
-    """The fans to name in a query; none for all of them."""
-    return fans if len(fans) <= _NAMED else ()
-
-
 def _period(start_ms: int, end_ms: int, fans: Sequence[str]) -> str:
-    condition = f"time >= {start_ms * MS} AND time < {end_ms * MS}"
-    named = " OR ".join(f'"deviceID" = {quoted(fan)}' for fan in fans)
-    return f"{condition} AND ({named})" if named else condition
+    return f"time >= {start_ms * MS} AND time < {end_ms * MS} AND {among(fans)}"
 
 
 def clock_of(scored: Mapping[str, int]) -> int | None:

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 import msgspec
 
 from fanwatch.forecasting import rows
+from fanwatch.forecasting.naming import chunks
 from fanwatch.forecasting.rows import Note, Row
 from fanwatch.store import Store
-
-_NAMED = 100
 
 
 def forget(store: Store, known: Mapping[str, Row], until_ms: int, since_ms: int) -> list[str]:
@@ -22,8 +21,7 @@ def forget(store: Store, known: Mapping[str, Row], until_ms: int, since_ms: int)
     the broker retains of them is of a time to come, or gone.
     """
     hasty = [row for row in known.values() if max(row.checkpoint_ms, row.through_ms, row.told_ms) > until_ms]
-    for first in range(0, len(hasty), _NAMED):
-        newest = hasty[first : first + _NAMED]
+    for newest in chunks(hasty):
         found = rows.days(store, [row.fan for row in newest], since_ms)
         wrong = [row for points in found.values() for row in points if row.checkpoint_ms > until_ms]
         rows.erase(store, [*wrong, *newest])

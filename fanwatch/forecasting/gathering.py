@@ -20,7 +20,7 @@ from fanwatch.store import Store
 _BINS = 144
 """What one query aggregates at most, of a fleet that seldom reports: a day."""
 _FAN_BINS = 2_000_000
-"""Fans times bins that are worked up in one go: about 4 s of processor time."""
+"""Fans times bins that are worked up of one group in one go: about 4 s of processor time."""
 _BINS_AT_LEAST = 18
 """Three hours; that many must be, for a run begins two hours back."""
 

@@ -9,12 +9,13 @@ from fanwatch import late
 from fanwatch.forecast import BIN_MS, StateError
 from fanwatch.forecast.memory import unpack
 from fanwatch.forecasting import aggregates, rows
+from fanwatch.forecasting.naming import chunks
 from fanwatch.forecasting.rows import DAY_MS, Row
 from fanwatch.store import Store
 
 MS = 1_000_000
 LATE_DONE = "forecast_late"
-_NAMED = 100
+_HOUR_MS = 3_600_000
 
 
 def void_late(store: Store, known: Mapping[str, Row], since_ms: int) -> list[str]:
@@ -29,7 +30,7 @@ def void_late(store: Store, known: Mapping[str, Row], since_ms: int) -> list[str
         inside = [row for row in suspects if row.from_ms < day_ms + DAY_MS and day_ms < row.checkpoint_ms]
         stale = _mismatched(store, inside)
         earlier = [row.fan for row in suspects if day_ms < row.from_ms]
-        for chunk in _chunks(earlier):
+        for chunk in chunks(earlier):
             points = [row for each in rows.days(store, chunk, since_ms).values() for row in each]
             stale += _mismatched(
                 store, [row for row in points if row.from_ms < day_ms + DAY_MS and day_ms < row.checkpoint_ms]
@@ -46,7 +47,7 @@ def void_late(store: Store, known: Mapping[str, Row], since_ms: int) -> list[str
 
 def take_back(store: Store, fans: Mapping[str, tuple[Row, int]], since_ms: int) -> None:
     """Makes all points void that know more than they shall: by fan, its newest point, and a time in ms."""
-    for chunk in _chunks(sorted(fans)):
+    for chunk in chunks(sorted(fans)):
         for fan, points in rows.days(store, chunk, since_ms - DAY_MS).items():
             newest, to_ms = fans[fan]
             # The newest of them also holds the alarm.
@@ -73,7 +74,7 @@ def restored(store: Store, fans: Iterable[Row], since_ms: int) -> dict[str, Row]
     """
     wanted = {row.fan: row for row in fans}
     found = {}
-    for chunk in _chunks(sorted(wanted)):
+    for chunk in chunks(sorted(wanted)):
         for fan, points in rows.days(store, chunk, since_ms - DAY_MS).items():
             last = points[-1]
             found[fan] = msgspec.structs.replace(
@@ -107,12 +108,18 @@ def cold(store: Store, fans: Mapping[str, Row | None], start_ms: int) -> list[Ro
     return made
 
 
-def groups(members: Iterable[Row]) -> list[list[Row]]:
-    """Fans that can be worked up together, those that know most first."""
+def groups(members: Iterable[Row], head_ms: int) -> list[list[Row]]:
+    """Fans that can be worked up together, as many as one query names at most.
+
+    A run may not get through all of them. First come those that are within an hour of the head, the ones that have
+    waited longest before the others, so that each has its turn; then the rest, those that know most before the others.
+    """
     found: dict[tuple[int, int], list[Row]] = defaultdict(list)
     for row in members:
         found[row.checkpoint_ms, row.through_ms].append(row)
-    return [found[key] for key in sorted(found, reverse=True)]
+    current = {key for key in found if head_ms - key[1] <= _HOUR_MS}
+    turns = [*sorted(current, key=lambda key: key[1]), *sorted(found.keys() - current, reverse=True)]
+    return [list(some) for key in turns for some in chunks(found[key])]
 
 
 def _mismatched(store: Store, points: Iterable[Row]) -> list[Row]:
@@ -125,8 +132,3 @@ def _mismatched(store: Store, points: Iterable[Row]) -> list[Row]:
         counts = aggregates.taken(store, start_ms, end_ms, [row.fan for row in group])
         wrong += [row for row in group if counts[row.fan] != row.taken]
     return wrong
-
-
-def _chunks(fans: list[str]) -> Iterable[list[str]]:
-    for first in range(0, len(fans), _NAMED):
-        yield fans[first : first + _NAMED]

@@ -7,12 +7,13 @@ fields: InfluxDB would keep the old value of one that is left out.
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from fanwatch.alarm import Alarm
+from fanwatch.forecasting.naming import among
 from fanwatch.store import Store, point, quoted
 
 MEASUREMENT = "forecast_state"
@@ -84,13 +85,10 @@ def of(store: Store, fan: str, since_ms: int) -> Row | None:
     return _row(found[0]) if found else None
 
 
-def days(store: Store, fans: Iterable[str], since_ms: int) -> dict[str, list[Row]]:
+def days(store: Store, fans: Sequence[str], since_ms: int) -> dict[str, list[Row]]:
     """All points of these fans that are not void, the oldest first; without what they keep."""
-    named = " OR ".join(f'"deviceID" = {quoted(fan)}' for fan in fans)
     what = '"from_ms", "checkpoint_ms", "through_ms", "taken", "state"'
-    text = (
-        f'SELECT {what} FROM "{MEASUREMENT}" WHERE time >= {since_ms * _MS} AND ({named}) GROUP BY "deviceID"'
-    )
+    text = f'SELECT {what} FROM "{MEASUREMENT}" WHERE time >= {since_ms * _MS} AND {among(fans)} GROUP BY "deviceID"'
     found: dict[str, list[Row]] = {}
     for values in store.query(text):
         row = _row(values)

@@ -96,7 +96,7 @@ class Run:
         goal = Goal((clock_ms - GRACE_MS) // BIN_MS * BIN_MS, scored, summary.stale, self._now_ms)
         members = self._members(goal)
         self._announcer.expect(self.fleet)
-        for place, group in enumerate(plan.groups(members)):
+        for place, group in enumerate(plan.groups(members, goal.head_ms)):
             # The first is begun in any case: a store that is always slow would never be caught up with.
             if place and not self._in_time():
                 summary.behind += len(group)
@@ -124,7 +124,7 @@ class Run:
         )
 
     def _goes_on(self, keep: Callable[[], None]) -> bool:
-        # A large fleet has one checkpoint, and its bins may take longer to read than the lease lasts.
+        # A group that reports often, or whose past is long, may take longer to read than the lease lasts.
         keep()
         return self._in_time()
 

@@ -97,7 +97,7 @@ def test_no_sentence_says_what_its_numbers_do_not(cause: int, values: dict[str, 
         assert (float(end) > float(start)) == (way == "risen"), said
     for sensor, side in re.findall(r"(\w+) was (above|below)", said):
         share = values["over" if side == "above" else "under"][FEATURES.index(sensor)]
-        assert share >= 0.01, said
+        assert round(share, 3) >= 0.01, said
         assert (sensor, side) == ("rotation", "below") or side == "above", said
     for sensor, now, usual in re.findall(rf"while (\w+) is {number} where {number} is usual", said):
         assert float(now) > float(usual) or (sensor == "rotation" and now != usual), said

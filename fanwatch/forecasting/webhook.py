@@ -104,7 +104,7 @@ class Webhook:
 
     def _try(self, key: str, alarm: Alarm) -> None:
         for wait_s in (*_WAITS_S, None):
-            error = self._post(alarm, key)
+            error = self._post(key, alarm)
             if error is None:
                 self._note(key, alarm)
                 self._log.info("webhook told", episode=alarm.episode)
@@ -113,14 +113,14 @@ class Webhook:
                 time.sleep(wait_s)
         self._log.warning("webhook failed, the next run tries again", episode=alarm.episode, error=error)
 
-    def _post(self, alarm: Alarm, key: str = "") -> str | None:
+    def _post(self, key: str, alarm: Alarm) -> str | None:
         """What went wrong; never the address, which may be a secret."""
         text = f"{alarm.deviceID}: {alarm.state}. {alarm.why}"
         content = {"text": text} | msgspec.to_builtins(alarm)
         request = urllib.request.Request(
             str(self._url),
             data=msgspec.json.encode(content),
-            headers={"Content-Type": "application/json", "Idempotency-Key": key or alarm.episode},
+            headers={"Content-Type": "application/json", "Idempotency-Key": key},
             method="POST",
         )
         try:

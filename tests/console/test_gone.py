@@ -4,27 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.live.fleet import Fleet
-from console.live.intake import Intake
 from console.live.ranking import Ranker
 from console.live.states import STATES, now, states
 from console.live.view import FleetView
 from fanwatch.alarm import encode_alarm
-from fanwatch.logs import Log
-from fanwatch.settings import BrokerSettings, ReadingSettings
 from tests.support.console import alarm
+from tests.support.live import NOW, VALUES, fleet_of, intake_of
 
-NOW = 1_800_000_000_000
 DAY = 86_400_000
-VALUES = (592.0, 41.2, 160.4, 47.9)
-
-
-def fleet_with(*names: str, most: int = 100) -> Fleet:
-    """Healthy ones that were heard a second ago."""
-    made = Fleet(most, silent_s=60)
-    for name in names:
-        made.reading(name, NOW - 1000, VALUES)
-        made.score(name, NOW - 1000, 0, 0.02, None)
-    return made
 
 
 def shown(fleet: Fleet, at_ms: int) -> dict[str, str]:
@@ -33,7 +20,7 @@ def shown(fleet: Fleet, at_ms: int) -> dict[str, str]:
 
 
 def test_a_fan_is_forgotten_after_a_day_of_silence_and_one_with_an_open_episode_is_not() -> None:
-    fleet = fleet_with("mine", "told", "ill", "fan-1")
+    fleet = fleet_of("mine", "told", "ill", "fan-1")
     young = alarm("told", "unknown", "too little history", risk=None)
     fleet.alarm(young)
     fleet.alarm(alarm("ill", "instrument", "nothing has come from it", cause="silent"))
@@ -66,8 +53,8 @@ def test_a_fan_is_forgotten_after_a_day_of_silence_and_one_with_an_open_episode_
 
 
 def test_a_fan_that_was_retired_is_gone_at_once_and_back_with_its_next_reading() -> None:
-    fleet = fleet_with("fan-1", "fan-2")
-    intake = Intake(fleet, BrokerSettings(), ReadingSettings(), Log("test"), client_id="test")
+    fleet = fleet_of("fan-1", "fan-2")
+    intake = intake_of(fleet)
     intake.take("fan/fan-1/alarm", encode_alarm(alarm("fan-1", "stopped", "it stands", cause="sound")))
     assert shown(fleet, NOW + 61_000) == {"fan-1": "stopped", "fan-2": "silent"}
     intake.take("fan/fan-1/alarm", b"")
@@ -94,7 +81,7 @@ def test_a_start_shows_no_fan_of_which_only_an_old_alarm_is_retained() -> None:
 
 
 def test_fans_without_room_are_counted_and_an_open_episode_takes_the_place_of_a_healthy_fan() -> None:
-    fleet = fleet_with("a", "b", "c", most=3)
+    fleet = fleet_of("a", "b", "c", most=3)
     fleet.alarm(alarm("a", "ok", "as usual", risk=0.3))
     fleet.alarm(alarm("b", "ok", "as usual", risk=0.1))
     fleet.heard_ms[fleet.place("c")] = NOW - 61_000  # silent: that must not be lost

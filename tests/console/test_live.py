@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from console.live import wire
 from console.live.fleet import Fleet
-from console.live.intake import Intake
 from console.live.ranking import Ranker, Wish
 from console.live.states import STATES, now, states
 from console.live.trends import MINUTES
@@ -22,23 +21,8 @@ from fanwatch import topics
 from fanwatch.alarm import InvalidAlarm, encode_alarm
 from fanwatch.bundle import load, locate
 from fanwatch.logs import Log
-from fanwatch.settings import BrokerSettings, ReadingSettings
 from tests.support.console import alarm, now_ms, reading, result
-
-NOW = 1_800_000_000_000
-VALUES = (592.0, 41.2, 160.4, 47.9)
-
-
-def fleet_of(*names: str, most: int = 100) -> Fleet:
-    made = Fleet(most, silent_s=60)
-    for name in names:
-        made.reading(name, NOW - 1000, VALUES)
-        made.score(name, NOW - 1000, 0, 0.02, None)
-    return made
-
-
-def intake_of(fleet: Fleet) -> Intake:
-    return Intake(fleet, BrokerSettings(), ReadingSettings(), Log("test"), client_id="test")
+from tests.support.live import NOW, VALUES, fleet_of, intake_of
 
 
 @given(

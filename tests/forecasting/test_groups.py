@@ -14,9 +14,17 @@ from tests.support.watched import HOUR_MS, Watched, failing
 FANS = ["a", "b", "c", "d", "e"]
 
 
-def fill(watched: Watched) -> None:
-    for name in FANS:
-        watched.write(name, 0, 6, failing(2, 5, 100) if name == "d" else None)
+@pytest.fixture
+def fleets(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> tuple[Watched, Watched]:
+    """The same readings twice: worked up as one group, and not yet, for which queries name two fans at most."""
+    whole, parted = watch(), watch()
+    parted.begin_ms = whole.begin_ms
+    for watched in (whole, parted):
+        for name in FANS:
+            watched.write(name, 0, 6, failing(2, 5, 100) if name == "d" else None)
+    whole.run()
+    monkeypatch.setattr(naming, "NAMED", 2)
+    return whole, parted
 
 
 def remembered(watched: Watched) -> dict[str, tuple[object, ...]]:
@@ -36,13 +44,10 @@ def remembered(watched: Watched) -> dict[str, tuple[object, ...]]:
     }
 
 
-def test_groups_leave_what_the_whole_fleet_would(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, parted = watch(), watch()
-    parted.begin_ms = whole.begin_ms
-    fill(whole)
-    fill(parted)
-    whole.run()
-    monkeypatch.setattr(naming, "NAMED", 2)
+def test_groups_leave_what_the_whole_fleet_would(
+    fleets: tuple[Watched, Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, parted = fleets
     asked, among = [], aggregates.among
     monkeypatch.setattr(aggregates, "among", lambda fans: asked.append(len(fans)) or among(fans))
     assert parted.run()["fans"] == len(FANS)
@@ -56,13 +61,10 @@ def test_groups_leave_what_the_whole_fleet_would(watch: Watch, monkeypatch: pyte
     assert remembered(parted) == remembered(whole)
 
 
-def test_a_store_that_fails_at_one_group_loses_nothing(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, parted = watch(), watch()
-    parted.begin_ms = whole.begin_ms
-    fill(whole)
-    fill(parted)
-    whole.run()
-    monkeypatch.setattr(naming, "NAMED", 2)
+def test_a_store_that_fails_at_one_group_loses_nothing(
+    fleets: tuple[Watched, Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, parted = fleets
     gathered, seen = gathering.gathered, []
 
     def failed(*given: object) -> object:

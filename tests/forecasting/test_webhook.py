@@ -161,7 +161,7 @@ def test_a_redirect_is_not_followed_for_it_would_tell_nobody(stub: HttpStub) -> 
         stub.answer = lambda request, status=status: (
             Reply(status, headers={"Location": "/login"}) if request.method == "POST" else Reply(200)
         )
-        said = told(f"{stub.url}/secret")._post(wording.unreadable("fan-01", 0, None, "a reason"))
+        said = told(f"{stub.url}/secret")._post("key", wording.unreadable("fan-01", 0, None, "a reason"))
         assert said is not None
         assert f"answered {status}, a redirect" in said
         assert "secret" not in said
@@ -177,6 +177,6 @@ def told(url: str) -> webhook.Webhook:
 def test_another_side_that_speaks_no_http_is_no_end_of_telling() -> None:
     with on_port(saying(b"220 mail.example.com\r\n")) as port:
         url = f"http://127.0.0.1:{port}/secret"
-        assert told(url)._post(wording.unreadable("fan-01", 0, None, "a reason")) == (
+        assert told(url)._post("key", wording.unreadable("fan-01", 0, None, "a reason")) == (
             "it gave no answer (BadStatusLine)"
         )

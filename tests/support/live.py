@@ -1,0 +1,23 @@
+"""The page's live fleet without a browser: made of healthy fans, and fed as by the broker."""
+
+from console.live.fleet import Fleet
+from console.live.intake import Intake
+from fanwatch.logs import Log
+from fanwatch.settings import BrokerSettings, ReadingSettings
+
+NOW = 1_800_000_000_000
+VALUES = (592.0, 41.2, 160.4, 47.9)
+
+
+def fleet_of(*names: str, most: int = 100) -> Fleet:
+    """Healthy ones that were heard a second ago."""
+    made = Fleet(most, silent_s=60)
+    for name in names:
+        made.reading(name, NOW - 1000, VALUES)
+        made.score(name, NOW - 1000, 0, 0.02, None)
+    return made
+
+
+def intake_of(fleet: Fleet) -> Intake:
+    """Takes messages as the broker's thread does, connected to nothing."""
+    return Intake(fleet, BrokerSettings(), ReadingSettings(), Log("test"), client_id="test")

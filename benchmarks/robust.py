@@ -2,8 +2,8 @@
 
 Each row is a history of its own, made with one number of `simulator/physics.py` (or a few that belong together) moved
 by a fifth, with readings missing, or read at another interval; nothing is trained anew. The first table is printed as
-it comes, the second at the end, also of a run that is ended by Ctrl-C. A row takes about 20 seconds of one core, a row
-of readings a minute two minutes.
+it comes, the second at the end, also of a run that is ended by Ctrl-C. A row takes about 20 seconds of one core, the
+whole a quarter of an hour.
 """
 
 import argparse

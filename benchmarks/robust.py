@@ -1,4 +1,4 @@
-"""How the default forecast does on fans that differ from those it has learned from: `python -m benchmarks.robust`.
+"""How a forecast does on fans that differ from those it has learned from: `python -m benchmarks.robust`.
 
 Each row is a history of its own, made with one number of `simulator/physics.py` (or a few that belong together) moved
 by a fifth, with readings missing, or read at another interval; nothing is trained anew. The first table is printed as
@@ -159,6 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fans", type=int, default=80)
     parser.add_argument("--days", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=9, help="of the fans, as of `fanwatch simulate history`")
+    parser.add_argument("--model", type=Path, help="directory of a bundle; default: the committed one")
     parser.add_argument("--only", default="", metavar="NAME,NAME", help="such as nothing,noise,hour")
     given = parser.parse_args(arguments)
     if given.fans < 1 or given.days <= 0 or given.seed < 0:
@@ -169,15 +170,15 @@ def main(arguments: list[str] | None = None) -> int:
         if not any(row.goes_by(name) for row in every):
             known = dict.fromkeys(row.name for row in every)
             parser.error(f"{name} is no row; there are {', '.join(known)}")
-    return run([row for row in every if not only or any(map(row.goes_by, only))])
+    return run([row for row in every if not only or any(map(row.goes_by, only))], given.model)
 
 
-def run(chosen: list[Row]) -> int:
-    """Print both tables of these rows; returns the exit code."""
+def run(chosen: list[Row], bundle: Path | None = None) -> int:
+    """Print both tables of these rows, of the bundle in this directory; returns the exit code."""
     done: dict[str, dict[str, Figure]] = {}
     code = 0
     try:
-        model = open_model()
+        model = open_model(bundle)
         print(header(NOTICE), flush=True)
         with Console(stderr=True).status("") as status:
             for number, row in enumerate(chosen, 1):

@@ -109,11 +109,7 @@ def told(state: str, sensor: str | None, alarm: Alarm | None, standing: bool = F
         return "", _well(alarm, standing), by
     if alarm is None:
         return "", "", ""
-    why = sentence(alarm.why)
-    if standing and state in ("warning", "alarm"):
-        # The forecast calls it stopped once it has stood for a while.
-        why += " It does not turn just now."
-    return cause(alarm), why, by
+    return cause(alarm), sentence(alarm.why), by
 
 
 def _well(alarm: Alarm | None, standing: bool) -> str:

@@ -151,7 +151,8 @@ export default {
     episodes() {
       return (this.history ? this.history.episodes : []).map((each) => ({
         ...each,
-        words: `${this.word(each.state)}${each.cause_words ? ` · ${each.cause_words}` : ""}`,
+        state: this.open(each) ? this.now.state : each.state,
+        words: `${this.word(this.open(each) ? this.now.state : each.state)}${each.cause_words ? ` · ${each.cause_words}` : ""}`,
         told: window.fanwatch.local(each.why, this.time),
         when: this.lasting(each),
       }));
@@ -247,7 +248,8 @@ export default {
           const open = this.open(each);
           const to = open ? end_ms : each.ended_ms || each.updated_ms;
           // Until it stopped it was a warning or an alarm; only its last state is stored.
-          const stop = each.stopped_ms && each.stopped_ms < to ? each.stopped_ms : null;
+          const stopped = each.stopped_ms || (open && now.stood) || null;
+          const stop = stopped && stopped < to ? stopped : null;
           return stop === null ? [[open ? now.state : each.state, each.since_ms, to]] : [["alarm", each.since_ms, stop], ["stopped", stop, to]];
         })
         .map(([state, from, to]) => [state, Math.max(from, start_ms), Math.min(to, end_ms)])

@@ -55,7 +55,7 @@ class Now(msgspec.Struct, frozen=True):
     state: str
     """One of STATES."""
     standing: bool = False
-    """Whether the last reading says that it does not turn."""
+    """Whether it stands still."""
     clock_ms: int = 0
     """The time that it is for it where its past is being played in, else 0."""
 

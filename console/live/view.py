@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from console import words
-from console.live.fleet import STILL_RPM, Fleet
+from console.live.fleet import Fleet
 from console.live.ranking import Ranker, Ranking, Wish
 from console.live.states import STATES
 from fanwatch.bundle import Feature
@@ -69,7 +69,7 @@ class FleetView:
 
     def _news(self, place: int, ranking: Ranking, minute: int) -> tuple[tuple[int, int, int], bool, bool]:
         end = self._fleet.trend_end(place, minute)
-        standing = int(self._fleet.values[place, 0] < STILL_RPM)
+        standing = int(self._fleet.still[place])
         state = (self._fleet.alarm_seen[place], int(ranking.codes[place]) * 2 + standing, end)
         before = self._told.get(self._fleet.names[place])
         if before is None:
@@ -94,9 +94,7 @@ class FleetView:
     def _words(self, place: int, ranking: Ranking) -> tuple[str, str, str]:
         fleet = self._fleet
         state = STATES[ranking.codes[place]]
-        return words.told(
-            state, fleet.causes[place], fleet.alarms[place], bool(fleet.values[place, 0] < STILL_RPM)
-        )
+        return words.told(state, fleet.causes[place], fleet.alarms[place], bool(fleet.still[place]))
 
     def _lines(self, place: int, minute: int) -> list[str]:
         lines = self._fleet.trends.lines(place, minute)[:-1]

@@ -12,6 +12,7 @@ from nicegui.events import GenericEventArguments
 from console import checklists, history, shell, words
 from console.context import Console
 from console.live.states import Now, now
+from console.live.stops import Stopped
 from console.pages import actions
 from console.pages.fleet import signals
 from fanwatch.alarm import EPISODES, Alarm
@@ -201,6 +202,7 @@ def described(found: Now) -> dict[str, Any]:
         "by": by,
         "snoozed": words.ms(alarm.snoozedUntil) if alarm and isinstance(alarm.snoozedUntil, str) else 0,
         "since": alarm.since_ms if alarm else 0,
+        "stood": alarm.stood_ms if isinstance(alarm, Stopped) else 0,
         "risk": alarm.risk if alarm else None,
         "earliest": words.ms(expected.earliest) if expected else 0,
         "latest": words.ms(expected.latest) if expected else 0,

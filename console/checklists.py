@@ -58,7 +58,7 @@ _INSTRUMENT: Final = {
         "Change the sensor if the spikes stay.",
     ),
     "silent": (
-        "See whether the fan's sender has power and its network.",
+        "See whether the fan’s sender has power and its network.",
         "Are other fans silent too? Then look at the network or the gateway they share.",
         "Restart the sender; its readings turn up here within seconds.",
     ),

@@ -116,7 +116,7 @@ def _readings(count: int) -> str:
 
 
 def _broker(trouble: str | None, found: Measured) -> Part:
-    does = "Takes the fans' readings, and keeps them until they are scored."
+    does = "Takes the fans’ readings, and keeps them until they are scored."
     kept = found.broker.get("stored_messages", 0)
     if trouble is not None:
         return Part("Broker", does, "down", trouble)
@@ -157,7 +157,7 @@ def _scoring(gateway_answers: bool, found: Measured) -> Part:
 
 
 def _forecast(found: Measured) -> Part:
-    does = "Looks at each fan's history, and announces failures before they happen."
+    does = "Looks at each fan’s history, and announces failures before they happen."
     figures = found.forecast
     if not figures:
         return Part(

@@ -126,6 +126,12 @@ class Fleet(Stops):
             self.values[index] = values
             self.revision += 1
 
+    def recall_share(self, index: int, share: float, results: int) -> None:
+        """Takes the share of faulty ones among so many results of just before this process began."""
+        self.share[index] += share * (1 - self.share[index])
+        self.scores[index] += results
+        self.revision += 1
+
     def score(
         self, device: str, ms: int, fault: int | None, probability: float | None, cause: str | None
     ) -> None:
@@ -227,6 +233,10 @@ class Fleet(Stops):
         with self.lock:
             found = {alarm.deviceID: alarm for alarm in self.alarms if alarm is not None}
             return found | {alarm.deviceID: alarm for alarm in self.absent.episodes()}
+
+    def doubtful(self, index: int) -> bool:
+        """Whether most of a fan's last readings were called faulty."""
+        return bool(self.share[index] >= SUSPECT and self.scores[index] >= ENOUGH)
 
     def suspects(self) -> np.ndarray:
         """By fan, whether most of its last readings were called faulty; of one that is called well, nearly all."""

@@ -176,6 +176,21 @@ def test_a_healthy_fan_whose_risk_is_raised_says_so() -> None:
     assert (told["calm"][1], "risk is raised" in told["raised"][1]) == ("", True)
 
 
+def test_a_fan_that_is_called_well_is_not_as_usual_while_most_of_its_results_are_faulty() -> None:
+    fleet = fleet_of("calm", "doubtful")
+    view = FleetView(fleet, Ranker(fleet), ())
+    for name in fleet.names:
+        fleet.alarm(alarm(name, "ok", "as usual", risk=0.01))
+    assert view.message(NOW)["words"]["doubtful"][1] == ""
+    for second in range(100):
+        for name in fleet.names:
+            fleet.reading(name, NOW + second * 1000, VALUES)
+        fleet.score("doubtful", NOW + second * 1000, 1, 0.99, "sound")
+    told = view.message(NOW + 100_000)
+    assert (told["words"]["doubtful"][1][:36], told["needs"]) == ("Most of its last readings were score", 0)
+    assert "calm" not in told["words"]
+
+
 def test_who_needs_a_person_first_comes_first_and_who_is_taken_care_of_after_that() -> None:
     fleet = fleet_of("fan-10", "fan-2", "a", "b", "c", "d", "e")
     fleet.alarm(alarm("a", "alarm", "soon", hours=(20, 40), risk=0.9))

@@ -139,8 +139,26 @@ def test_an_acknowledged_fan_that_stops_needs_somebody_at_once_on_every_page(
     expect(asked.get_by_label("When?")).to_have_value(re.compile(r"^\d{4}-\d\d-\d\dT"))
 
 
-def test_a_phone_gets_cards(browser: Browser, console: Console, broker: Mosquitto) -> None:
+def test_a_phone_gets_cards(browser: Browser, console: Console, broker: Mosquitto, influx: Influx) -> None:
     publish(broker, "fan-01")
+    told: dict[str, object] = {
+        "state": "warning",
+        "cause": "sound",
+        "why": "sound has risen",
+        "updated_ms": 1,
+    }
+    began = [now_ms() - number * HOUR_MS for number in range(2, 14)]
+    influx.store.write(
+        [
+            point(
+                "episode",
+                {"deviceID": "fan-41"},
+                told | {"episode": f"fan-41/{format_ms(at)}"},
+                at * 1_000_000,
+            )
+            for at in began
+        ]
+    )
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     try:
         page = context.new_page()
@@ -153,6 +171,10 @@ def test_a_phone_gets_cards(browser: Browser, console: Console, broker: Mosquitt
         box = card.bounding_box()
         assert box is not None
         assert box["y"] + box["height"] < 600
+        # A long list scrolls in its place, and there is no empty page below.
+        page.goto(console.url + "/alarms")
+        expect(page.locator(".ep-past tr", has_text="fan-41")).to_have_count(len(began))
+        assert page.evaluate("document.documentElement.scrollHeight") <= 844
     finally:
         context.close()
 
@@ -240,6 +262,15 @@ def test_a_start_knows_what_the_store_remembers(
     influx.store.write([point("telemetry", {"deviceID": "fan-33"}, values, (now - 600_000) * 1_000_000)])
     note = line(Row(fan="fan-33", note=Note(retired_ms=now - 60_000)), now - 600_000)
     influx.store.write([note])
+    faulty: dict[str, object] = {"probability": 0.99, "fault": 1}
+    late = [(now - second * 1000) * 1_000_000 for second in range(10, 200)]
+    influx.store.write(
+        [
+            *(point("anomaly", {"deviceID": "fan-34"}, faulty, at_ns) for at_ns in late),
+            point("telemetry", {"deviceID": "fan-34"}, values, late[0]),
+        ]
+    )
+    raise_alarm(broker, alarm("fan-34", "ok", "as usual", risk=0.01))
     console = Console(tmp_path, broker, influx, FANWATCH_CONSOLE_SILENT="3")
     try:
         page.goto(console.url)
@@ -248,6 +279,8 @@ def test_a_start_knows_what_the_store_remembers(
         expect(row).to_contain_text("Silent")
         expect(row.locator(".fl-c-vibration path")).to_have_attribute("d", re.compile(r"^M"))
         expect(page.locator(".fl-row", has_text=re.compile("fan-3[23]"))).to_have_count(0)
+        # Nearly all of its last results were faulty, which is so after the start as it was before.
+        expect(page.locator(".fl-row", has_text="fan-34")).to_contain_text("Suspect")
         broker.publish(topics.READINGS, reading("fan-33"))
         expect(page.locator(".fl-row", has_text="fan-33")).to_be_visible()
     finally:

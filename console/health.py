@@ -83,7 +83,7 @@ def in_words(counted: Ledger, past: bool = False) -> tuple[State, str]:
         return (
             "unknown",
             f"What comes in now is of the past, and only readings of the last {_MINUTES} minutes are counted here:"
-            " this begins once the fans have caught up. The connector's own counts go on.",
+            " this begins once the fans have caught up. The connector’s own counts go on.",
         )
     if not counted.stored and not counted.dead:
         return "attention", f"No reading has come in within the last {_MINUTES} minutes."

@@ -201,7 +201,8 @@ def described(found: Now) -> dict[str, Any]:
         "why": why,
         "by": by,
         "snoozed": words.ms(alarm.snoozedUntil) if alarm and isinstance(alarm.snoozedUntil, str) else 0,
-        "since": alarm.since_ms if alarm else 0,
+        # What is the page's own is not since then.
+        "since": alarm.since_ms if alarm and found.state == alarm.state else 0,
         "stood": alarm.stood_ms if isinstance(alarm, Stopped) else 0,
         "risk": alarm.risk if alarm else None,
         "earliest": words.ms(expected.earliest) if expected else 0,

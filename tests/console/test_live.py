@@ -17,6 +17,7 @@ from console.live.states import STATES, now, states
 from console.live.stops import SURE_MS
 from console.live.trends import MINUTES
 from console.live.view import FleetView, text
+from console.pages.fan import described
 from console.ranges import Ranges
 from fanwatch import topics
 from fanwatch.alarm import InvalidAlarm, encode_alarm
@@ -166,6 +167,15 @@ def test_ranges_are_those_of_the_model_whose_results_come(
     assert ranges.features == ()  # no other model's ranges in its place
     fleet.model = "../../fan-anomaly@1"
     assert ranges.features[0].healthy.low == 444.0  # no path from the wire: the newest that is here
+
+
+def test_who_is_silent_or_suspect_is_not_so_since_its_forecast_spoke() -> None:
+    fleet = fleet_of("fan-1")
+    fleet.alarm(alarm("fan-1", "ok", "as usual", risk=0.01, since_ms=NOW - 3_600_000))
+    for at_ms, since_ms in ((NOW, NOW - 3_600_000), (NOW + 61_000, 0)):
+        found = now(fleet, "fan-1", at_ms)
+        assert found is not None
+        assert described(found)["since"] == since_ms
 
 
 def test_a_healthy_fan_whose_risk_is_raised_says_so() -> None:

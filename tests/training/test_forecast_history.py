@@ -55,7 +55,7 @@ def test_a_reading_that_cannot_be_used_is_refused_by_line_and_column(
     assert words in str(error.value)
 
 
-def test_missing_columns_and_missing_rows_are_named(tmp_path: Path) -> None:
+def test_missing_and_doubled_columns_and_missing_rows_are_named(tmp_path: Path) -> None:
     with pytest.raises(HistoryError, match="a header but no rows"):
         read(written(tmp_path, []))
     (tmp_path / "readings.csv").write_text("DeviceID,Time,Rotation,Vibration\n", encoding="utf-8")
@@ -63,6 +63,15 @@ def test_missing_columns_and_missing_rows_are_named(tmp_path: Path) -> None:
         HistoryError, match="no column Temperature, Sound: its header must name DeviceID,Time,Rot"
     ):
         read(tmp_path)
+    written(tmp_path, ticking("a", 3))
+    for header, words in (
+        ("DeviceID,Start,Failure,Repaired", "events.csv line 1 has no column Kind, Mode: its header must"),
+        (f"{EVENTS},Mode", "events.csv line 1 names the column Mode twice"),
+        ("", "events.csv line 1 has no column DeviceID, Start"),
+    ):
+        (tmp_path / "events.csv").write_text(f"{header}\n" if header else "", encoding="utf-8")
+        with pytest.raises(HistoryError, match=words):
+            read(tmp_path)
 
 
 def test_of_two_readings_of_one_time_the_last_counts_and_all_that_is_put_right_is_said(

@@ -9,6 +9,7 @@ from fanwatch.alarm import INSTRUMENT_CAUSES
 from fanwatch.command import FAULT_MODES
 from fanwatch.reading import FEATURES
 from fanwatch.timestamps import parse_ms
+from training.forecast import columns
 from training.rows import HistoryError, Rows
 
 COLUMNS: Final = ("DeviceID", "Start", "Failure", "Repaired", "Kind", "Mode")
@@ -72,18 +73,10 @@ def read(path: Path, fans: list[str], first_ms: int) -> Events:
     rows, count = Rows(path), _Count()
     number = {name: fan for fan, name in enumerate(fans)}
     found: dict[Fault | Broken, None] = {}
-    for batch in rows:
-        missing = [name for name in COLUMNS if name not in rows.header]
-        if missing:
-            raise HistoryError(
-                f"{path} has no column {', '.join(missing)}: its header must name {','.join(COLUMNS)}."
-            )
-        order = [rows.header.index(name) for name in COLUMNS]
+    for batch, order in columns.batches(rows, COLUMNS):
         for line, row in zip(batch.lines, batch.rows, strict=True):
             where = f"{path} line {line}"
-            if len(row) <= max(order):
-                raise HistoryError(f"{where} has {len(row)} values; the header names more.")
-            cells = [row[index].strip() for index in order]
+            cells = columns.cells(where, row, order)
             fan = number.get(cells[0], -1)
             event = _event(where, fan, cells)
             count.rows += 1

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fanwatch.forecast import PLAUSIBLE, Bins, gather
 from fanwatch.forecast.bins import Floats, Ints
-from training.forecast import events
+from training.forecast import columns, events
 from training.forecast.events import FOREVER_MS, Broken, Fault
 from training.forecast.looked import fitting_rows, last_of_each, notes_on
 from training.rows import Batch, HistoryError, Progress, Rows
@@ -118,9 +118,7 @@ def read(
     most = fitting_rows() if most is None else most
     parts: Parts = []
     count = 0
-    for batch in rows:
-        if not parts:
-            order = _order(path, rows.header)
+    for batch, order in columns.batches(rows, _COLUMNS):
         parts.append(_parsed(path, batch, order, devices, times))
         count += len(batch.lines)
         # A huge file is refused by its first rows' length, and not minutes later.
@@ -132,7 +130,6 @@ def read(
                 " fans or days."
             )
     if not parts:
-        _order(path, rows.header)
         raise HistoryError(f"{path} has a header but no rows.")
     time_ms, fan, values = (_whole(parts, column) for column in range(3))
     parts.clear()
@@ -166,15 +163,6 @@ def _expected(path: Path, batch: Batch) -> float:
     return len(batch.rows) * path.stat().st_size / characters
 
 
-def _order(path: Path, header: list[str]) -> list[int]:
-    missing = [name for name in _COLUMNS if name not in header]
-    if missing:
-        raise HistoryError(
-            f"{path} has no column {', '.join(missing)}: its header must name {','.join(_COLUMNS)}."
-        )
-    return [header.index(name) for name in _COLUMNS]
-
-
 def _whole(parts: Parts, column: int) -> NDArray[Any]:
     """One column of all parts, which are let go of on the way: at no time is there more than one copy of it besides."""
     whole = np.concatenate([part[column] for part in parts])
@@ -205,9 +193,7 @@ def _parsed(
 
 
 def _check(where: str, line: int, row: list[str], order: list[int], devices: Codes, times: Times) -> None:
-    if len(row) <= max(order):
-        raise HistoryError(f"{where} has {len(row)} values; the header names more.")
-    cells = [row[index].strip() for index in order]
+    cells = columns.cells(where, row, order)
     try:
         devices.code(cells[0])
     except ValueError as error:

@@ -35,7 +35,8 @@ _FEWEST_FAULTS: Final = 8
 _PROBES: Final = 16
 _CORE: Final = ("bins", "memory", "cleaning", "instruments", "evidence", "windows", "fleet", "episodes")
 _CODE: Final = (
-    "events", "looked", "history", "truth", "varied", "samples", "network", "choosing", "trace", "outcomes", "train",
+    "columns", "events", "looked", "history", "truth", "varied", "samples", "network", "choosing", "trace",
+    "outcomes", "train",
 )  # fmt: skip
 """The modules of the streaming core, and here, that decide what a bundle holds; their hash goes into it."""
 

@@ -42,8 +42,8 @@ class Evaluation(NamedTuple):
 
     @property
     def failures(self) -> int:
-        """Faults of the history that stopped their fan."""
-        return sum(fault.failure_ms is not None for fault in self.followed.history.faults)
+        """See `History.failures`."""
+        return self.followed.history.failures
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: figures as [value, low, high], null where undefined."""

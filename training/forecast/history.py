@@ -57,6 +57,11 @@ class History(NamedTuple):
         """From the first reading to the last."""
         return float(self.time_ms[-1] - self.time_ms[0]) / 86_400_000
 
+    @property
+    def failures(self) -> int:
+        """Faults that stopped their fan, and that somebody could have been told of before."""
+        return sum(fault.failure_ms is not None and not fault.unseen for fault in self.faults)
+
     def bins(self) -> Iterator[Bins]:
         """Yield the ten-minute bins, oldest first."""
         return gather(self.time_ms, self.fan, self.values, len(self.devices))
@@ -144,7 +149,9 @@ def read(
     if (np.diff(time_ms) < 0).any():
         in_time = np.argsort(time_ms, kind="stable")
         time_ms, fan, values = time_ms[in_time], fan[in_time], values[in_time]
-    found = events.read(directory / EVENTS, devices.names, int(time_ms[0]))
+    first_ms = np.full(len(devices.names), FOREVER_MS)
+    np.minimum.at(first_ms, fan, time_ms)
+    found = events.read(directory / EVENTS, devices.names, first_ms.tolist())
     return History(
         devices.names,
         time_ms,

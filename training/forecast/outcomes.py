@@ -61,7 +61,9 @@ def compare(history: History, trace: Trace, episodes: list[Episode]) -> Outcomes
     foreseen = [
         _foresight(fault, trace, of.get(fault.fan, []))
         for fault in history.faults
-        if fault.failure_ms is not None and fault.failure_ms // BIN_MS - trace.first < bins
+        if fault.failure_ms is not None
+        and not fault.unseen
+        and fault.failure_ms // BIN_MS - trace.first < bins
     ]
     false: list[int] = []
     by_instrument: list[int] = []

@@ -9,7 +9,7 @@ from fanwatch.forecast import ForecastModel
 from training.forecast import figures, truth
 from training.forecast.figures import Figure
 from training.forecast.history import History
-from training.forecast.outcomes import Outcomes, compare
+from training.forecast.outcomes import Outcomes, compare, mistaken
 from training.forecast.trace import Trace, alarms, follow, told
 from training.forecast.train import FALSE_ALARMS, Say
 from training.forecast.truth import Truth
@@ -80,7 +80,8 @@ def followed_by(
     trace = follow(history, model, lambda done, total: say(f"{model.name}: following fans", done, total))
     outcomes = compare(history, trace, told(trace))
     urgent = compare(history, trace, alarms(trace))
-    found = figures.events(outcomes, len(history.devices), history.months, alarms=urgent, seed=seed)
+    fans, false = len(history.devices), mistaken(history, trace)
+    found = figures.events(outcomes, fans, history.months, alarms=urgent, mistaken=false, seed=seed)
     found |= figures.coverage(trace, true, seed=seed)
     found |= {
         name: Figure(value, np.nan, np.nan) for name, value in figures.probabilities(trace, true).items()

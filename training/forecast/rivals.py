@@ -29,6 +29,9 @@ _AT_ONCE: Final = 100
 _HOUR: Final = 6.0
 _THREE_HOURS: Final = 18.0
 
+_UNTOLD: Final = ("cause", "recognised", "named")
+"""In the names of figures of what rivals do not tell."""
+
 Score = Callable[[Floats, Floats], Floats]
 """Risk, shape (n,), of window features, shape (n, len(NAMES)), and of the newest cleaned values, shape (n, 4)."""
 
@@ -61,9 +64,7 @@ def rivals(
         scores = {
             name: Figure(value, np.nan, np.nan) for name, value in figures.probabilities(trace, true).items()
         }
-        told = {
-            name: each for name, each in figure.items() if "cause" not in name and "recognised" not in name
-        }
+        told = {name: each for name, each in figure.items() if not any(word in name for word in _UNTOLD)}
         found[rival.name] = told | scores
     return found
 

@@ -102,6 +102,8 @@ def evaluate(
         evaluation = run(fleet_of(history, stages), opened, against=against, seed=seed, say=stages.named)
         if report is not None:
             keep(render(study_of(evaluation, history.name)), report)
+    if against is not None:
+        tell(against, evaluation.notes)
     content = evaluation.as_dict()
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """From a fleet's history to a forecast bundle and its figures, on a fleet small enough for a test."""
 
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.train import train_app
+from cli.train import evaluate_app, train_app
 from cli.train_forecast import train as train_command  # noqa: F401 - adds the commands to the groups
 from fanwatch.errors import BundleError
 from fanwatch.forecast import BIN_MS, open_model
@@ -19,7 +20,7 @@ from fanwatch.forecast.windows import NAMES
 from simulator.degradation import Wanted, save
 from simulator.physics import scaled
 from training.bundling import TrainingError
-from training.forecast import choosing, figures, truth
+from training.forecast import choosing, figures, rivals, truth
 from training.forecast.evaluate import evaluate
 from training.forecast.history import FOREVER_MS, Broken, Fault, History, HistoryError, read
 from training.forecast.outcomes import compare, mistaken
@@ -105,6 +106,38 @@ def test_the_commands_train_and_evaluate_and_print_what_scripts_read(history: Pa
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     costs = [point["false"] for point in found["cost_curve"]]
     assert costs[0] >= costs[-1]
+
+
+def test_a_rival_learns_until_it_has_learned_and_where_it_could_not_a_sentence_says_so(
+    history: Path, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sklearn.exceptions import ConvergenceWarning
+
+    own = read(history)
+    edges = own.edges()
+    # The others take their time, and do not belong here.
+    monkeypatch.setattr(rivals, "_boosting", lambda rows, seed: rivals._box(edges))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        assert rivals._single(rivals._rows(own, edges, 1, lambda *_: None), 1).note == ""
+        monkeypatch.setattr(rivals, "_ROUNDS", 2)
+        command = [
+            "forecast",
+            "--model",
+            str(trained.path),
+            "--history",
+            str(history),
+            "--against",
+            str(history),
+        ]
+        done = CliRunner().invoke(evaluate_app, [*command, "--json"])
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.stderr.split())
+    assert 'The net of "single readings, 3 h mean" was still learning when its 2 rounds were over' in said
+    ours, *others = json.loads(done.stdout)["figures"].values()
+    told = {name for name in ours if "instrument" in name}
+    assert len(told) == 5
+    assert [told & other.keys() for other in others] == [{"warnings by instruments a fan-month"}] * 2
 
 
 def test_the_training_says_what_was_put_right_and_how_to_use_what_came_out(

@@ -34,6 +34,8 @@ class Evaluation(NamedTuple):
     followed: Followed
     figures: dict[str, dict[str, Figure]]
     """Model → name of the figure → figure; the model itself first."""
+    notes: tuple[str, ...]
+    """What a person should know of the rivals' training, a sentence each."""
 
     @property
     def months(self) -> float:
@@ -65,11 +67,13 @@ def evaluate(
     """Follow every fan of the history, and have rivals do so that learn from the history in directory `against`."""
     followed = followed_by(model, history, seed=seed, say=say)
     found = {model.name: followed.figures}
+    notes: list[str] = []
     if against is not None:
         from training.forecast.rivals import rivals
 
-        found |= rivals(against, history, FALSE_ALARMS, seed, say)
-    return Evaluation(model, followed, found)
+        others, notes = rivals(against, history, FALSE_ALARMS, seed, say)
+        found |= others
+    return Evaluation(model, followed, found, tuple(notes))
 
 
 def followed_by(

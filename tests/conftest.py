@@ -6,6 +6,7 @@ Files whose tests mostly wait go first, so that with `-n` all processes end toge
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support.influx import Influx
@@ -23,6 +24,10 @@ _LONG_FIRST = (
     "tests/infra/",
     "tests/training/",
 )
+
+# On a busy machine an example may take any time; what it costs is no part of what these tests prove.
+hypothesis.settings.register_profile("busy machine", deadline=None)
+hypothesis.settings.load_profile("busy machine")
 
 
 @pytest.fixture

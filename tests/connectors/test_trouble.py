@@ -107,13 +107,13 @@ def test_a_gateway_that_is_gone_comes_back(bench: Bench) -> None:
 def test_a_hanging_call_times_out_and_is_made_again(bench: Bench) -> None:
     def answer(call: Call) -> Reply:
         if len(bench.gateway.calls) == 1:
-            time.sleep(3)
+            time.sleep(12)
         return outcomes(call)
 
     bench.gateway.answer = answer
-    connector = bench.connect(timeout=1)
+    connector = bench.connect(timeout=4)
     bench.broker.publish("fan/messages", b"x")
-    until(lambda: connector.metric("acknowledged_total") == 1, 10, "the reading to be scored")
+    until(lambda: connector.metric("acknowledged_total") == 1, 30, "the reading to be scored")
     assert len(bench.gateway.calls) == 2
 
 

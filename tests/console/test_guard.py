@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import http.client
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from console import attempts, guard, logins
 from credentials import authority
 from fanwatch.errors import SettingsError
 from fanwatch.settings import AccessSettings
+from tests.support.ports import free_port
 from tests.support.wait import until
 
 PASSWORD = "correct horse battery"
@@ -50,9 +50,7 @@ class Site:
     """The guard on a port of its own, under real uvicorn."""
 
     def __init__(self, access: AccessSettings) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         config = uvicorn.Config(
             guard.Guard(_page, access),
             port=self.port,

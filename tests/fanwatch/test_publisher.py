@@ -114,7 +114,7 @@ def test_a_lost_connection_fails_what_is_on_its_way_at_once(broker: Mosquitto, t
         outcomes: list[str] = []
         thread = threading.Thread(target=lambda: outcomes.extend(one.publish([(topic, b"x")] * 700)))
         thread.start()
-        thread.join(0.3)
+        thread.join(1.5)
         assert thread.is_alive(), "it waits for the PUBACKs"
         began = time.monotonic()
         broker.kill()
@@ -127,12 +127,12 @@ def test_a_lost_connection_fails_what_is_on_its_way_at_once(broker: Mosquitto, t
 
 
 def test_a_broker_that_hangs_fails_within_the_timeout(broker: Mosquitto, topic: str) -> None:
-    with Listener(broker.settings, topic) as listener, connected(broker.settings, timeout_s=0.5) as one:
+    with Listener(broker.settings, topic) as listener, connected(broker.settings, timeout_s=3) as one:
         broker.process.send_signal(signal.SIGSTOP)
         try:
             began = time.monotonic()
             assert one.publish([(topic, b"x")] * 2) == ["no PUBACK in time"] * 2
-            assert 0.4 < time.monotonic() - began < 10
+            assert 2.5 < time.monotonic() - began < 30
         finally:
             broker.process.send_signal(signal.SIGCONT)
         listener.wait(2)

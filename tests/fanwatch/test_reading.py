@@ -214,7 +214,7 @@ near_readings = st.fixed_dictionaries(
 ).map(lambda content: json.dumps(content).encode())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200) | near_readings | st.binary(max_size=30).map(lambda tail: RAW[:90] + tail))
 def test_any_bytes_are_a_reading_or_refused_with_a_reason(payload: bytes) -> None:
     error: InvalidReading | None = None

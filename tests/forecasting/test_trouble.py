@@ -47,7 +47,7 @@ def test_late_readings_leave_what_timely_ones_would_have(watch: Watch) -> None:
                 watched.write("slow", 60 - TEN_MINUTES, 60)
                 assert watched.run()["rebuilt"] == 1
                 assert watched.run()["rebuilt"] == 0
-            assert listener.states("fan")[-2:] == ["instrument", "ok"]
+            until(lambda listener=listener: listener.states("fan")[-2:] == ["instrument", "ok"], 10, "told")  # type: ignore[misc]
     # The fan that was built anew has other points of some days, but the newest is the same to the last bit.
     assert bytes_of(late, "slow")[-1][:2] == bytes_of(timely, "slow")[-1][:2]
     assert bytes_of(late, "fan") == bytes_of(timely, "fan")
@@ -87,6 +87,7 @@ def test_a_state_that_cannot_be_read_is_built_anew(watch: Watch) -> None:
         watched.write("other", 0, 30)
         watched.tick(30)
         watched.run()
+        until(lambda: listener.states("fan")[-1:] == ["stopped"], 10, "all that is told of it")
         before, count = listener.told("fan"), len(listener.of("fan"))
         spoiled = {"state": "AAAA", "kept": "?", "note": "{", "alarm": "7"}
         for row in rows.days(watched.store, [watched.fan("fan")], 0)[watched.fan("fan")][-1:]:
@@ -179,7 +180,7 @@ def test_a_fleet_of_which_nothing_comes_is_unknown_but_an_alarm_stays(watch: Wat
         watched.write("good", 0, 24)
         watched.tick(24)
         assert watched.run()["stale"] is None
-        assert listener.states("good")[-1] == "ok"
+        until(lambda: listener.states("good")[-1:] == ["ok"], 10, "what is told of it")
         # As if Telegraf had stored the last of it an hour ago.
         an_hour_ago = time.time_ns() - 3600 * 10**9
         for row in watched.store.query('SELECT "seen" FROM "late" GROUP BY "deviceID"'):

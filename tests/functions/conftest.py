@@ -12,7 +12,7 @@ from tests.support.flask_template import app, import_handler
 from tests.support.http_stub import HttpStub, Reply, Request
 from tests.support.mosquitto import Mosquitto
 
-INFER_TIMEOUT_S = 0.5
+INFER_TIMEOUT_S = 2.0
 
 
 class Score:
@@ -44,7 +44,7 @@ def _score(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Score]:
     gateway = HttpStub()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FANWATCH_BROKER_PORT", str(broker.port))
-        patch.setenv("FANWATCH_BROKER_TIMEOUT", "3")
+        patch.setenv("FANWATCH_BROKER_TIMEOUT", "5")
         patch.setenv("FANWATCH_GATEWAY_URL", gateway.url)
         patch.setenv("FANWATCH_INFER_FUNCTION", "infer-fan-lite")
         patch.setenv("FANWATCH_INFER_TIMEOUT", str(INFER_TIMEOUT_S))

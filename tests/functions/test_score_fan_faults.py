@@ -13,7 +13,7 @@ from tests.functions.conftest import INFER_TIMEOUT_S, Score
 from tests.support.http_stub import Reply
 from tests.support.listener import Listener
 from tests.support.readings import TOPIC, reading
-from tests.support.wait import until
+from tests.support.wait import patience, until
 
 
 def message(device: str, topic: str = TOPIC) -> tuple[str, bytes]:
@@ -31,7 +31,7 @@ def test_without_a_broker_it_fails_at_once_and_works_again_after(score: Score) -
         until(lambda: not publisher.connected, 5, "the loss is noticed")
         began = time.monotonic()
         answer = score.post(reading(), TOPIC)
-        assert time.monotonic() - began < 2, "it waits for the broker"
+        assert time.monotonic() - began < 2 * patience(), "it waits for the broker"
         assert answer.status_code == 503
         assert f"127.0.0.1:{score.broker.port} is away" in json.loads(answer.data)["error"]
         found = outcomes(score, message("a"), (TOPIC, b"{"), message("b"))
@@ -99,10 +99,10 @@ def test_whatever_infer_fan_does_the_reading_comes_again(score: Score, reply: Re
 
 def test_infer_fan_that_is_slow_is_not_waited_for(score: Score) -> None:
     healthy = score.gateway.answer
-    score.gateway.answer = lambda _request: Reply(after_s=20 * INFER_TIMEOUT_S)
+    score.gateway.answer = lambda _request: Reply(after_s=6 * INFER_TIMEOUT_S)
     began = time.monotonic()
     answer = score.post(reading(), TOPIC)
-    assert time.monotonic() - began < 15 * INFER_TIMEOUT_S
+    assert time.monotonic() - began < 5 * INFER_TIMEOUT_S
     assert answer.status_code == 503
     assert "in time" in json.loads(answer.data)["error"]
     score.gateway.answer = healthy

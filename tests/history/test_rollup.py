@@ -24,7 +24,7 @@ def test_means_are_those_of_the_points(record: Record) -> None:
     other = set(range(now - HOUR_MS, now, 5_003)) - set(range(now - 3 * HOUR_MS, now, 7_001))
     record.add("fan-02", sorted(other), model="fan-anomaly@2")
     # A window in which a sensor gave nothing plausible has no probability.
-    alone = now - 5 * HOUR_MS
+    alone = (now - 5 * HOUR_MS) // WINDOW_MS * WINDOW_MS
     record.write({("fan-04", alone): Raw((0.0, 21.0, 3.0, 40.0), None, "implausible", "fan-anomaly@1")})
     # Both ends of the histogram.
     ends = {
@@ -235,7 +235,7 @@ def test_a_day_that_has_partly_expired_keeps_its_means(influx: Influx, record: R
     within = f"time > {window}000000 AND time < {window + WINDOW_MS}000000"
     record.store.query(f'DELETE FROM "telemetry" WHERE {within} AND time < {window + 150_000}000000')
     assert record.store.query(f'SELECT * FROM "telemetry" WHERE {within}')
-    record.mark("fan-01", [now - 2 * DAY_MS], seen=1)
+    record.mark("fan-01", [now - DAY_MS], seen=1)
     record.rollup.run(since=0)
     record.check(before)
 

@@ -98,9 +98,10 @@ def test_a_broker_that_is_away_or_silent_is_named() -> None:
 def test_a_broker_that_never_answers_is_given_up() -> None:
     import socket
 
+    before = threading.active_count()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         settings = BrokerSettings(broker_port=port, broker_timeout=0.5)
         with pytest.raises(Unavailable, match=r"did not answer within 0.5 s"):
             sessions.create(settings, sessions.TELEGRAF[0])
-    assert threading.active_count() < 10
+    assert threading.active_count() <= before

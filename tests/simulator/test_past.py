@@ -123,6 +123,7 @@ def test_only_what_influxdb_lacks_is_played_once_it_stores_what_happens_now(
         process.stop()
         with Lease(influx.store, 30, FORECAST).acquire(10):
             pass
+        until(lambda: sum(each.time_ms <= now_ms for each in listener.seen) >= 88, 10, "all of the past")
         past = [each for each in listener.seen if each.time_ms <= now_ms]
         counts = {device: sum(each.device_id == device for each in past) for device in ("fan-01", "fan-02")}
         assert counts["fan-01"] == pytest.approx(18, abs=1)

@@ -58,7 +58,7 @@ def test_more_than_max_inflight_is_429(serve: Serve, tmp_path: Path) -> None:
 
 def test_too_slow_is_504_and_threads_that_hang_make_it_unready(serve: Serve, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    server = serve(GATED.format(gate=str(gate)), handler_threads="2", exec_timeout="200ms")
+    server = serve(GATED.format(gate=str(gate)), handler_threads="2", exec_timeout="1s")
     assert server.call("POST", "/").status == 504
     assert server.call("GET", "/_/ready").status == 200
     assert server.call("POST", "/").status == 504
@@ -84,7 +84,7 @@ def test_what_was_given_up_while_it_queued_is_never_run(serve: Serve, tmp_path: 
             return calls
         """,
         handler_threads="1",
-        exec_timeout="300ms",
+        exec_timeout="1s",
     )
     assert server.call("POST", "/slow").status == 504
     assert server.call("POST", "/queued").status == 504
@@ -96,7 +96,7 @@ def test_what_was_given_up_while_it_queued_is_never_run(serve: Serve, tmp_path: 
 @pytest.mark.parametrize("sent", [b"", b"some"])
 @pytest.mark.parametrize("threads", ["0", "1"])
 def test_a_body_that_does_not_come_takes_no_place_for_ever(serve: Serve, threads: str, sent: bytes) -> None:
-    server = serve(LENGTH, exec_timeout="400ms", max_inflight="1", handler_threads=threads)
+    server = serve(LENGTH, exec_timeout="2s", max_inflight="1", handler_threads=threads)
     assert isinstance(server.address, int)
     with socket.create_connection(("127.0.0.1", server.address), 10) as stalled:
         stalled.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n" + sent)

@@ -12,7 +12,6 @@ from training.scores import Costs, count
 cases = st.lists(st.tuples(st.integers(0, 10_000), st.booleans()), min_size=2, max_size=60)
 
 
-@settings(deadline=None)
 @given(cases, st.integers(1, 9_999))
 def test_metrics_are_those_of_scikit_learn(rows: list[tuple[int, bool]], threshold: int) -> None:
     probabilities = np.array([row[0] / 10_000 for row in rows])
@@ -31,7 +30,7 @@ def test_metrics_are_those_of_scikit_learn(rows: list[tuple[int, bool]], thresho
     )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(cases, st.sampled_from([0.1, 1.0, 7.0]))
 def test_no_threshold_is_cheaper(rows: list[tuple[int, bool]], cost_of_miss: float) -> None:
     probabilities = np.array([row[0] / 10_000 for row in rows])

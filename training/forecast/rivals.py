@@ -76,13 +76,20 @@ def rivals(
 
 def _boosting(rows: "_Rows", seed: int) -> _Rival:
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
+
+    def score(inputs: Floats, _values: Floats) -> Floats:
+        with threadpool_limits(1, user_api="openmp"):
+            return _chance(model, inputs)
 
     model = HistGradientBoostingClassifier(
         max_iter=150, learning_rate=0.08, max_leaf_nodes=15, min_samples_leaf=100, l2_regularization=1.0,
         random_state=seed,
     )  # fmt: skip
-    model.fit(rows.features, rows.worn)
-    return _Rival("gradient boosting", lambda inputs, values: _chance(model, inputs), _HOUR)
+    # Its threads wait for each other by spinning: on a busy machine two are far slower than one.
+    with threadpool_limits(1, user_api="openmp"):
+        model.fit(rows.features, rows.worn)
+    return _Rival("gradient boosting", score, _HOUR)
 
 
 def _single(rows: "_Rows", seed: int) -> _Rival:

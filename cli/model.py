@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -142,14 +141,13 @@ def show(directory: Annotated[Path, typer.Argument(help="Directory of a bundle."
 def _live(history: Path, *bundles: "AnyBundle") -> "list[Evaluation]":
     """The same fleet's history, lived through with each."""
     from cli.stages import Stages
+    from cli.train_forecast import fleet_of
     from fanwatch.forecast import open_model
     from training.forecast.evaluate import evaluate
-    from training.forecast.history import read
 
     models = [open_model(bundle.path) for bundle in bundles]
     with Stages() as stages:
-        fleet = read(history, partial(stages.named, "reading"))
-        fleet.check_tellable(history)
+        fleet = fleet_of(history, stages)
         return [evaluate(fleet, model, say=stages.named) for model in models]
 
 

@@ -4,7 +4,7 @@ import json
 import re
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,6 +12,9 @@ from rich.table import Table
 
 from cli.stages import Stages
 from cli.train import evaluate_app, tell, train_app
+
+if TYPE_CHECKING:
+    from training.forecast.history import History as Fleet
 
 History = Annotated[
     Path,
@@ -91,18 +94,16 @@ def evaluate(
     """Let a fleet live through a history as in service, and compare what is told with what happens."""
     from fanwatch.forecast import open_model
     from training.forecast.evaluate import evaluate as run
-    from training.forecast.history import read
     from training.report.forecast import render, study_of
     from training.report.page import keep
 
     with Stages() as stages:
         opened = open_model(model, engine=engine)
-        fleet = read(history, partial(stages.named, "reading"))
-        fleet.check_tellable(history)
-        evaluation = run(fleet, opened, against=against, seed=seed, say=stages.named)
+        evaluation = run(fleet_of(history, stages), opened, against=against, seed=seed, say=stages.named)
         if report is not None:
             keep(render(study_of(evaluation, history.name)), report)
-    tell(history, fleet.notes)
+    if against is not None:
+        tell(against, evaluation.notes)
     content = evaluation.as_dict()
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -118,6 +119,16 @@ def evaluate(
     for figure in next(iter(evaluation.figures.values())):
         table.add_row(figure, *(shown(found.get(figure)) for found in evaluation.figures.values()))
     Console(width=None if Console().is_terminal else 160).print(table)
+
+
+def fleet_of(directory: Path, stages: Stages) -> "Fleet":
+    """The history there, for following its fans, and what is wrong with it said. HistoryError where it is too short."""
+    from training.forecast.history import read
+
+    fleet = read(directory, partial(stages.named, "reading"))
+    tell(directory, fleet.notes)
+    fleet.check_tellable(directory)
+    return fleet
 
 
 def shown(figure: tuple[float, float, float] | None) -> str:

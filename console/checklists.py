@@ -6,34 +6,43 @@ from console.live.states import Now
 
 SAFETY: Final = "Stop the fan and lock it out before you open a guard or reach in."
 
-_SENSORS: Final = {
+_RUNNING: Final = {
     "vibration": (
         "Listen at both bearings with the fan running: grinding is a bearing, a hum that grows with speed imbalance.",
         "Compare the temperatures of both bearings from outside; one that is clearly hotter is worn or has no grease.",
-        "Look for dirt on the blades, a lost balance weight or a bent blade.",
-        "Check that the feet, the coupling and the guard are tight; loose bolts show as vibration first.",
     ),
     "temperature": (
-        "Measure the motor's current in each phase: unequal or high currents point to the motor or its supply.",
-        "See that the cooling openings are free and the motor's own fan turns.",
+        "Measure the motor’s current in each phase: unequal or high currents point to the motor or its supply.",
         "Feel for heat at the bearings and the belt or coupling: friction heats one spot, overload the whole motor.",
         "Compare with the other fans near by: if all are warm, it is the air and not this fan.",
     ),
     "rotation": (
         "See whether somebody has set another speed on purpose; then close this as a false alarm.",
-        "Look for something in the inlet, a clogged filter or a closed damper.",
-        "Check the belt's tension and look for slip; at a direct drive, the coupling.",
-        "Measure the supply's voltage and the motor's current under load.",
+        "Measure the supply’s voltage and the motor’s current under load.",
     ),
     "sound": (
         "Listen where it comes from: a bearing grinds, a blade that touches scrapes, a blocked inlet whistles.",
+    ),
+}
+"""What can be told of a fan that runs only: nobody starts one that has stopped to listen to it."""
+_ANY: Final = {
+    "vibration": (
+        "Look for dirt on the blades, a lost balance weight or a bent blade.",
+        "Check that the feet, the coupling and the guard are tight; loose bolts show as vibration first.",
+    ),
+    "temperature": ("See that the cooling openings are free and nothing holds the motor’s own fan.",),
+    "rotation": (
+        "Look for something in the inlet, a clogged filter or a closed damper.",
+        "Check the belt’s tension and look for slip; at a direct drive, the coupling.",
+    ),
+    "sound": (
         "Look for something in the inlet or between blades and housing.",
         "Check the grease of the bearings and when they were last serviced.",
         "Tighten guard and panels: a loose one rattles, and is no fault of the fan.",
     ),
 }
+_NO_SENSOR_RUNNING: Final = ("Walk past and listen: does it turn, and does it sound as it always does?",)
 _NO_SENSOR: Final = (
-    "Walk past and listen: does it turn, and does it sound as it always does?",
     "Compare its four signals below with the healthy ranges; the one that left first says where to look.",
 )
 _INSTRUMENT: Final = {
@@ -53,12 +62,12 @@ _INSTRUMENT: Final = {
         "Calibrate or change it; until then the forecast does without it.",
     ),
     "spikes": (
-        "Look for a loose plug or a cable that runs beside a motor's or a drive's.",
+        "Look for a loose plug or a cable that runs beside a motor’s or a drive’s.",
         "Check shield and earth of the cable.",
         "Change the sensor if the spikes stay.",
     ),
     "silent": (
-        "See whether the fan's sender has power and its network.",
+        "See whether the fan’s sender has power and its network.",
         "Are other fans silent too? Then look at the network or the gateway they share.",
         "Restart the sender; its readings turn up here within seconds.",
     ),
@@ -80,5 +89,7 @@ def looks(now: Now) -> tuple[str, ...]:
     if now.state == "instrument":
         return _INSTRUMENT.get(alarm.cause or "", ()) if alarm else ()
     sensor = now.cause if now.state == "suspect" or alarm is None else alarm.cause
-    lists = _SENSORS.get(sensor or "", _NO_SENSOR)
-    return (*_STOPPED, *lists) if now.state == "stopped" else lists
+    anyway = _ANY.get(sensor or "", _NO_SENSOR)
+    if now.state == "stopped" or now.standing:
+        return (*_STOPPED, *anyway)
+    return (*_RUNNING.get(sensor or "", _NO_SENSOR_RUNNING), *anyway)

@@ -26,7 +26,11 @@ def send(gateway: Gateway, command: Mapping[str, str]) -> None:
     InvalidAlarm, NotDone, Unavailable or UpstreamFailed say why it was not.
     """
     checked = decode_command(msgspec.json.encode(command), time.time_ns() // 1_000_000)
-    response = gateway.call(FUNCTION, encode_command(checked), _HEADERS)
+    try:
+        response = gateway.call(FUNCTION, encode_command(checked), _HEADERS)
+    except Unavailable as error:
+        # It may have been noted all the same: only the answer is missing.
+        raise Unavailable(f"{error} Try again in a moment; to say it twice does no harm.") from error
     if response.status == 200:
         return
     said = _said(response)

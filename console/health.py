@@ -83,7 +83,7 @@ def in_words(counted: Ledger, past: bool = False) -> tuple[State, str]:
         return (
             "unknown",
             f"What comes in now is of the past, and only readings of the last {_MINUTES} minutes are counted here:"
-            " this begins once the fans have caught up. The connector's own counts go on.",
+            " this begins once the fans have caught up. The connector’s own counts go on.",
         )
     if not counted.stored and not counted.dead:
         return "attention", f"No reading has come in within the last {_MINUTES} minutes."
@@ -116,7 +116,7 @@ def _readings(count: int) -> str:
 
 
 def _broker(trouble: str | None, found: Measured) -> Part:
-    does = "Takes the fans' readings, and keeps them until they are scored."
+    does = "Takes the fans’ readings, and keeps them until they are scored."
     kept = found.broker.get("stored_messages", 0)
     if trouble is not None:
         return Part("Broker", does, "down", trouble)
@@ -157,7 +157,7 @@ def _scoring(gateway_answers: bool, found: Measured) -> Part:
 
 
 def _forecast(found: Measured) -> Part:
-    does = "Looks at each fan's history, and announces failures before they happen."
+    does = "Looks at each fan’s history, and announces failures before they happen."
     figures = found.forecast
     if not figures:
         return Part(

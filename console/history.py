@@ -136,11 +136,13 @@ def series(
     probabilities = {int(row["time"]) // _MS: row["score"] for row in scores}
     times: list[int] = []
     came = sorted(known.keys() | probabilities.keys())
+    gaps = [later - at for at, later in pairwise(came)]
     # A fan that sends every ten minutes has a line as well.
-    usual_ms = statistics.median([later - at for at, later in pairwise(came)]) if len(came) > 2 else 0
+    usual_ms = statistics.median(gaps) if len(came) > 2 else 0
     longest_ms = 3 * max(step_ms, usual_ms)
-    for time_ms in came:
-        if times and time_ms - times[-1] > longest_ms:
+    for place, time_ms in enumerate(came):
+        # What it sends by now is no measure of a time when it was read seldom.
+        if place and gaps[place - 1] > longest_ms and gaps[place - 1] > 3 * _around(gaps, place - 1):
             times.append(times[-1] + step_ms)  # nothing is known of it, which ends the line
         times.append(time_ms)
     return Series(
@@ -152,6 +154,11 @@ def series(
         score=[_rounded(probabilities.get(time_ms), 4) for time_ms in times],
         risk=[(int(row["time"]) // _MS, float(row["risk"])) for row in risks if row["risk"] is not None],
     )
+
+
+def _around(gaps: list[int], place: int) -> float:
+    """What is usual about that one, in ms."""
+    return statistics.median(gaps[max(0, place - 2) : place + 3])
 
 
 def episode_queries(device: str) -> tuple[Query, Query, Query]:

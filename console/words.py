@@ -89,10 +89,13 @@ def cause(alarm: Alarm | None) -> str:
     return cause_of(alarm.state, alarm.cause, alarm.sensor if alarm.sensor else None)
 
 
-def told(state: str, sensor: str | None, alarm: Alarm | None, standing: bool = False) -> tuple[str, str, str]:
+def told(
+    state: str, sensor: str | None, alarm: Alarm | None, standing: bool = False, doubtful: bool = False
+) -> tuple[str, str, str]:
     """What is wrong in a few words, why in a sentence, and who has acknowledged it.
 
-    `sensor` is that of the scores; `standing` says that the fan does not turn just now.
+    `sensor` is that of the scores; `standing` says that the fan does not turn just now, `doubtful` that most of its
+    last readings were scored as faulty.
     """
     by = str(alarm.acknowledgedBy) if alarm is not None and alarm.acknowledged else ""
     if state == "suspect" and standing:
@@ -106,19 +109,17 @@ def told(state: str, sensor: str | None, alarm: Alarm | None, standing: bool = F
             by,
         )
     if state == "ok":
-        return "", _well(alarm, standing), by
+        return "", _well(alarm, standing, doubtful), by
     if alarm is None:
         return "", "", ""
-    why = sentence(alarm.why)
-    if standing and state in ("warning", "alarm"):
-        # The forecast calls it stopped once it has stood for a while.
-        why += " It does not turn just now."
-    return cause(alarm), why, by
+    return cause(alarm), sentence(alarm.why), by
 
 
-def _well(alarm: Alarm | None, standing: bool) -> str:
+def _well(alarm: Alarm | None, standing: bool, doubtful: bool) -> str:
     if standing:
         return "It does not turn just now."
+    if doubtful:
+        return "Most of its last readings were scored as faulty, though not for long enough to say more."
     if alarm is not None and (alarm.risk or 0) >= RAISED:
         return "Its risk is raised, though not enough for a warning."
     return ""

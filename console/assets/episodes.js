@@ -139,7 +139,7 @@ export default {
       this.mode = this.diagnosed();
     },
     outcome() {
-      this.at = "";
+      this.at = this.failed();
     },
     shown(list) {
       for (const each of list) if (this.noted.delete(each.episode)) delete this.busy[each.episode];
@@ -200,7 +200,7 @@ export default {
       this.found = each.state === "instrument" ? "instrument" : "";
       this.outcome = each.state === "stopped" ? "failed" : "prevented";
       this.mode = this.diagnosed();
-      this.at = "";
+      this.at = this.failed();
       this.note = "";
       this.$refs[which].showModal();
     },
@@ -215,9 +215,14 @@ export default {
       if (this.found === "fault" && this.unseen() && !this.at) return "Say when it failed.";
       return "";
     },
-    /** Whether nobody but the one who answers knows when it failed. */
+    /** Whether nobody but the one who answers knows when it failed; that forecast-fan does not, where it stopped just now. */
     unseen() {
-      return this.outcome === "failed" && !!this.asked && this.asked.state !== "stopped" && !this.asked.stopped;
+      const each = this.asked;
+      return this.outcome === "failed" && !!each && (each.state !== "stopped" || each.stood != null) && !each.stopped;
+    },
+    /** When it failed, as far as this page has seen it. */
+    failed() {
+      return this.outcome === "failed" && this.asked && this.asked.stood ? this.stamp(this.asked.stood) : "";
     },
     hint() {
       const each = this.asked;

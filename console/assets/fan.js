@@ -151,7 +151,8 @@ export default {
     episodes() {
       return (this.history ? this.history.episodes : []).map((each) => ({
         ...each,
-        words: `${this.word(each.state)}${each.cause_words ? ` · ${each.cause_words}` : ""}`,
+        state: this.open(each) ? this.now.state : each.state,
+        words: `${this.word(this.open(each) ? this.now.state : each.state)}${each.cause_words ? ` · ${each.cause_words}` : ""}`,
         told: window.fanwatch.local(each.why, this.time),
         when: this.lasting(each),
       }));
@@ -211,12 +212,16 @@ export default {
     open(each) {
       return Boolean(this.now) && this.now.since === each.since_ms && !["ok", "unknown"].includes(this.now.state);
     },
+    /** When it was over; a fan whose past comes in was told of later than it is for it. */
+    ended(each) {
+      return each.ended_ms || Math.max(each.since_ms, Math.min(each.updated_ms, this.time));
+    },
     lasting(each) {
       const { between, length } = window.fanwatch;
       const when = (ms) => window.fanwatch.when(ms, this.time);
       if (this.open(each)) return `${when(each.since_ms)} – now`;
       // Of old ones the end was not kept: what was told last is all there is.
-      const end = each.ended_ms || each.updated_ms;
+      const end = this.ended(each);
       return `${between(each.since_ms, end, this.time)} (${length(end - each.since_ms)})${each.stopped_ms ? `, stopped ${when(each.stopped_ms)}` : ""}`;
     },
     choose(range) {
@@ -245,9 +250,10 @@ export default {
       const episodes = this.history.episodes
         .flatMap((each) => {
           const open = this.open(each);
-          const to = open ? end_ms : each.ended_ms || each.updated_ms;
+          const to = open ? end_ms : this.ended(each);
           // Until it stopped it was a warning or an alarm; only its last state is stored.
-          const stop = each.stopped_ms && each.stopped_ms < to ? each.stopped_ms : null;
+          const stopped = each.stopped_ms || (open && now.stood) || null;
+          const stop = stopped && stopped < to ? stopped : null;
           return stop === null ? [[open ? now.state : each.state, each.since_ms, to]] : [["alarm", each.since_ms, stop], ["stopped", stop, to]];
         })
         .map(([state, from, to]) => [state, Math.max(from, start_ms), Math.min(to, end_ms)])

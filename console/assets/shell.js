@@ -80,9 +80,9 @@
     if (!same) return `in ${many(low, unit[3])} to ${many(high, last[3])}`;
     return low === high ? `in ${many(high, last[3])}` : `in ${low} to ${many(high, last[3])}`;
   }
-  // Others write times in UTC; a viewer reads them in their own zone.
+  // Others write times in UTC; a viewer reads them in their own zone, and shares as the page writes them.
   const UTC = /\b(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC\b/g;
-  const local = (text, current = now()) => text.replace(UTC, (_, date, time) => when(Date.parse(`${date}T${time}Z`), current));
+  const local = (text, current = now()) => text.replace(UTC, (_, date, time) => when(Date.parse(`${date}T${time}Z`), current)).replace(/(\d)%/g, "$1 %");
   // What is wrong, and why: a sentence that begins with the cause does not say it twice.
   function split(cause, told, current = now()) {
     const why = local(told, current);

@@ -9,7 +9,8 @@ import math
 import numpy as np
 
 from console.live.absent import Absent
-from console.live.places import NOBODY, Places
+from console.live.places import NOBODY
+from console.live.stops import Stops
 from console.live.trends import MINUTES
 from fanwatch.alarm import EPISODES, Alarm
 
@@ -23,14 +24,13 @@ _MOST_WEIGHT = 0.3
 """Of one result in it, however seldom they come."""
 ENOUGH = 5
 """Results before which nothing is said of that share."""
-STILL_RPM = 1.0
 BEHIND_MS = 300_000
 """What was measured so long before it came is not of now."""
 KNOWN_MS = 86_400_000
 """A fan that was silent for as long is not there any more."""
 
 
-class Fleet(Places):
+class Fleet(Stops):
     """All fans that were heard of within a day, or have an open episode. Hold the lock for whatever is called here."""
 
     def __init__(self, most: int, silent_s: float) -> None:
@@ -69,7 +69,7 @@ class Fleet(Places):
 
     def _let_go(self, index: int) -> None:
         """Frees a place, and keeps what was said of its fan."""
-        alarm = self.alarms[index]
+        alarm = self.said[index]
         if alarm is not None:
             self.absent.keep(alarm)
         self._free(index)
@@ -111,6 +111,7 @@ class Fleet(Places):
         self.heard_ms[index] = max(self.heard_ms[index], ms, came_ms)
         self.trends.add(index, ms, values)
         if ms >= self.read_ms[index]:
+            self._turns(index, ms, values)
             self.read_ms[index] = ms
             self.values[index] = values
         self.revision += 1
@@ -119,10 +120,17 @@ class Fleet(Places):
         """Takes a last reading that was stored before this process began, unless there is a later one."""
         index = self.place(device, ms)
         if index >= 0 and ms > self.read_ms[index]:
+            self._turns(index, ms, values)
             self.read_ms[index] = ms
             self.heard_ms[index] = max(self.heard_ms[index], ms)
             self.values[index] = values
             self.revision += 1
+
+    def recall_share(self, index: int, share: float, results: int) -> None:
+        """Takes the share of faulty ones among so many results of just before this process began."""
+        self.share[index] += share * (1 - self.share[index])
+        self.scores[index] += results
+        self.revision += 1
 
     def score(
         self, device: str, ms: int, fault: int | None, probability: float | None, cause: str | None
@@ -153,8 +161,8 @@ class Fleet(Places):
         index = self.find(alarm.deviceID)
         if index is None:
             index = self._place_told(alarm, now_ms)
-        if index >= 0 and self.alarms[index] != alarm:
-            self._set_alarm(index, alarm)
+        if index >= 0:
+            self._take_alarm(index, alarm)
 
     def _place_told(self, alarm: Alarm, now_ms: int) -> int:
         """A place for a fan that has none, for what is said of it; where it gets none, that is kept."""
@@ -226,9 +234,9 @@ class Fleet(Places):
             found = {alarm.deviceID: alarm for alarm in self.alarms if alarm is not None}
             return found | {alarm.deviceID: alarm for alarm in self.absent.episodes()}
 
-    def standing(self) -> np.ndarray:
-        """By fan, whether its last reading says that it does not turn."""
-        return self.values[: len(self.names), 0] < STILL_RPM
+    def doubtful(self, index: int) -> bool:
+        """Whether most of a fan's last readings were called faulty."""
+        return bool(self.share[index] >= SUSPECT and self.scores[index] >= ENOUGH)
 
     def suspects(self) -> np.ndarray:
         """By fan, whether most of its last readings were called faulty; of one that is called well, nearly all."""

@@ -40,7 +40,18 @@ class Places:
         self.share = np.zeros(most, np.float64)
         self.scores = np.zeros(most, np.int32)
         self.causes: list[str | None] = []
+        self.still = np.zeros(most, np.bool_)
+        """Whether it stands still, once its readings have said so for a moment."""
+        self.stood_ms = np.zeros(most, np.int64)
+        """Since when it stands still; 0 where it does not, or was never seen to turn."""
+        self.turned_ms = np.zeros(most, np.int64)
+        """Since when its readings say something else than `still`; 0 where they do not."""
+        self.seen_turn = np.zeros(most, np.bool_)
+        """Whether there were readings before that."""
+        self.said: list[Alarm | None] = []
+        """By fan, what forecast-fan said last."""
         self.alarms: list[Alarm | None] = []
+        """The same as it is shown: that a fan has stopped is seen here at once."""
         self.alarm_seen: list[int] = []
         """By fan, the alarm revision at which its alarm last changed."""
         self.episode = np.zeros(most, np.bool_)
@@ -54,7 +65,13 @@ class Places:
         """Until when it is to be quiet; 0 where it is not."""
         self.trends = Trends(most)
         self._index: dict[str, int] = {}
-        self._lists: tuple[list[object], ...] = (self.names, self.causes, self.alarms, self.alarm_seen)  # type: ignore[assignment]
+        self._lists: tuple[list[object], ...] = (
+            self.names,
+            self.causes,
+            self.said,
+            self.alarms,
+            self.alarm_seen,
+        )  # type: ignore[assignment]
         self._arrays = tuple(each for each in vars(self).values() if isinstance(each, np.ndarray))
 
     def __len__(self) -> int:
@@ -75,6 +92,7 @@ class Places:
         self.layout += 1
         self.names.append(device)
         self.causes.append(None)
+        self.said.append(None)
         self.alarms.append(None)
         self.alarm_seen.append(0)
         self.values[index] = np.nan
@@ -98,10 +116,15 @@ class Places:
             array[last] = 0
         self.trends.move(last, index)
 
+    def _seen(self, index: int, alarm: Alarm | None) -> Alarm | None:
+        """What is said of a fan, as it is shown."""
+        return alarm
+
     def _set_alarm(self, index: int, alarm: Alarm | None) -> None:
         self.revision += 1
         self.alarm_revision += 1
-        self.alarms[index] = alarm
+        self.said[index] = alarm
+        alarm = self.alarms[index] = self._seen(index, alarm)
         self.alarm_seen[index] = self.alarm_revision
         expected = None if alarm is None else alarm.failureExpected
         risk = None if alarm is None else alarm.risk

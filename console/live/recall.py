@@ -35,6 +35,10 @@ _LAST = (
 )
 _NOTES = f'SELECT last("note") AS "note" FROM "{MEASUREMENT}" WHERE time >= now() - 3d GROUP BY "deviceID"'
 """A fan's point stands at its checkpoint, which may lie a while before its last reading."""
+_SHARES = (
+    'SELECT mean("fault") AS "share", count("fault") AS "results" FROM "anomaly" '
+    'WHERE time >= now() - 4m GROUP BY "deviceID"'
+)
 _TREND = (
     ", ".join(f'mean("{name}") AS "{name}"' for name in FEATURES),
     'mean("probability") AS "probability"',
@@ -46,7 +50,7 @@ async def recall(fleet: Fleet, store: StoreReader, log: Log) -> None:
     said = False
     while True:
         try:
-            await _all(fleet, store)
+            await _all(fleet, store, at_once=not said)
         except FanwatchError as error:
             if not said:
                 log.warning("nothing could be read of the time before, trying again", reason=str(error))
@@ -57,10 +61,13 @@ async def recall(fleet: Fleet, store: StoreReader, log: Log) -> None:
             return
 
 
-async def _all(fleet: Fleet, store: StoreReader) -> None:
+async def _all(fleet: Fleet, store: StoreReader, *, at_once: bool) -> None:
+    # Later, the last minutes have been seen live.
+    minutes = await store.query(_SHARES) if at_once else []
     away = retired(await store.query(_NOTES))
     last(fleet, await store.query(_BEFORE, MEANS), away)
     last(fleet, await store.query(_LAST), away)
+    shares(fleet, minutes)
     end_s = time.time_ns() // 1_000_000_000
     end_s -= end_s % 60  # the minute under way is seen live
     for piece in range(MINUTES * 60 // _PIECE_S):
@@ -91,6 +98,15 @@ def last(fleet: Fleet, rows: list[dict[str, Any]], away: Mapping[str, int] | Non
                 fleet.recall(
                     row["deviceID"], int(row["time"]) // _MS, (rotation, temperature, vibration, sound)
                 )
+
+
+def shares(fleet: Fleet, rows: list[dict[str, Any]]) -> None:
+    """Takes the share of faulty results in the last minutes: who was suspect before a restart is so after it."""
+    with fleet.lock:
+        for row in rows:
+            place = fleet.find(row["deviceID"])
+            if place is not None and row.get("share") is not None:
+                fleet.recall_share(place, float(row["share"]), int(row["results"]))
 
 
 def trend(fleet: Fleet, rows: list[dict[str, Any]]) -> None:

@@ -55,7 +55,9 @@ class Now(msgspec.Struct, frozen=True):
     state: str
     """One of STATES."""
     standing: bool = False
-    """Whether the last reading says that it does not turn."""
+    """Whether it stands still."""
+    doubtful: bool = False
+    """Whether most of its last readings were scored as faulty."""
     clock_ms: int = 0
     """The time that it is for it where its past is being played in, else 0."""
 
@@ -80,5 +82,6 @@ def now(fleet: Fleet, device: str, now_ms: int) -> Now | None:
             alarm=fleet.alarms[index],
             state=STATES[int(states(fleet, now_ms)[index])],
             standing=bool(fleet.standing()[index]),
+            doubtful=fleet.doubtful(index),
             clock_ms=fleet.clock(index, now_ms),
         )

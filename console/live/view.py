@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from console import words
-from console.live.fleet import STILL_RPM, Fleet
+from console.live.fleet import Fleet
 from console.live.ranking import Ranker, Ranking, Wish
 from console.live.states import STATES
 from fanwatch.bundle import Feature
@@ -31,7 +31,7 @@ class FleetView:
         self._low, self._high = scales(features)
         self._told: dict[str, tuple[int, int, int]] = {}
 
-    """By fan on the screen: the alarm, the state (and whether it turns) and the minute that the viewer knows of."""
+    """By fan on the screen: the alarm, the state (with whether it turns, and is doubtful), and the minute."""
 
     def forget(self) -> None:
         """The viewer's page begins anew: it knows nothing."""
@@ -69,8 +69,8 @@ class FleetView:
 
     def _news(self, place: int, ranking: Ranking, minute: int) -> tuple[tuple[int, int, int], bool, bool]:
         end = self._fleet.trend_end(place, minute)
-        standing = int(self._fleet.values[place, 0] < STILL_RPM)
-        state = (self._fleet.alarm_seen[place], int(ranking.codes[place]) * 2 + standing, end)
+        live = 2 * int(self._fleet.still[place]) + self._fleet.doubtful(place)
+        state = (self._fleet.alarm_seen[place], int(ranking.codes[place]) * 4 + live, end)
         before = self._told.get(self._fleet.names[place])
         if before is None:
             return state, True, True
@@ -94,9 +94,8 @@ class FleetView:
     def _words(self, place: int, ranking: Ranking) -> tuple[str, str, str]:
         fleet = self._fleet
         state = STATES[ranking.codes[place]]
-        return words.told(
-            state, fleet.causes[place], fleet.alarms[place], bool(fleet.values[place, 0] < STILL_RPM)
-        )
+        still, doubtful = bool(fleet.still[place]), fleet.doubtful(place)
+        return words.told(state, fleet.causes[place], fleet.alarms[place], still, doubtful)
 
     def _lines(self, place: int, minute: int) -> list[str]:
         lines = self._fleet.trends.lines(place, minute)[:-1]

@@ -18,6 +18,7 @@ from console.episodes import (
     mode_in_words,
     ms,
 )
+from console.live.stops import Stopped
 from fanwatch.alarm import Alarm
 from fanwatch.command import INSTRUMENT_MODES
 from fanwatch.errors import FanwatchError
@@ -91,6 +92,8 @@ class Episodes(ui.element, component="../assets/episodes.js"):
             by = technician().name
             await self._console.call(send, self._console.gateway, _command(asked, by))
             device = episode.partition("/")[0]
+            if action == "acknowledge":
+                self._console.fleet.acknowledged_now(episode)
             done = _DONE.get(action or "", "{device}: done.").format(device=device)
             _LOG.info("decided about an episode", episode=episode[:120], action=action, user=by)
         except FanwatchError as problem:
@@ -129,6 +132,8 @@ def card(alarm: Alarm, clock_ms: int = 0) -> dict[str, Any]:
         "left": left,
         "by": alarm.acknowledgedBy if isinstance(alarm.acknowledgedBy, str) else None,
         "snoozed": ms(alarm.snoozedUntil) if isinstance(alarm.snoozedUntil, str) else None,
+        # None where forecast-fan has said it itself: then it knows since when.
+        "stood": alarm.stood_ms if isinstance(alarm, Stopped) else None,
     }
 
 

@@ -12,6 +12,7 @@ from console.context import Console
 from console.episodes import DAYS, SHOWN_OPEN, SHOWN_PAST, left_out, open_ones, past, past_queries
 from console.live.states import LAST_NEED, states
 from console.pages.actions import Episodes, cards, past_card
+from fanwatch.alarm import Alarm
 from fanwatch.errors import FanwatchError
 from fanwatch.store import MEANS
 from fanwatch.topics import DEVICE_ID
@@ -58,7 +59,7 @@ class _Told:
             "episodes": shown,
             "calm": others <= 0 and len(codes) > 0 and not away and not hidden,
             "empty": _empty(len(codes), others, away, hidden),
-            "head": _head(len(found), sum(not each.acknowledged for each in found)),
+            "head": _head(found, now_ms),
         }
 
 
@@ -180,8 +181,13 @@ def _empty(fans: int, others: int, away: bool, hidden: int) -> str:
     return f"No alarm is open. {need} though: the fleet shows {'it' if others == 1 else 'them'} first."
 
 
-def _head(count: int, waiting: int) -> str:
-    if not count:
+def _head(found: list[Alarm], now_ms: int) -> str:
+    """How many are open, and how many of them are in nobody's hand: the number that the fleet's headline counts."""
+    if not found:
         return "No open episodes"
+    count, waiting = len(found), sum(not each.in_hand(now_ms) for each in found)
     head = f"{count} open" if count <= SHOWN_OPEN else f"{count} open, the {SHOWN_OPEN} most urgent are shown"
-    return f"{head}, {waiting} not acknowledged yet" if waiting else f"{head}, all acknowledged"
+    if waiting:
+        return f"{head}, {waiting} not acknowledged yet"
+    quiet = any(not each.acknowledged for each in found)
+    return f"{head}, all acknowledged{' or snoozed' if quiet else ''}"

@@ -12,6 +12,7 @@ from nicegui.events import GenericEventArguments
 from console import checklists, history, shell, words
 from console.context import Console
 from console.live.states import Now, now
+from console.live.stops import Stopped
 from console.pages import actions
 from console.pages.fleet import signals
 from fanwatch.alarm import EPISODES, Alarm
@@ -192,7 +193,7 @@ def described(found: Now) -> dict[str, Any]:
     """One fan as the page is told of it."""
     alarm = found.alarm
     expected = alarm.failureExpected if alarm else None
-    about, why, by = words.told(found.state, found.cause, alarm, found.standing)
+    about, why, by = words.told(found.state, found.cause, alarm, found.standing, found.doubtful)
     return {
         "state": found.state,
         "cause": about,
@@ -200,7 +201,9 @@ def described(found: Now) -> dict[str, Any]:
         "why": why,
         "by": by,
         "snoozed": words.ms(alarm.snoozedUntil) if alarm and isinstance(alarm.snoozedUntil, str) else 0,
-        "since": alarm.since_ms if alarm else 0,
+        # What is the page's own is not since then.
+        "since": alarm.since_ms if alarm and found.state == alarm.state else 0,
+        "stood": alarm.stood_ms if isinstance(alarm, Stopped) else 0,
         "risk": alarm.risk if alarm else None,
         "earliest": words.ms(expected.earliest) if expected else 0,
         "latest": words.ms(expected.latest) if expected else 0,

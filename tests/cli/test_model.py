@@ -15,6 +15,7 @@ from fanwatch.errors import SettingsError
 from simulator.degradation import Wanted, save
 from simulator.physics import scaled
 from tests.support.up import ROOT
+from training.rows import HistoryError
 
 app = typer.Typer()
 app.command()(threshold)
@@ -86,9 +87,15 @@ def test_two_forecasts_live_through_one_history(stack: Path, tmp_path: Path) -> 
     before, after = (next(iter(found[side]["figures"].values())) for side in ("before", "after"))
     # Nothing but the threshold sets them apart.
     assert before["recall, 1 h notice"][0] > after["recall, 1 h notice"][0]
-    assert "fan-forecast@1 (in use)" in answer(
-        "model", "use", bundle, "--history", tmp_path / "fleet", "--dry-run"
-    )
+    command = ["model", "use", str(bundle), "--dry-run", "--history", str(tmp_path / "fleet")]
+    done = CliRunner().invoke(app, command)
+    assert "fan-forecast@1 (in use)" in done.stdout
+    assert "values that no working sensor gives count as missing" in " ".join(done.stderr.split())
+    readings = tmp_path / "fleet/readings.csv"
+    readings.write_text("".join(readings.read_text().splitlines(keepends=True)[:31]))
+    short = CliRunner().invoke(app, command)
+    assert isinstance(short.exception, HistoryError)
+    assert "nothing can be said of a forecast with less than a day" in str(short.exception)
     for other, option, word in ((bundle, "--csv", "--history"), (DEFAULT, "--history", "--csv")):
         result = CliRunner().invoke(app, ["model", "use", str(other), option, str(tmp_path)])
         assert isinstance(result.exception, SettingsError)

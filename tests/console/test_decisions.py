@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.support.console import Console
+from fanwatch import topics
+from tests.support.console import Console, now_ms, reading
 from tests.support.http_stub import HttpStub, Reply, Request
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
@@ -22,11 +23,16 @@ READ = 'SELECT * FROM "label"'
 
 
 @pytest.fixture
-def watched(influx: Influx, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
-    """A store with a fan whose bearing wears, and forecast-fan, which has raised an alarm about it."""
-    made = Watched(influx, broker, monkeypatch)
-    made.write("bad", 0, 30, failing(8, 28, 200))
-    made.tick(30)
+def watched(
+    request: pytest.FixtureRequest, influx: Influx, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Watched]:
+    """A store with a fan whose bearing wears, and forecast-fan, which has raised an alarm about it.
+
+    The fan stops at hour 28; what is known reaches to hour 30, or to that of the parameter.
+    """
+    made, hours = Watched(influx, broker, monkeypatch), getattr(request, "param", 30)
+    made.write("bad", 0, hours, failing(8, 28, 200))
+    made.tick(hours)
     made.run()
     yield made
     made.close()
@@ -93,3 +99,34 @@ def test_acknowledge_and_close_reach_the_store_and_come_back(
         "episode": episode, "found": "fault", "mode": "bearing", "note": "outer ring <b>pitted</b>",
         "by": "technician", "outcome": "failed", "outcome_ms": round(failed.timestamp() * 1000),
     }, json.dumps(label)  # fmt: skip
+
+
+@pytest.mark.parametrize("watched", [27], indirect=True)
+def test_who_acknowledges_that_it_stands_has_it_in_hand_before_the_forecast_has_seen_that(
+    console: Console, watched: Watched, broker: Mosquitto, browser: Browser
+) -> None:
+    with watched.listener() as listener:
+        until(lambda: listener.of("bad"), 30, "the alarm")
+        told = listener.of("bad")[-1]
+        context = browser.new_context()
+        context.set_default_timeout(30_000)
+        try:
+            page = context.new_page()
+            page.goto(console.url + "/alarms")
+            card = page.locator(f'[data-episode="{told.episode}"]')
+            for turns in (True, False):
+                if not turns:
+                    for second in range(0, 13, 6):
+                        still = reading(told.deviceID, now_ms() + second * 1000, rotation=0.0, vibration=0.3)
+                        broker.publish(topics.READINGS, still)
+                    expect(card).to_contain_text("technician had acknowledged it before it stopped")
+                card.get_by_role("button", name="Acknowledge").click()
+                expect(card).to_contain_text("acknowledged by technician")
+                expect(card).to_contain_text("Stopped" if not turns else told.state.capitalize())
+            said = listener.of("bad")[-1]
+            assert (said.state, said.acknowledgedBy) == (told.state, "technician")
+            page.goto(console.url)
+            expect(page.locator(".fl-row", has_text=told.deviceID)).to_contain_text("technician has it")
+            expect(page.get_by_role("heading", level=1)).to_have_text("The fan is looked after")
+        finally:
+            context.close()

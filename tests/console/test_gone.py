@@ -127,7 +127,7 @@ def test_whatever_comes_each_fan_has_one_place_of_its_own(came: list[tuple[str, 
         assert len(set(fleet.names)) == len(fleet.names) <= 4
         assert not set(fleet.names) & (fleet.absent.heard_ms.keys() | fleet.absent.alarms.keys())
         for place, name in enumerate(fleet.names):
-            told = fleet.alarms[place]
+            told = fleet.said[place]
             assert fleet.find(name) == place
             assert told is None or told.deviceID == name
             assert bool(fleet.episode[place]) == (told is not None and told.state == "alarm")

@@ -62,6 +62,16 @@ def test_a_fan_that_sends_every_ten_minutes_has_a_line(influx: Influx) -> None:
     assert history.series(chosen, end, came, [], []).values[0] == [*[1.0] * 4, None, 1.0, 1.0]
 
 
+def test_what_a_fan_sends_now_does_not_take_the_line_of_a_time_when_it_was_read_seldom() -> None:
+    """As in the first hour of `make run`, whose week before has a reading each ten minutes."""
+    seldom, often = range(0, 50 * MINUTE_MS, 10 * MINUTE_MS), range(41 * MINUTE_MS, 55 * MINUTE_MS, 10_000)
+    came = [ms for ms in (*seldom, *often) if not 45 * MINUTE_MS < ms < 50 * MINUTE_MS]
+    known = [{"time": ms * 1_000_000, **signals(1.0)} for ms in came]
+    drawn = history.series(history.RANGES["hour"], 60 * MINUTE_MS, known, [], [])
+    gaps = [at for at, value in zip(drawn.times, drawn.values[0], strict=True) if value is None]
+    assert gaps == [45 * MINUTE_MS + 10_000]
+
+
 @pytest.mark.parametrize("name", ["week", "month"])
 def test_a_month_is_drawn_from_means_and_from_raw_points_where_they_end(influx: Influx, name: str) -> None:
     device, end = f"long-{name}", now_ms() // HOUR_MS * HOUR_MS

@@ -14,8 +14,10 @@ from console.live import wire
 from console.live.fleet import Fleet
 from console.live.ranking import Ranker, Wish
 from console.live.states import STATES, now, states
+from console.live.stops import SURE_MS
 from console.live.trends import MINUTES
 from console.live.view import FleetView, text
+from console.pages.fan import described
 from console.ranges import Ranges
 from fanwatch import topics
 from fanwatch.alarm import InvalidAlarm, encode_alarm
@@ -125,20 +127,22 @@ def test_a_fan_that_does_not_turn_is_not_called_healthy_before_the_forecast_has_
     fleet.alarm(alarm("well", "ok", "as usual", risk=0.01))
     fleet.alarm(alarm("warned", "warning", "it changes", cause="sound"))
     for name in ("new", "young", "well", "warned", "gone"):
-        fleet.reading(name, NOW, still)
+        for ms in (NOW, NOW + SURE_MS):
+            fleet.reading(name, ms, still)
     fleet.heard_ms[fleet.place("gone")] = NOW - 61_000
     codes = states(fleet, NOW)
     found = {name: STATES[codes[place]] for place, name in enumerate(fleet.names)}
     assert found == {
-        "new": "suspect", "young": "suspect", "well": "ok", "warned": "warning", "gone": "silent",
+        "new": "suspect", "young": "suspect", "well": "ok", "warned": "stopped", "gone": "silent",
     }  # fmt: skip
     view = FleetView(fleet, Ranker(fleet), ())
     told = view.message(NOW)["words"]
     assert told["new"][1].startswith("It does not turn")
     assert told["well"][1] == "It does not turn just now."
     # It turns again, which is told though neither alarm nor state has changed.
-    fleet.reading("well", NOW + 1000, VALUES)
-    assert view.message(NOW + 1000)["words"] == {"well": ("", "", "")}
+    for ms in (NOW + 6000, NOW + 6000 + SURE_MS):
+        fleet.reading("well", ms, VALUES)
+    assert view.message(NOW + 6000 + SURE_MS)["words"] == {"well": ("", "", "")}
 
 
 def test_ranges_are_those_of_the_model_whose_results_come(
@@ -165,12 +169,36 @@ def test_ranges_are_those_of_the_model_whose_results_come(
     assert ranges.features[0].healthy.low == 444.0  # no path from the wire: the newest that is here
 
 
+def test_who_is_silent_or_suspect_is_not_so_since_its_forecast_spoke() -> None:
+    fleet = fleet_of("fan-1")
+    fleet.alarm(alarm("fan-1", "ok", "as usual", risk=0.01, since_ms=NOW - 3_600_000))
+    for at_ms, since_ms in ((NOW, NOW - 3_600_000), (NOW + 61_000, 0)):
+        found = now(fleet, "fan-1", at_ms)
+        assert found is not None
+        assert described(found)["since"] == since_ms
+
+
 def test_a_healthy_fan_whose_risk_is_raised_says_so() -> None:
     fleet = fleet_of("calm", "raised")
     fleet.alarm(alarm("calm", "ok", "as usual", risk=0.05))
     fleet.alarm(alarm("raised", "ok", "as usual", risk=0.3))
     told = FleetView(fleet, Ranker(fleet), ()).message(NOW)["words"]
     assert (told["calm"][1], "risk is raised" in told["raised"][1]) == ("", True)
+
+
+def test_a_fan_that_is_called_well_is_not_as_usual_while_most_of_its_results_are_faulty() -> None:
+    fleet = fleet_of("calm", "doubtful")
+    view = FleetView(fleet, Ranker(fleet), ())
+    for name in fleet.names:
+        fleet.alarm(alarm(name, "ok", "as usual", risk=0.01))
+    assert view.message(NOW)["words"]["doubtful"][1] == ""
+    for second in range(100):
+        for name in fleet.names:
+            fleet.reading(name, NOW + second * 1000, VALUES)
+        fleet.score("doubtful", NOW + second * 1000, 1, 0.99, "sound")
+    told = view.message(NOW + 100_000)
+    assert (told["words"]["doubtful"][1][:36], told["needs"]) == ("Most of its last readings were score", 0)
+    assert "calm" not in told["words"]
 
 
 def test_who_needs_a_person_first_comes_first_and_who_is_taken_care_of_after_that() -> None:
@@ -265,15 +293,6 @@ def test_a_fan_whose_past_is_played_in_is_not_silent_and_shows_the_hour_that_is_
     assert fleet.trend_end(0, minute) == minute
     assert fleet.clock_of("fan-1", NOW) == 0
     assert FleetView(fleet, Ranker(fleet), ()).message(NOW)["past"] == 0
-
-
-def test_an_alarm_whose_fan_does_not_turn_just_now_says_so_before_the_forecast_does() -> None:
-    fleet = fleet_of("fan-1")
-    fleet.alarm(alarm("fan-1", "alarm", "sound has risen", cause="sound"))
-    view = FleetView(fleet, Ranker(fleet), ())
-    assert view.message(NOW)["words"]["fan-1"][1] == "Sound has risen."
-    fleet.reading("fan-1", NOW + 1000, (0.0, 30.0, 0.2, 40.0))
-    assert view.message(NOW + 2000)["words"]["fan-1"][1] == "Sound has risen. It does not turn just now."
 
 
 def test_the_intake_takes_readings_results_and_alarms() -> None:

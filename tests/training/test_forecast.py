@@ -1,6 +1,7 @@
 """From a fleet's history to a forecast bundle and its figures, on a fleet small enough for a test."""
 
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,19 +10,20 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.train import train_app
+from cli.train import evaluate_app, train_app
 from cli.train_forecast import train as train_command  # noqa: F401 - adds the commands to the groups
 from fanwatch.errors import BundleError
 from fanwatch.forecast import BIN_MS, open_model
 from fanwatch.forecast.bundle import load
+from fanwatch.forecast.verdict import INSTRUMENT, WARNING
 from fanwatch.forecast.windows import NAMES
 from simulator.degradation import Wanted, save
 from simulator.physics import scaled
 from training.bundling import TrainingError
-from training.forecast import choosing, figures, truth
+from training.forecast import choosing, figures, rivals, truth
 from training.forecast.evaluate import evaluate
-from training.forecast.history import Broken, Fault, HistoryError, read
-from training.forecast.outcomes import compare
+from training.forecast.history import FOREVER_MS, Broken, Fault, History, HistoryError, read
+from training.forecast.outcomes import compare, mistaken
 from training.forecast.trace import Episode, Trace, at_threshold
 from training.forecast.train import Trained, folded, train
 from training.forecast.varied import varied
@@ -100,9 +102,42 @@ def test_the_commands_train_and_evaluate_and_print_what_scripts_read(history: Pa
     assert found["failures"] >= 8
     ours = found["figures"]["fan-forecast@2"]
     assert {"recall, 1 h notice", "median lead h", "interval covers", "Brier"} <= ours.keys()
+    assert ours["false instrument episodes a fan-month"][0] is not None
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     costs = [point["false"] for point in found["cost_curve"]]
     assert costs[0] >= costs[-1]
+
+
+def test_a_rival_learns_until_it_has_learned_and_where_it_could_not_a_sentence_says_so(
+    history: Path, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sklearn.exceptions import ConvergenceWarning
+
+    own = read(history)
+    edges = own.edges()
+    # The others take their time, and do not belong here.
+    monkeypatch.setattr(rivals, "_boosting", lambda rows, seed: rivals._box(edges))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        assert rivals._single(rivals._rows(own, edges, 1, lambda *_: None), 1).note == ""
+        monkeypatch.setattr(rivals, "_ROUNDS", 2)
+        command = [
+            "forecast",
+            "--model",
+            str(trained.path),
+            "--history",
+            str(history),
+            "--against",
+            str(history),
+        ]
+        done = CliRunner().invoke(evaluate_app, [*command, "--json"])
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.stderr.split())
+    assert 'The net of "single readings, 3 h mean" was still learning when its 2 rounds were over' in said
+    ours, *others = json.loads(done.stdout)["figures"].values()
+    told = {name for name in ours if "instrument" in name}
+    assert len(told) == 5
+    assert [told & other.keys() for other in others] == [{"warnings by instruments a fan-month"}] * 2
 
 
 def test_the_training_says_what_was_put_right_and_how_to_use_what_came_out(
@@ -155,8 +190,6 @@ def _case(
     faults: list[Fault], broken: list[Broken], told: list[tuple[int, int, int]]
 ) -> tuple[float, int, int]:
     """Lead of the one fault, false alarms, and those by instruments; `told`: fan, first bin, last bin."""
-    from training.forecast.history import History
-
     bins, fans = 1000, 2
     nothing = np.zeros((bins, fans), np.int8)
     risk = np.zeros((bins, fans), np.float32)
@@ -192,6 +225,25 @@ def test_what_counts_as_foreseen_false_and_an_instruments() -> None:
     assert _case([fault], [], [(1, 450, 599)]) == (0.0, 1, 0)
     assert _case([fault], [stuck], [(1, 350, 360)]) == (0.0, 0, 1)
     assert _case([fault], [], [(0, 299, 599)])[0] <= 50, "no lead before the first sign"
+
+
+def test_an_instruments_episode_is_false_where_it_meets_no_instruments_fault() -> None:
+    state, none = np.zeros((1000, 3), np.int8), np.empty((1000, 3))
+    for fan, first, last in ((0, 100, 150), (0, 180, 190), (0, 500, 501), (1, 400, 410), (2, 300, 310)):
+        state[first : last + 1, fan] = INSTRUMENT
+    state[700, 2] = WARNING
+    trace = Trace(0, state, none, none, none, state, state, none)
+    faults = [Fault(1, 300 * BIN_MS, 600 * BIN_MS, 660 * BIN_MS, "bearing")]
+    broken = [
+        Broken(0, 450 * BIN_MS, 464 * BIN_MS, 2, "stuck"),
+        Broken(2, 310 * BIN_MS, FOREVER_MS, -1, "silent"),
+    ]
+    history = History(
+        ["a", "b", "c"], np.array([0, 999 * BIN_MS]), np.array([0, 1]), np.zeros((2, 4)), faults, broken, ""
+    )
+    assert mistaken(history, trace) == [0, 1], (
+        "two runs of one episode, and a failing fan taken for its sensor"
+    )
 
 
 def test_intervals_are_moved_apart_until_they_cover_four_in_five() -> None:

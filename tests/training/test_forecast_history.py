@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 import cli.train_forecast  # noqa: F401 - adds the commands to the groups
 from cli.train import evaluate_app
 from fanwatch.forecast import open_model
-from training.forecast import looked
+from training.forecast import looked, truth
+from training.forecast.evaluate import evaluate
 from training.forecast.history import HistoryError, read
 
 MODEL = Path(__file__).parents[2] / "models/fan-forecast/1"
@@ -55,7 +56,7 @@ def test_a_reading_that_cannot_be_used_is_refused_by_line_and_column(
     assert words in str(error.value)
 
 
-def test_missing_columns_and_missing_rows_are_named(tmp_path: Path) -> None:
+def test_missing_and_doubled_columns_and_missing_rows_are_named(tmp_path: Path) -> None:
     with pytest.raises(HistoryError, match="a header but no rows"):
         read(written(tmp_path, []))
     (tmp_path / "readings.csv").write_text("DeviceID,Time,Rotation,Vibration\n", encoding="utf-8")
@@ -63,6 +64,15 @@ def test_missing_columns_and_missing_rows_are_named(tmp_path: Path) -> None:
         HistoryError, match="no column Temperature, Sound: its header must name DeviceID,Time,Rot"
     ):
         read(tmp_path)
+    written(tmp_path, ticking("a", 3))
+    for header, words in (
+        ("DeviceID,Start,Failure,Repaired", "events.csv line 1 has no column Kind, Mode: its header must"),
+        (f"{EVENTS},Mode", "events.csv line 1 names the column Mode twice"),
+        ("", "events.csv line 1 has no column DeviceID, Start"),
+    ):
+        (tmp_path / "events.csv").write_text(f"{header}\n" if header else "", encoding="utf-8")
+        with pytest.raises(HistoryError, match=words):
+            read(tmp_path)
 
 
 def test_of_two_readings_of_one_time_the_last_counts_and_all_that_is_put_right_is_said(
@@ -152,9 +162,35 @@ def test_events_that_teach_nothing_are_said(tmp_path: Path) -> None:
     assert [fault.mode for fault in history.faults] == ["bearing", "Bearings", ""]
     repeated, before, mode = history.notes
     assert repeated.endswith("repeated events, read once each: 1.")
-    assert before.endswith("over before the first reading, left out: 1.")
+    assert before.endswith("over before the first reading of their fan, left out: 1.")
     assert "1 faults have a Mode that is none of bearing, imbalance, motor, obstruction" in mode
     assert "'Bearings' (line 5)" in mode
+
+
+def test_a_fan_that_had_stopped_before_its_first_reading_is_no_failure_that_was_missed(
+    tmp_path: Path,
+) -> None:
+    events = [
+        f"a,{FAULT}",
+        "b,2025-12-30 00:00:00,2025-12-31 18:00:00,2026-01-01 02:00:00,fault,motor",
+        "c,2025-12-30 00:00:00,2026-01-01 04:00:00,2026-01-01 06:00:00,fault,motor",
+        "c,2025-12-30 00:00:00,2026-01-01 04:00:00,2026-01-01 05:00:00,fault,motor",
+    ]
+    readings = [*ticking("a", 200), *ticking("b", 200), *ticking("c", 200)[30:]]
+    history = read(written(tmp_path, readings, events))
+    assert [fault.unseen for fault in history.faults] == [False, True, True]
+    before, unseen = history.notes
+    assert before.endswith("over before the first reading of their fan, left out: 1.")
+    assert unseen.startswith(
+        "events.csv: faults that had stopped their fan before its first reading, which nobody"
+    )
+    assert unseen.endswith("left out: 2.")
+    assert history.only(np.array([1, 2])).failures == 0
+    found = evaluate(history, open_model(MODEL))
+    assert (found.failures, [each.fan for each in found.followed.outcomes.foreseen]) == (1, [0])
+    true = truth.of(history)
+    assert [true.down[:, fan].sum() for fan in range(3)] == [18, 12, 12], "healthy once it is repaired"
+    assert not true.worn[:, 1].any()
 
 
 def test_evaluate_says_what_was_put_right_and_refuses_what_says_nothing(tmp_path: Path) -> None:

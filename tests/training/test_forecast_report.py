@@ -45,6 +45,7 @@ def test_it_says_what_was_found_and_loads_nothing(subject: Subject) -> None:
     own = subject.own
     assert f"<b>{own['recall, 24 h notice'].value:.1%}</b>" in page
     assert f"{own['false alarms a fan-month'].value:.3f}" in page
+    assert f"{own['false instrument episodes a fan-month'].value:.3f} times a fan-month" in page
     for mode in {each.mode for each in subject.outcomes.foreseen}:
         assert f"<td>{mode}</td>" in page
     assert not re.search(r"\bnan\b", page)

@@ -9,7 +9,7 @@ from fanwatch.forecast import ForecastModel
 from training.forecast import figures, truth
 from training.forecast.figures import Figure
 from training.forecast.history import History
-from training.forecast.outcomes import Outcomes, compare
+from training.forecast.outcomes import Outcomes, compare, mistaken
 from training.forecast.trace import Trace, alarms, follow, told
 from training.forecast.train import FALSE_ALARMS, Say
 from training.forecast.truth import Truth
@@ -34,6 +34,8 @@ class Evaluation(NamedTuple):
     followed: Followed
     figures: dict[str, dict[str, Figure]]
     """Model → name of the figure → figure; the model itself first."""
+    notes: tuple[str, ...]
+    """What a person should know of the rivals' training, a sentence each."""
 
     @property
     def months(self) -> float:
@@ -42,8 +44,8 @@ class Evaluation(NamedTuple):
 
     @property
     def failures(self) -> int:
-        """Faults of the history that stopped their fan."""
-        return sum(fault.failure_ms is not None for fault in self.followed.history.faults)
+        """See `History.failures`."""
+        return self.followed.history.failures
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: figures as [value, low, high], null where undefined."""
@@ -65,11 +67,13 @@ def evaluate(
     """Follow every fan of the history, and have rivals do so that learn from the history in directory `against`."""
     followed = followed_by(model, history, seed=seed, say=say)
     found = {model.name: followed.figures}
+    notes: list[str] = []
     if against is not None:
         from training.forecast.rivals import rivals
 
-        found |= rivals(against, history, FALSE_ALARMS, seed, say)
-    return Evaluation(model, followed, found)
+        others, notes = rivals(against, history, FALSE_ALARMS, seed, say)
+        found |= others
+    return Evaluation(model, followed, found, tuple(notes))
 
 
 def followed_by(
@@ -80,7 +84,8 @@ def followed_by(
     trace = follow(history, model, lambda done, total: say(f"{model.name}: following fans", done, total))
     outcomes = compare(history, trace, told(trace))
     urgent = compare(history, trace, alarms(trace))
-    found = figures.events(outcomes, len(history.devices), history.months, alarms=urgent, seed=seed)
+    fans, false = len(history.devices), mistaken(history, trace)
+    found = figures.events(outcomes, fans, history.months, alarms=urgent, mistaken=false, seed=seed)
     found |= figures.coverage(trace, true, seed=seed)
     found |= {
         name: Figure(value, np.nan, np.nan) for name, value in figures.probabilities(trace, true).items()

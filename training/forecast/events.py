@@ -9,6 +9,7 @@ from fanwatch.alarm import INSTRUMENT_CAUSES
 from fanwatch.command import FAULT_MODES
 from fanwatch.reading import FEATURES
 from fanwatch.timestamps import parse_ms
+from training.forecast import columns
 from training.rows import HistoryError, Rows
 
 COLUMNS: Final = ("DeviceID", "Start", "Failure", "Repaired", "Kind", "Mode")
@@ -29,6 +30,8 @@ class Fault(NamedTuple):
     """When it was repaired; FOREVER_MS where that is not known."""
     mode: str
     """Empty where nobody has said."""
+    unseen: bool = False
+    """It had stopped before the first reading: no failure that anybody could have been told of."""
 
 
 class Broken(NamedTuple):
@@ -56,7 +59,7 @@ class _Count:
     """What is not taken as it stands."""
 
     def __init__(self) -> None:
-        self.rows = self.of_strangers = self.repeated = self.before = 0
+        self.rows = self.of_strangers = self.repeated = self.before = self.unseen = 0
         self.strangers: dict[str, int] = {}
         """Names that the readings do not hold → their first line."""
         self.modes: dict[str, int] = {}
@@ -64,26 +67,18 @@ class _Count:
         self.of_no_mode = 0
 
 
-def read(path: Path, fans: list[str], first_ms: int) -> Events:
-    """Read the events of `fans`, of which there are readings from `first_ms` on.
+def read(path: Path, fans: list[str], first_ms: list[int]) -> Events:
+    """Read the events of `fans`, of which there are readings from `first_ms` on, each from its own.
 
     HistoryError names the line and column that is wrong, and says so where no event is of any of the fans.
     """
     rows, count = Rows(path), _Count()
     number = {name: fan for fan, name in enumerate(fans)}
     found: dict[Fault | Broken, None] = {}
-    for batch in rows:
-        missing = [name for name in COLUMNS if name not in rows.header]
-        if missing:
-            raise HistoryError(
-                f"{path} has no column {', '.join(missing)}: its header must name {','.join(COLUMNS)}."
-            )
-        order = [rows.header.index(name) for name in COLUMNS]
+    for batch, order in columns.batches(rows, COLUMNS):
         for line, row in zip(batch.lines, batch.rows, strict=True):
             where = f"{path} line {line}"
-            if len(row) <= max(order):
-                raise HistoryError(f"{where} has {len(row)} values; the header names more.")
-            cells = [row[index].strip() for index in order]
+            cells = columns.cells(where, row, order)
             fan = number.get(cells[0], -1)
             event = _event(where, fan, cells)
             count.rows += 1
@@ -92,7 +87,7 @@ def read(path: Path, fans: list[str], first_ms: int) -> Events:
                 count.strangers.setdefault(cells[0], line)
             elif event in found:
                 count.repeated += 1
-            elif event.over_ms <= first_ms:
+            elif event.over_ms <= first_ms[fan]:
                 count.before += 1
             else:
                 found[event] = None
@@ -104,7 +99,12 @@ def read(path: Path, fans: list[str], first_ms: int) -> Events:
             f"{path}: none of its {count.rows:,} events is of a fan that the readings name:"
             f" {_strangers(count, fans)}. Write DeviceID in both files in the same way."
         )
-    faults = [each for each in found if isinstance(each, Fault)]
+    faults = [
+        each._replace(unseen=each.failure_ms is not None and each.failure_ms <= first_ms[each.fan])
+        for each in found
+        if isinstance(each, Fault)
+    ]
+    count.unseen = sum(each.unseen for each in faults)
     broken = [each for each in found if isinstance(each, Broken)]
     return Events(faults, broken, _notes(path.name, count, fans), rows.sha256)
 
@@ -121,7 +121,15 @@ def _notes(name: str, count: _Count, fans: list[str]) -> list[str]:
         notes.append(f"{name}: repeated events, read once each: {count.repeated:,}.")
     if count.before:
         # They would count as failures that nobody was told of.
-        notes.append(f"{name}: events that were over before the first reading, left out: {count.before:,}.")
+        notes.append(
+            f"{name}: events that were over before the first reading of their fan, left out: {count.before:,}."
+        )
+    if count.unseen:
+        # Nor are these failures, but until its repair the fan is none to call healthy.
+        notes.append(
+            f"{name}: faults that had stopped their fan before its first reading, which nobody could have told, are no"
+            f" failures here; until the repair the fan is left out: {count.unseen:,}."
+        )
     if count.of_no_mode:
         notes.append(
             f"{name}: {count.of_no_mode:,} faults have a Mode that is none of {', '.join(FAULT_MODES)}, so they teach"

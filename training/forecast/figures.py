@@ -26,9 +26,13 @@ class Figure(NamedTuple):
 
 
 def events(
-    outcomes: Outcomes, fans: int, months: float, *, alarms: Outcomes | None = None, seed: int = 1
-) -> dict[str, Figure]:
-    """Figures of events and episodes; `months` are fan-months. `alarms`: the outcomes where warnings are not heard."""
+    outcomes: Outcomes, fans: int, months: float, *, alarms: Outcomes | None = None,
+    mistaken: list[int] | None = None, seed: int = 1,
+) -> dict[str, Figure]:  # fmt: skip
+    """Figures of events and episodes; `months` are fan-months. `alarms`: the outcomes where warnings are not heard.
+
+    `mistaken`: what `outcomes.mistaken` gives, of what tells instruments' faults at all.
+    """
     lead = np.array([each.lead_h for each in outcomes.foreseen])
     owner = np.array([each.fan for each in outcomes.foreseen], np.int64)
     draws = np.random.default_rng(seed).multinomial(fans, np.full(fans, 1 / fans), size=_DRAWS)
@@ -55,6 +59,8 @@ def events(
     }
     if alarms is not None:
         found |= _of_alarms(alarms, share, rate, draws)
+    if mistaken is not None:
+        found["false instrument episodes a fan-month"] = rate(mistaken)
     caused = [each for each in outcomes.foreseen if each.cause_right is not None]
     found["right cause"] = share([each.fan for each in caused], [bool(each.cause_right) for each in caused])
     found["right cause at first"] = share(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fanwatch.forecast import PLAUSIBLE, Bins, gather
 from fanwatch.forecast.bins import Floats, Ints
-from training.forecast import events
+from training.forecast import columns, events
 from training.forecast.events import FOREVER_MS, Broken, Fault
 from training.forecast.looked import fitting_rows, last_of_each, notes_on
 from training.rows import Batch, HistoryError, Progress, Rows
@@ -56,6 +56,11 @@ class History(NamedTuple):
     def days(self) -> float:
         """From the first reading to the last."""
         return float(self.time_ms[-1] - self.time_ms[0]) / 86_400_000
+
+    @property
+    def failures(self) -> int:
+        """Faults that stopped their fan, and that somebody could have been told of before."""
+        return sum(fault.failure_ms is not None and not fault.unseen for fault in self.faults)
 
     def bins(self) -> Iterator[Bins]:
         """Yield the ten-minute bins, oldest first."""
@@ -118,9 +123,7 @@ def read(
     most = fitting_rows() if most is None else most
     parts: Parts = []
     count = 0
-    for batch in rows:
-        if not parts:
-            order = _order(path, rows.header)
+    for batch, order in columns.batches(rows, _COLUMNS):
         parts.append(_parsed(path, batch, order, devices, times))
         count += len(batch.lines)
         # A huge file is refused by its first rows' length, and not minutes later.
@@ -132,7 +135,6 @@ def read(
                 " fans or days."
             )
     if not parts:
-        _order(path, rows.header)
         raise HistoryError(f"{path} has a header but no rows.")
     time_ms, fan, values = (_whole(parts, column) for column in range(3))
     parts.clear()
@@ -147,7 +149,9 @@ def read(
     if (np.diff(time_ms) < 0).any():
         in_time = np.argsort(time_ms, kind="stable")
         time_ms, fan, values = time_ms[in_time], fan[in_time], values[in_time]
-    found = events.read(directory / EVENTS, devices.names, int(time_ms[0]))
+    first_ms = np.full(len(devices.names), FOREVER_MS)
+    np.minimum.at(first_ms, fan, time_ms)
+    found = events.read(directory / EVENTS, devices.names, first_ms.tolist())
     return History(
         devices.names,
         time_ms,
@@ -164,15 +168,6 @@ def _expected(path: Path, batch: Batch) -> float:
     """How many rows there are, if all are as long as those of the first batch."""
     characters = sum(sum(map(len, row)) + len(row) for row in batch.rows)
     return len(batch.rows) * path.stat().st_size / characters
-
-
-def _order(path: Path, header: list[str]) -> list[int]:
-    missing = [name for name in _COLUMNS if name not in header]
-    if missing:
-        raise HistoryError(
-            f"{path} has no column {', '.join(missing)}: its header must name {','.join(_COLUMNS)}."
-        )
-    return [header.index(name) for name in _COLUMNS]
 
 
 def _whole(parts: Parts, column: int) -> NDArray[Any]:
@@ -205,9 +200,7 @@ def _parsed(
 
 
 def _check(where: str, line: int, row: list[str], order: list[int], devices: Codes, times: Times) -> None:
-    if len(row) <= max(order):
-        raise HistoryError(f"{where} has {len(row)} values; the header names more.")
-    cells = [row[index].strip() for index in order]
+    cells = columns.cells(where, row, order)
     try:
         devices.code(cells[0])
     except ValueError as error:

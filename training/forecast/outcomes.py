@@ -9,7 +9,7 @@ from fanwatch.forecast import BIN_MS
 from fanwatch.forecast.verdict import ALARM, STOPPED, WARNING
 from fanwatch.reading import FEATURES
 from training.forecast.history import Broken, Fault, History
-from training.forecast.trace import QUIET_BINS, Episode, Trace
+from training.forecast.trace import QUIET_BINS, Episode, Trace, instruments
 from training.forecast.truth import HEAVIEST
 
 _HOUR_BINS: Final = 6
@@ -61,7 +61,9 @@ def compare(history: History, trace: Trace, episodes: list[Episode]) -> Outcomes
     foreseen = [
         _foresight(fault, trace, of.get(fault.fan, []))
         for fault in history.faults
-        if fault.failure_ms is not None and fault.failure_ms // BIN_MS - trace.first < bins
+        if fault.failure_ms is not None
+        and not fault.unseen
+        and fault.failure_ms // BIN_MS - trace.first < bins
     ]
     false: list[int] = []
     by_instrument: list[int] = []
@@ -74,6 +76,15 @@ def compare(history: History, trace: Trace, episodes: list[Episode]) -> Outcomes
         found for each in history.broken if (found := _recognition(each, trace, history)) is not None
     ]
     return Outcomes(foreseen, false, by_instrument, recognised)
+
+
+def mistaken(history: History, trace: Trace) -> list[int]:
+    """Fans of the instruments' episodes that met no fault of an instrument, whether or not one of the fan."""
+    return [
+        episode.fan
+        for episode in instruments(trace)
+        if not any(_meet(episode, each, trace.first) for each in history.broken)
+    ]
 
 
 def _foresight(fault: Fault, trace: Trace, episodes: list[Episode]) -> Foreseen:

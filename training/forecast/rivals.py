@@ -4,6 +4,7 @@ They see what the forecast's network sees, cleaned by the same code, and their r
 sensors that drift they know nothing.
 """
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -26,8 +27,13 @@ from training.forecast.train import Say, split
 
 _ROWS: Final = 60_000
 _AT_ONCE: Final = 100
+_ROUNDS: Final = 200
+"""Of the net's learning, at most: it ends by itself once ten rounds have brought nothing, mostly after 40 to 100."""
 _HOUR: Final = 6.0
 _THREE_HOURS: Final = 18.0
+
+_UNTOLD: Final = ("cause", "recognised", "named")
+"""In the names of figures of what rivals do not tell."""
 
 Score = Callable[[Floats, Floats], Floats]
 """Risk, shape (n,), of window features, shape (n, len(NAMES)), and of the newest cleaned values, shape (n, 4)."""
@@ -37,12 +43,14 @@ class _Rival(NamedTuple):
     name: str
     score: Score
     smoothing_bins: float
+    note: str = ""
+    """What a person should know of its training, a sentence."""
 
 
 def rivals(
     source: Path, history: History, false_alarms: float, seed: int, say: Say
-) -> dict[str, dict[str, Figure]]:
-    """Train on the history in directory `source`; figures of events on `history`, by the rival's name."""
+) -> tuple[dict[str, dict[str, Figure]], list[str]]:
+    """Train on the history in directory `source`; figures of events on `history`, by the rival's name, and notes."""
     learned, validation = split(
         read(source, lambda done, total: say("reading rivals' history", done, total)), seed
     )
@@ -61,35 +69,49 @@ def rivals(
         scores = {
             name: Figure(value, np.nan, np.nan) for name, value in figures.probabilities(trace, true).items()
         }
-        told = {
-            name: each for name, each in figure.items() if "cause" not in name and "recognised" not in name
-        }
+        told = {name: each for name, each in figure.items() if not any(word in name for word in _UNTOLD)}
         found[rival.name] = told | scores
-    return found
+    return found, [rival.note for rival in those if rival.note]
 
 
 def _boosting(rows: "_Rows", seed: int) -> _Rival:
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
+
+    def score(inputs: Floats, _values: Floats) -> Floats:
+        with threadpool_limits(1, user_api="openmp"):
+            return _chance(model, inputs)
 
     model = HistGradientBoostingClassifier(
         max_iter=150, learning_rate=0.08, max_leaf_nodes=15, min_samples_leaf=100, l2_regularization=1.0,
         random_state=seed,
     )  # fmt: skip
-    model.fit(rows.features, rows.worn)
-    return _Rival("gradient boosting", lambda inputs, values: _chance(model, inputs), _HOUR)
+    # Its threads wait for each other by spinning: on a busy machine two are far slower than one.
+    with threadpool_limits(1, user_api="openmp"):
+        model.fit(rows.features, rows.worn)
+    return _Rival("gradient boosting", score, _HOUR)
 
 
 def _single(rows: "_Rows", seed: int) -> _Rival:
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
-    model = MLPClassifier((32, 16), random_state=seed, max_iter=30, early_stopping=True)
+    name = "single readings, 3 h mean"
+    model = MLPClassifier((32, 16), random_state=seed, max_iter=_ROUNDS, early_stopping=True)
     known = np.isfinite(rows.values).all(axis=1)
-    model.fit(rows.values[known], rows.worn[known])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(rows.values[known], rows.worn[known])
+    note = (
+        f'The net of "{name}" was still learning when its {_ROUNDS} rounds were over: with more it might do better.'
+        if model.n_iter_ == _ROUNDS
+        else ""
+    )
 
     def score(inputs: Floats, values: Floats) -> Floats:
         return _chance(model, np.where(np.isfinite(values), values, np.float32(0.5)))
 
-    return _Rival("single readings, 3 h mean", score, _THREE_HOURS)
+    return _Rival(name, score, _THREE_HOURS, note)
 
 
 def _box(edges: Floats) -> _Rival:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fanwatch.forecast import BIN_MS, Fleet, ForecastModel
 from fanwatch.forecast.bins import SENSORS, Floats
-from fanwatch.forecast.verdict import ALARM, WARNING
+from fanwatch.forecast.verdict import ALARM, INSTRUMENT, WARNING
 from training.forecast.history import History
 
 QUIET_BINS = 36
@@ -35,13 +35,13 @@ class Trace(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """Somebody was told of a fan, warning or alarm."""
+    """Somebody was told of a fan, warning or alarm, or of its instruments."""
 
     fan: int
     told: int
     """Number of the bin, counted from the trace's first, at whose end it was."""
     last: int
-    """Number of the last bin of warning or alarm."""
+    """Number of the last bin in which it was still so."""
 
 
 def follow(
@@ -92,6 +92,11 @@ def told(trace: Trace) -> list[Episode]:
 def alarms(trace: Trace) -> list[Episode]:
     """Those of alarm alone, likewise; what was told is the alarm, not the warning before."""
     return _runs(trace.state == ALARM)
+
+
+def instruments(trace: Trace) -> list[Episode]:
+    """Those in which it was a sensor, or the connection, that was told to be broken, likewise."""
+    return _runs(trace.state == INSTRUMENT)
 
 
 def at_threshold(risk: Floats, threshold: float, bins: int = 2) -> list[Episode]:

@@ -35,7 +35,8 @@ _FEWEST_FAULTS: Final = 8
 _PROBES: Final = 16
 _CORE: Final = ("bins", "memory", "cleaning", "instruments", "evidence", "windows", "fleet", "episodes")
 _CODE: Final = (
-    "events", "looked", "history", "truth", "varied", "samples", "network", "choosing", "trace", "outcomes", "train",
+    "columns", "events", "looked", "history", "truth", "varied", "samples", "network", "choosing", "trace",
+    "outcomes", "train",
 )  # fmt: skip
 """The modules of the streaming core, and here, that decide what a bundle holds; their hash goes into it."""
 
@@ -106,10 +107,8 @@ def train(
         validation, followed = _validate(history, learned, folds, samples, edges, fitted, network, fit, say)
         choice = choosing.machine(validation, followed, false_alarms)
         true = truth.of(validation)
-        failures = sum(fault.failure_ms is not None for fault in validation.faults)
-        fitted = network.with_intervals(
-            fitted, choosing.wider(followed, followed.hours, true, choice.machine.warning, failures)
-        )
+        wider = choosing.wider(followed, followed.hours, true, choice.machine.warning, validation.failures)
+        fitted = network.with_intervals(fitted, wider)
         network.export(fitted, fresh)
         found = _figures(validation, followed, choice.machine, true)
         probe = samples.features[np.random.default_rng(seed).choice(len(samples.features), _PROBES)]
@@ -192,7 +191,7 @@ def folded(history: History, seed: int) -> tuple[History, list[Ints]]:
     three groups is followed by a network of its own that has learned from the other two (cross-validation).
     """
     learned, validation = split(history, seed)
-    if sum(fault.failure_ms is not None for fault in validation.faults) >= _ENOUGH_FAILURES:
+    if validation.failures >= _ENOUGH_FAILURES:
         number = {name: fan for fan, name in enumerate(history.devices)}
         return learned, [np.array([number[name] for name in validation.devices], np.int64)]
     fans = np.random.default_rng(seed).permutation(len(history.devices))
@@ -212,10 +211,10 @@ def split(history: History, seed: int) -> tuple[History, History]:
 
 
 def _check_learnable(source: Path, history: History, samples: Samples) -> None:
-    failures = sum(fault.failure_ms is not None for fault in history.faults)
-    if failures < _FEWEST_FAULTS or not samples.worn.any():
+    if history.failures < _FEWEST_FAULTS or not samples.worn.any():
         raise TrainingError(
-            f"{source} has {failures} failures of the fans that are learned from; at least {_FEWEST_FAULTS} are needed."
+            f"{source} has {history.failures} failures of the fans that are learned from; at least {_FEWEST_FAULTS} are"
+            " needed."
         )
 
 

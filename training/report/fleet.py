@@ -25,11 +25,10 @@ _SHOWN: Final = (0.0005, 0.9995)
 
 def section(history: History, true: Truth, edges: Floats, source: str, *, trained: bool) -> Section:
     """The fans that were followed; `edges` are the model's healthy ranges."""
-    failures = sum(fault.failure_ms is not None for fault in history.faults)
     intro = (
         f"{len(history.devices):,} fans of {source}{'' if not trained else ' that were held back from learning'},"
         f" followed from {utc(int(history.time_ms[0]))} to {utc(int(history.time_ms[-1]))}"
-        f" ({history.days:,.0f} days): {len(history.time_ms):,} readings, {failures:,} failures and"
+        f" ({history.days:,.0f} days): {len(history.time_ms):,} readings, {history.failures:,} failures and"
         f" {len(history.broken):,} faults of instruments."
     )
     body = [
@@ -72,7 +71,7 @@ def _modes(history: History) -> str:
         lives = [
             (fault.failure_ms - fault.start_ms) / _HOUR_MS
             for fault in history.faults
-            if fault.mode == mode and fault.failure_ms is not None
+            if fault.mode == mode and fault.failure_ms is not None and not fault.unseen
         ]
         low, middle, high = np.quantile(lives, (0.1, 0.5, 0.9)) if lives else (np.nan,) * 3
         last = f"{middle:.0f} h<small>{low:.0f} to {high:.0f} h, 8 of 10</small>" if lives else "-"

@@ -193,7 +193,11 @@ def instruments(outcomes: Outcomes, own: dict[str, Figure]) -> Section:
             named = f"{np.mean([each.named for each in some]):.0%}"
             rows.append((cause, f"{len(some):,}", cell(own[f"recognised: {cause}"]), named))
     caused = next(found for name, found in own.items() if name.endswith("by instruments a fan-month"))
-    text = paragraph(f"Broken sensors caused {value(caused)} false alarms a fan-month ({sure(caused)}).")
+    false = own["false instrument episodes a fan-month"]
+    text = paragraph(
+        f"Broken sensors caused {value(caused)} false alarms a fan-month ({sure(caused)}). And sensors that worked were"
+        f" told to be broken, or a fan to be silent that was not, {value(false)} times a fan-month ({sure(false)})."
+    )
     return Section(
         "instruments", "Broken sensors", text + table(("what", "times", "recognised", "as such"), rows)
     )

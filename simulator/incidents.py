@@ -137,7 +137,7 @@ class Incidents:
         end = self.end[fan, slot] = start + self._hours(*HOURS[kind])
         width = HEALTHY[sensor, 1] - HEALTHY[sensor, 0]
         drifts = self._random.uniform(*DRIFTS) * self._random.choice((-1.0, 1.0)) * width
-        self.amount[fan, sensor] = last[sensor] if kind == STUCK else drifts
+        self.amount[fan, sensor] = last[sensor] if kind == STUCK else drifts * physics.drift_speed
         return Event(fan, start, None, end, "instrument", f"{FEATURES[sensor]}:{_KINDS[kind]}")
 
     def _fail(self, fan: int, start: float) -> Event:

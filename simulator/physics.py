@@ -72,6 +72,8 @@ class Physics(msgspec.Struct, frozen=True, kw_only=True):
     drift: float = 0.05
     bursts: float = 0.05
     """Sensor faults a sensor-month: it repeats one value, shows 0, wanders off, or spikes again and again."""
+    drift_speed: float = 1.0
+    """Factor on how fast a drifting sensor drifts, and so on how far it is off in the end."""
     silent: float = 0.05
     """Times a fan-month in which nothing comes from a fan that runs."""
     spikes: float = 5e-4

@@ -126,7 +126,7 @@ def _drifts(physics: Physics, fine: Fineness) -> Iterator[_Row]:
         for rate in _rates(fine.rates):
             for sign in (-1.0, 1.0):
                 moves = np.zeros(4)
-                moves[sensor] = sign * rate * _WIDTHS[sensor]
+                moves[sensor] = sign * rate * physics.drift_speed * _WIDTHS[sensor]
                 yield _Row(np.inf, 1.0, np.zeros((4, 2)), moves, _DRIFT_STEP, _DRIFT_PLACES, prior, sensor)
 
 

@@ -189,6 +189,21 @@ def test_severity_slides_the_sensors_by_their_weights_until_the_fan_stops_and_is
     assert event == (0, FIRST_S + 3600, FIRST_S + 4600, FIRST_S + 5100, "fault", name)
 
 
+def test_a_sensor_drifts_by_the_speed_that_it_is_given() -> None:
+    still = dict.fromkeys(("noise", "load", "ambient", "offset", "pauses"), 0.0)
+    sound = dict.fromkeys(("spikes", "stuck", "zero", "bursts", "silent"), 0.0)
+    quiet = {**still, **sound, "healthy_h": 1000.0, "drift": 40.0}
+    off = []
+    for speed in (1.0, 2.0):
+        machines = Machines(1, FIRST_S, physics=scaled({**quiet, "drift_speed": speed}), seed=1)
+        hours = [np.array([FIRST_S + 3600.0 * hour]) for hour in range(720)]
+        shown = np.concatenate([machines.advance(np.zeros(1, int), at).values for at in hours])
+        off.append(shown - HEALTHY.mean(axis=1))
+    widths = HEALTHY[:, 1] - HEALTHY[:, 0]
+    assert (np.abs(off[0]).max(axis=0) > 0.9 * widths).any()
+    assert off[1] == pytest.approx(2 * off[0], abs=0.02)
+
+
 def test_the_same_seed_gives_the_same_files_and_another_seed_others(tmp_path: Path) -> None:
     texts = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):

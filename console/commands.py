@@ -20,7 +20,7 @@ class NotDone(FanwatchError):
     status = 409
 
 
-def send(gateway: Gateway, command: Mapping[str, str]) -> None:
+def send(gateway: Gateway, command: Mapping[str, str | bool]) -> None:
     """Sends what is a Command on the wire, and returns once it is done.
 
     InvalidAlarm, NotDone, Unavailable or UpstreamFailed say why it was not.

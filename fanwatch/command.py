@@ -35,6 +35,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     episode: str
     action: Action
     by: str
+    stands: bool = False
+    """Of acknowledge: who says so has seen that the fan stands still, which the forecast may not know yet."""
     until: str | None = None
     found: Found | None = None
     mode: str | None = None
@@ -93,6 +95,8 @@ def check_command(command: Command, now_ms: int) -> None:
         _check_until(command, now_ms)
     elif command.until is not None:
         raise InvalidAlarm(f"until belongs to snooze, not to {command.action}.")
+    if command.stands and command.action != "acknowledge":
+        raise InvalidAlarm(f"stands belongs to acknowledge, not to {command.action}.")
     if command.action == "close":
         _check_found(command)
         _check_outcome(command, now_ms)

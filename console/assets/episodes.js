@@ -38,7 +38,7 @@ export default {
           </div>
           <div v-if="may" class="ep-acts">
             <template v-if="!(each.episode in busy)">
-              <button v-if="!each.by" type="button" class="fw-button fw-primary" @click="act(each, { action: 'acknowledge' })">Acknowledge<span class="ep-hidden"> {{ each.device }}</span></button>
+              <button v-if="!each.by" type="button" class="fw-button fw-primary" @click="act(each, { action: 'acknowledge', stands: each.state === 'stopped' })">Acknowledge<span class="ep-hidden"> {{ each.device }}</span></button>
               <button type="button" class="fw-button" @click="ask('snooze', each)">Snooze<span class="ep-hidden"> {{ each.device }}</span></button>
               <button type="button" class="fw-button" @click="ask('close', each)">Close …<span class="ep-hidden"> {{ each.device }}</span></button>
             </template>

@@ -90,9 +90,10 @@ class Episodes(ui.element, component="../assets/episodes.js"):
         done, error = "", None
         try:
             by = technician().name
-            await self._console.call(send, self._console.gateway, _command(asked, by))
+            command = _command(asked, by)
+            await self._console.call(send, self._console.gateway, command)
             device = episode.partition("/")[0]
-            if action == "acknowledge":
+            if command.get("stands"):
                 self._console.fleet.acknowledged_now(episode)
             done = _DONE.get(action or "", "{device}: done.").format(device=device)
             _LOG.info("decided about an episode", episode=episode[:120], action=action, user=by)
@@ -164,11 +165,11 @@ def _mode(state: str, cause: str | None, sensor: str | None) -> str:
     return seen if state == "instrument" and seen in INSTRUMENT_MODES else ""
 
 
-def _command(asked: Mapping[str, Any], by: str) -> dict[str, str]:
+def _command(asked: Mapping[str, Any], by: str) -> dict[str, str | bool]:
     """What the browser asks for, in somebody's name; `send` judges what it says."""
     names = ("episode", "action", "until", "found", "mode", "outcome", "outcomeAt", "note")
     given = {name: text for name in names if (text := _text(asked.get(name)))}
-    return {**given, "by": by}
+    return {**given, "by": by} | ({"stands": True} if asked.get("stands") is True else {})
 
 
 def _text(value: object) -> str | None:

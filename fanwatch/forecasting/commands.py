@@ -82,6 +82,8 @@ class Commands:
         note = row.note
         if command.action == "acknowledge":
             alarm = msgspec.structs.replace(before, acknowledgedBy=command.by)
+            unseen = command.stands and before.state != "stopped"
+            note = msgspec.structs.replace(note, stands_ms=now_ms if unseen else 0)
         elif command.action == "snooze":
             alarm = msgspec.structs.replace(before, snoozedUntil=format_ms(command.until_ms or 0))
         else:
@@ -93,6 +95,7 @@ class Commands:
                 said_ms=row.told_ms,
                 opened_ms=0,
                 lapsed="",
+                stands_ms=0,
             )
         if alarm != before:
             self._say(alarm)

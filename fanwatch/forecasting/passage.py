@@ -79,14 +79,17 @@ class _Passage:
             return  # nothing was ever heard of it
         seen_ms = note.said_ms if self._said[number] else self._group[number].told_ms
         blind = self._goal.blind if last else None
-        alarm = wording.alarm_of(verdict, before, seen_ms, self._goal.now_ms, blind, note.lapsed)
+        known = note.stop_known(self._goal.now_ms)
+        alarm = wording.alarm_of(
+            verdict, before, seen_ms, self._goal.now_ms, blind, note.lapsed, stop_known=known
+        )
         if not wording.is_news(alarm, before, at_ms - note.said_ms):
             return
         self._turn(number, alarm, at_ms, verdict.stopped_ms)
         opened_ms, lapsed = 0, ""
         if alarm.state in EPISODES:
             goes_on = before is not None and before.episode == alarm.episode
-            lapsing = wording.lapsing(alarm, before)
+            lapsing = "" if known else wording.lapsing(alarm, before)
             opened_ms = note.opened_ms if goes_on and not lapsing else self._goal.now_ms
             lapsed = lapsing or (note.lapsed if goes_on else "")
         self._alarms[number] = alarm

@@ -19,6 +19,8 @@ from fanwatch.store import Store, point, quoted
 MEASUREMENT = "forecast_state"
 DAY_MS = 86_400_000
 _MS = 1_000_000
+_STANDS_MS = 3_600_000
+"""The forecast sees a stop 20 to 30 minutes later; what stops after that has run meanwhile."""
 T = TypeVar("T")
 _NUMBERS = ("from_ms", "checkpoint_ms", "through_ms", "told_ms", "taken")
 _FIELDS = (*_NUMBERS, "state", "kept", "alarm", "note")
@@ -35,12 +37,18 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     """When, by the clock here, the episode was published first, or was open again; 0 where none is open."""
     lapsed: str = ""
     """Who had acknowledged the open episode before its fan stopped, with which that ended."""
+    stands_ms: int = 0
+    """When, by the clock here, somebody acknowledged that its fan stands, before the forecast had seen that."""
     closed: str = ""
     """The episode that a person has closed last."""
     closed_ms: int = 0
     """Up to when readings were known then: there, the fan's state forgets the episode."""
     retired_ms: int = 0
     """The fan was retired; what is not newer does not bring it back."""
+
+    def stop_known(self, now_ms: int) -> bool:
+        """Whether a stop that is seen now is the one that has been acknowledged already."""
+        return 0 <= now_ms - self.stands_ms < _STANDS_MS
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

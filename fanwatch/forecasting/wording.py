@@ -29,12 +29,15 @@ def alarm_of(
     now_ms: int,
     blind: str | None = None,
     lapsed: str = "",
+    *,
+    stop_known: bool = False,
 ) -> Alarm:
     """The alarm that the verdict makes of what was published `before`, of which bins up to `seen_ms` were known.
 
     `blind` says why nothing newer is known of any fan: then a fan without an episode is unknown. A snooze that is over
     at `now_ms` is said no longer, which is how all who listen learn that it is. An acknowledgement was of a fan that
-    ran: with its stop it has lapsed, for all who listen likewise, and `lapsed` is whose it was, once it has.
+    ran: with its stop it has lapsed, for all who listen likewise, and `lapsed` is whose it was, once it has; unless the
+    stop was seen by people first, and what they acknowledged (`stop_known`).
     """
     state: State = verdict.state
     why, risk, since_ms = verdict.why, verdict.risk, verdict.since_ms
@@ -56,7 +59,7 @@ def alarm_of(
     )
     if before is not None and goes_on and state in EPISODES:
         snoozed = before.snoozedUntil if before.snoozed(now_ms) else msgspec.UNSET
-        by = lapsing(alarm, before)
+        by = "" if stop_known else lapsing(alarm, before)
         kept = {
             "acknowledgedBy": msgspec.UNSET if by else before.acknowledgedBy,
             "snoozedUntil": snoozed,

@@ -128,5 +128,14 @@ def test_who_acknowledges_that_it_stands_has_it_in_hand_before_the_forecast_has_
             page.goto(console.url)
             expect(page.locator(".fl-row", has_text=told.deviceID)).to_contain_text("technician has it")
             expect(page.get_by_role("heading", level=1)).to_have_text("The fan is looked after")
+            # The forecast sees it a little later: nobody is told anew of what they know.
+            watched.write("bad", 27, 30, failing(8, 28, 200))
+            watched.tick(30)
+            watched.run()
+            until(lambda: listener.of("bad")[-1].state == "stopped", 30, "the stop")
+            said = listener.of("bad")[-1]
+            assert (said.acknowledgedBy, "before it stopped" in said.why) == ("technician", False)
+            page.goto(console.url + "/alarms")
+            expect(card).to_contain_text("acknowledged by technician")
         finally:
             context.close()

@@ -152,12 +152,15 @@ def test_a_failure_that_nobody_saw_needs_its_time(watch: Watch) -> None:
 def test_forged_and_unknown_ones_are_refused(failed: Watched) -> None:
     fan = failed.fan("bad")
     good = {"action": "acknowledge", "by": "me"}
+    early = {"episode": f"{fan}/2026-01-01T00:00:00.000Z"}
     for content, status in (
-        ({"episode": f"{fan}/2026-01-01T00:00:00.000Z"}, 404),
+        (early, 404),
         ({"episode": "nobody/2026-01-01T00:00:00.000Z"}, 404),
         ({"episode": f"{fan}' OR 1=1 --/2026-01-01T00:00:00.000Z"}, 400),
         ({"episode": fan}, 400),
-        ({"episode": f"{fan}/2026-01-01T00:00:00.000Z", "state": "ok"}, 400),
+        ({**early, "state": "ok"}, 400),
+        ({**early, "action": "close", "found": "false alarm"}, 404),
+        ({**early, "action": "close", "found": "false alarm", "stands": True}, 400),
     ):
         found, answer = failed.order(**good | content)
         assert found == status, answer

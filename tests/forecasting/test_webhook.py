@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from fanwatch.alarm import Alarm
 from fanwatch.forecasting import rows, webhook, wording
 from fanwatch.logs import Log
 from fanwatch.settings import ForecastSettings, StoreSettings, load
@@ -18,7 +19,7 @@ from tests.forecasting.conftest import Watch
 from tests.support.http_stub import HttpStub, Reply, Request
 from tests.support.raw_server import on_port, saying
 from tests.support.wait import until
-from tests.support.watched import failing
+from tests.support.watched import Watched, failing
 
 
 @pytest.fixture
@@ -106,43 +107,74 @@ def test_what_somebody_has_in_hand_is_not_told_and_a_snooze_ends(watch: Watch, s
     assert [json.loads(request.body)["deviceID"] for request in stub.requests] == [watched.fan("bad")]
 
 
-def test_a_fan_that_stops_after_somebody_acknowledged_it_is_told_again_once(
-    watch: Watch, stub: HttpStub
-) -> None:
-    watched = watch(FANWATCH_WEBHOOK_URL=stub.url)
+class Stopping:
+    """A fan that stops at hour 25, and what the other side was told of it."""
 
-    def runs(first: int, end: int) -> dict[str, Any]:
-        """By key, what was told of the fan until then."""
+    def __init__(self, watched: Watched, stub: HttpStub) -> None:
+        self.watched, self._stub = watched, stub
+
+    def until(self, first: int, end: int) -> dict[str, Any]:
+        """By key, what was told until the hour `end`, of which all from `first` on was not known yet."""
+        watched = self.watched
         watched.write("bad", first, end, failing(5, 25, 100))
         watched.tick(end)
         watched.run()
         watched.run()
         until(lambda: not watched.service._webhook._waiting, 10, "no more to tell")
-        mine = [
-            each for each in stub.requests if each.headers["Idempotency-Key"].startswith(watched.fan("bad"))
-        ]
+        asked = self._stub.requests
+        mine = [each for each in asked if each.headers["Idempotency-Key"].startswith(watched.fan("bad"))]
         found = {each.headers["Idempotency-Key"]: json.loads(each.body) for each in mine}
         assert len(found) == len(mine), "once each"
         return found
 
-    runs(0, 24)
-    row = rows.of(watched.store, watched.fan("bad"), 0)
-    assert row is not None
-    assert row.alarm is not None
-    episode = row.alarm.episode
+    @property
+    def alarm(self) -> Alarm:
+        """As it was published last."""
+        row = rows.of(self.watched.store, self.watched.fan("bad"), 0)
+        assert row is not None
+        assert row.alarm is not None
+        return row.alarm
+
+
+def test_a_fan_that_stops_after_somebody_acknowledged_it_is_told_again_once(
+    watch: Watch, stub: HttpStub
+) -> None:
+    watched = watch(FANWATCH_WEBHOOK_URL=stub.url)
+    fan = Stopping(watched, stub)
+    fan.until(0, 24)
+    episode = fan.alarm.episode
     assert watched.order(episode=episode, action="acknowledge", by="Anna")[0] == 200
-    told = runs(24, 28)
+    told = fan.until(24, 28)
     assert list(told) == [episode, f"{episode} stopped"]
     said = told[f"{episode} stopped"]
     assert (said["state"], "acknowledgedBy" in said) == ("stopped", False)
     assert said["text"].endswith("; Anna had acknowledged it before it stopped.")
     # Whoever takes it up now has it: no run takes it from them.
     assert watched.order(episode=episode, action="acknowledge", by="Ben")[0] == 200
-    assert runs(28, 34) == told
-    row = rows.of(watched.store, watched.fan("bad"), 0)
-    assert row is not None
-    assert row.alarm is not None
-    assert (row.alarm.state, row.alarm.acknowledgedBy) == ("stopped", "Ben")
+    assert fan.until(28, 34) == told
+    assert (fan.alarm.state, fan.alarm.acknowledgedBy) == ("stopped", "Ben")
+
+
+@pytest.mark.parametrize("late_ms", [0, 2 * 3_600_000])
+def test_whoever_acknowledged_the_stop_itself_is_not_told_of_it(
+    watch: Watch, stub: HttpStub, late_ms: int
+) -> None:
+    """They saw it before the run did, on the page. A stop of much later is another one."""
+    watched = watch(FANWATCH_WEBHOOK_URL=stub.url)
+    fan = Stopping(watched, stub)
+    fan.until(0, 24)
+    episode = fan.alarm.episode
+    for stands in ({}, {"stands": True}):
+        assert watched.order(episode=episode, action="acknowledge", by="Anna", **stands)[0] == 200
+    if late_ms:
+        row = rows.of(watched.store, watched.fan("bad"), 0)
+        assert row is not None
+        note = msgspec.structs.replace(row.note, stands_ms=row.note.stands_ms - late_ms)
+        rows.save(watched.store, [msgspec.structs.replace(row, note=note)])
+    told = fan.until(24, 28)
+    assert list(told) == ([episode, f"{episode} stopped"] if late_ms else [episode])
+    assert (fan.alarm.state, fan.alarm.acknowledged) == ("stopped", not late_ms)
+    assert ("had acknowledged it before" in fan.alarm.why) == bool(late_ms)
 
 
 def test_a_dead_other_side_never_holds_a_run_up(watch: Watch, stub: HttpStub) -> None:

@@ -64,6 +64,7 @@ ALARMS: Final = {
     "false alarms": "false at alarm level a fan-month",
     "alarms by instruments": "alarms by instruments a fan-month",
     "recognised": "instruments recognised",
+    "false of instruments": "false instrument episodes a fan-month",
     "cause": "right cause",
     "covers": "interval covers",
 }

@@ -14,6 +14,8 @@ _STILL_RPM: Final = 50.0
 _STILL_VIBRATION: Final = 20.0
 """Below both of them a fan stands still; a tenth of what the slowest and quietest running one shows, or less."""
 _INTERVAL_KEPT: Final = np.float32(0.9)
+ONCE_BINS: Final = 12
+"""A fan that was heard of once may be read as seldom as each two hours; its second reading tells."""
 _JUMP: Final = np.float32(0.75)
 """A value that lies farther than this from the median of three, in healthy ranges, is taken for the median."""
 _SPIKE: Final = np.float32(1.0)
@@ -47,7 +49,9 @@ def clean(memory: Memory, bins: Bins, edges: Floats, number: int) -> Cleaned:
     running = heard & ~still
     new = memory.first == 0
     gap = np.maximum(number - memory.heard, 1)
+    once = memory.heard == memory.first
     usual = _INTERVAL_KEPT * memory.interval + (1 - _INTERVAL_KEPT) * np.minimum(gap, 2 * memory.interval + 1)
+    usual = np.where(once, np.minimum(gap, ONCE_BINS), usual)
     memory.interval[:] = np.where(heard & ~new, usual, np.where(new, 1, memory.interval))
     memory.heard[:] = np.where(heard, number, memory.heard)
     memory.first[:] = np.where(new & heard, number, memory.first)

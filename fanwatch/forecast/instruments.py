@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from fanwatch.forecast.bins import Bins, Floats
-from fanwatch.forecast.cleaning import Cleaned, Flags
+from fanwatch.forecast.cleaning import ONCE_BINS, Cleaned, Flags
 from fanwatch.forecast.memory import Memory
 from fanwatch.forecast.verdict import DRIFT, SILENT, SPIKES, STUCK, ZERO
 
@@ -49,6 +49,8 @@ def watch(memory: Memory, bins: Bins, cleaned: Cleaned, number: int) -> Flags:
     found[memory.same >= STUCK_BINS - fewer] = STUCK
     found[memory.zero_run >= ZERO_BINS - fewer] = ZERO
     silence = np.maximum(SILENT_BINS, (SILENT_INTERVALS - fewer[:, 0]) * memory.interval)
+    # Of a fan that was heard of once nobody knows how often it is read.
+    silence = np.where(memory.heard == memory.first, np.maximum(silence, ONCE_BINS + 1), silence)
     found[(memory.first > 0) & (number - memory.heard >= silence)] = SILENT
     # A sensor that was put right shows something else than it did: its short windows begin anew.
     memory.weight[spiked & ~spikes] = 0

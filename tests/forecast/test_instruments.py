@@ -67,6 +67,15 @@ def test_a_fan_that_is_read_each_hour_is_not_silent_in_between() -> None:
     values[::6] = healthy(100)
     verdicts = live(fleet(), values)
     assert {verdict.state for verdict in verdicts[300:]} == {"ok"}
+    # Nor while it is new: its second reading tells how often it is read.
+    assert {verdict.state for verdict in verdicts} == {"unknown", "ok"}
+
+
+def test_a_fan_that_was_heard_of_once_is_silent_after_two_hours() -> None:
+    values = np.full((30, 1, 4), np.nan)
+    values[0] = healthy(1)
+    states = [verdict.state for verdict in live(fleet(), values)]
+    assert (set(states[:13]), set(states[14:])) == ({"unknown"}, {"instrument"})
 
 
 def test_a_standing_fan_has_stopped_and_its_sensors_are_sound() -> None:

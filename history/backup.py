@@ -11,6 +11,8 @@ from fanwatch.store import Refused, Store
 _CONNECT_S = 5.0
 _OPEN_S = 60.0
 _POLL_S = 0.1
+_OPENING = ("shard is disabled", "engine is closed")
+"""What InfluxDB says of a shard while it takes in what was restored."""
 _LIMIT_S = 4 * 3600.0
 """Seconds after which a backup or restore is given up."""
 
@@ -56,7 +58,7 @@ def _await_shards(store: Store, database: str) -> None:
                 store.execute(f'SELECT * FROM "{database}"."{row["name"]}"."telemetry" LIMIT 1')
                 break
             except Refused as error:
-                if "shard is disabled" not in str(error) or time.monotonic() > deadline:
+                if not any(state in str(error) for state in _OPENING) or time.monotonic() > deadline:
                     raise
                 time.sleep(_POLL_S)
 

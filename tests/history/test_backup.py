@@ -2,17 +2,20 @@
 
 import threading
 import time
+import urllib.parse
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import StoreSettings
-from fanwatch.store import MEANS, Store, point
+from fanwatch.store import MEANS, Refused, Store, point
 from history.backup import backup, restore
 from local import tools
 from local.ports import listened
 from tests.support.history import DAY_MS, Record
+from tests.support.http_stub import HttpStub, Reply, Request
 from tests.support.influx import Influx, tool
 from tests.support.up import Machine
 from tests.support.wait import until
@@ -163,3 +166,27 @@ def test_the_commands_of_a_runtime(tmp_path: Path) -> None:
         assert store_of(other).count("anomaly", "quality") >= stored
     finally:
         up.end()
+
+
+def test_a_restore_ends_once_what_was_restored_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "made.manifest").touch()
+    refusals = ["engine is closed", "shard is disabled", "shard is disabled"]
+
+    def answer(request: Request) -> Reply:
+        text = urllib.parse.parse_qs(request.body.decode())["q"][0]
+        if text.startswith("SHOW RETENTION POLICIES"):
+            result: dict[str, object] = {"series": [{"columns": ["name"], "values": [["raw"]]}]}
+        else:
+            result = {"error": refusals.pop(0)} if text.startswith("SELECT") and refusals else {}
+        return Reply(200, msgspec.json.encode({"results": [result]}))
+
+    stub = HttpStub(answer)
+    store = Store(StoreSettings(influx_url=stub.url))
+    try:
+        restore("true", stub.url.removeprefix("http://"), store, tmp_path)
+        assert refusals == []
+        refusals.append("no such field")
+        with pytest.raises(Refused, match="no such field"):
+            restore("true", stub.url.removeprefix("http://"), store, tmp_path)
+    finally:
+        stub.close()

@@ -48,14 +48,16 @@ class Client:
 
     def pushed_out(self, *, session_kept: bool) -> None:
         """Another client takes its id, and leaves; returns when this one is back."""
-        times = len(self.sessions)
+        times, left = len(self.sessions), threading.Event()
         other = tools.client(self.settings, self.client_id, manual_ack=True)
+        # At once: were it pushed out in its turn while it is still to stay, it would come back for the id.
+        other.on_connect = lambda client, *_: client.disconnect()
+        other.on_disconnect = lambda *_: left.set()
         tools.connect(
             other, self.settings, session_expiry_s=600 if session_kept else 0, clean=not session_kept
         )
         other.loop_start()
-        until(other.is_connected, 10, "the other one is in")
-        other.disconnect()
+        until(left.is_set, 10, "the other one was in")
         other.loop_stop()
         until(lambda: len(self.sessions) > times and self.subscriber.connected, 10, "it is back")
 

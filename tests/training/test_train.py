@@ -153,6 +153,8 @@ def test_the_documented_command_gives_the_default_bundle_again(tmp_path: Path) -
 def started(out: Path, csv: Path) -> subprocess.Popen[str]:
     """A training that takes minutes, in a process of its own, while it learns."""
     code = (
+        # Whatever started the tests may have it ignored, as a shell does for what runs in its background.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys; from pathlib import Path; from training.train import train\n"
         "train(Path(sys.argv[1]), Path(sys.argv[2]), epochs=5000,"
         " on_epoch=lambda epoch, loss: print(epoch, flush=True))"

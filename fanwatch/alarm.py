@@ -82,6 +82,11 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
         return self.acknowledged or self.snoozed(now_ms)
 
 
+def with_lapsed(why: str, by: str) -> str:
+    """The reason of a stop, and whose acknowledgement has ended with it; `by` is empty where nobody's has."""
+    return f"{why.removesuffix('.')}; {by} had acknowledged it before it stopped." if by else why
+
+
 _decode_alarm = msgspec.json.Decoder(Alarm).decode
 encode_alarm = msgspec.json.Encoder().encode
 

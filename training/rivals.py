@@ -1,6 +1,7 @@
 """Simpler and stronger methods on the same rows, so that a network has to show what it adds. Needs scikit-learn."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -150,18 +151,22 @@ def _logistic(features: Floats, faulty: NDArray[np.bool_]) -> Callable[[Floats],
 
 def _boosting(features: Floats, faulty: NDArray[np.bool_]) -> Callable[[Floats], Floats]:
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
 
-    # Its threads wait for each other by spinning: on a busy machine two are far slower than one.
-    with threadpool_limits(1, user_api="openmp"):
+    with one_thread():
         return _probability(HistGradientBoostingClassifier(random_state=1).fit(features, faulty))
 
 
-def _probability(model: Any) -> Callable[[Floats], Floats]:
+def one_thread() -> AbstractContextManager[Any]:
+    """For boosted trees: their threads wait for each other by spinning, so on a busy machine two are far slower."""
     from threadpoolctl import threadpool_limits
 
+    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="openmp")
+    return limits
+
+
+def _probability(model: Any) -> Callable[[Floats], Floats]:
     def score(values: Floats) -> Floats:
-        with threadpool_limits(1, user_api="openmp"):
+        with one_thread():
             probabilities: Floats = model.predict_proba(values)[:, 1]
         return probabilities
 

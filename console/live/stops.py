@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from console.live.places import Places
-from fanwatch.alarm import Alarm
+from fanwatch.alarm import Alarm, with_lapsed
 from fanwatch.timestamps import format_ms
 
 STILL_RPM: Final = 50.0
@@ -100,9 +100,8 @@ def stopped(alarm: Alarm, stood_ms: int, *, known: bool) -> Stopped:
     why = "It stands still"
     if stood_ms:
         why = f"It has stood still since {format_ms(stood_ms)[:16].replace('T', ' ')} UTC"
-    why += f", as its {alarm.cause} had announced" if alarm.cause else ""
+    why += f", as its {alarm.cause} had announced." if alarm.cause else "."
     lapsed = alarm.acknowledged and not known
-    why += f"; {alarm.acknowledgedBy} had acknowledged it before it stopped." if lapsed else "."
     return Stopped(
         deviceID=alarm.deviceID,
         episode=alarm.episode,
@@ -111,7 +110,7 @@ def stopped(alarm: Alarm, stood_ms: int, *, known: bool) -> Stopped:
         risk=None,
         cause=alarm.cause,
         failureExpected=None,
-        why=why,
+        why=with_lapsed(why, str(alarm.acknowledgedBy) if lapsed else ""),
         acknowledgedBy=msgspec.UNSET if lapsed else alarm.acknowledgedBy,
         snoozedUntil=alarm.snoozedUntil,
         stood_ms=stood_ms,

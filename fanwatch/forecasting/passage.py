@@ -89,7 +89,7 @@ class _Passage:
         opened_ms, lapsed = 0, ""
         if alarm.state in EPISODES:
             goes_on = before is not None and before.episode == alarm.episode
-            lapsing = "" if known else wording.lapsing(alarm, before)
+            lapsing = wording.lapsing(alarm, before, stop_known=known)
             opened_ms = note.opened_ms if goes_on and not lapsing else self._goal.now_ms
             lapsed = lapsing or (note.lapsed if goes_on else "")
         self._alarms[number] = alarm

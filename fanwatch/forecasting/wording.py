@@ -6,7 +6,7 @@ earlier, so that an acknowledgement holds and nobody is told twice.
 
 import msgspec
 
-from fanwatch.alarm import EPISODES, FAN_EPISODES, Alarm, Expected, State, episode_name
+from fanwatch.alarm import EPISODES, FAN_EPISODES, Alarm, Expected, State, episode_name, with_lapsed
 from fanwatch.forecast import Verdict
 from fanwatch.timestamps import format_ms, parse_ms, zone
 
@@ -59,25 +59,26 @@ def alarm_of(
     )
     if before is not None and goes_on and state in EPISODES:
         snoozed = before.snoozedUntil if before.snoozed(now_ms) else msgspec.UNSET
-        by = "" if stop_known else lapsing(alarm, before)
+        by = lapsing(alarm, before, stop_known=stop_known)
         kept = {
             "acknowledgedBy": msgspec.UNSET if by else before.acknowledgedBy,
             "snoozedUntil": snoozed,
-            "why": _with_lapsed(why, by or lapsed),
+            "why": with_lapsed(why, by or lapsed),
         }
         alarm = msgspec.structs.replace(alarm, **kept)
     return alarm
 
 
-def lapsing(alarm: Alarm, before: Alarm | None) -> str:
+def lapsing(alarm: Alarm, before: Alarm | None, *, stop_known: bool) -> str:
     """Who had acknowledged the episode of `before` whose fan has now stopped; empty where that is not so."""
-    if before is None or before.episode != alarm.episode or not isinstance(before.acknowledgedBy, str):
+    if (
+        stop_known
+        or before is None
+        or before.episode != alarm.episode
+        or not isinstance(before.acknowledgedBy, str)
+    ):
         return ""
     return before.acknowledgedBy if alarm.state == "stopped" != before.state else ""
-
-
-def _with_lapsed(why: str, by: str) -> str:
-    return f"{why.removesuffix('.')}; {by} had acknowledged it before it stopped." if by else why
 
 
 def is_news(alarm: Alarm, before: Alarm | None, quiet_ms: int) -> bool:

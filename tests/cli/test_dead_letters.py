@@ -15,10 +15,9 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from fanwatch.timestamps import format_ns
-from local import sessions
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
-from tests.support.telegraf import Telegraf
+from tests.support.telegraf import collecting
 from tests.support.wait import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,9 +81,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     directory = tmp_path_factory.mktemp("rig")
     influx = Influx(directory / "influxdb")
     broker = Mosquitto(directory / "mosquitto")
-    for session in sessions.TELEGRAF:
-        sessions.create(broker.settings, session)
-    telegraf = Telegraf(directory / "telegraf", broker_port=broker.port, influx_port=influx.port)
+    telegraf = collecting(directory, broker, influx)
     try:
         yield Rig(broker, influx)
     finally:

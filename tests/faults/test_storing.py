@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from fanwatch.timestamps import format_ms
-from local import sessions
 from tests.faults.conftest import Factory, Scale
 from tests.support.figures import record
 from tests.support.influx import Influx
 from tests.support.ledger import Fans, Witness, identity, reading
 from tests.support.mosquitto import Mosquitto
 from tests.support.runtime import wait_s
-from tests.support.telegraf import Telegraf
+from tests.support.telegraf import collecting
 from tests.support.wait import until
 
 FANS = 20
@@ -112,9 +111,7 @@ def _result(device: str, ms: int) -> bytes:
 )
 def test_telegraf_and_influxdb_killed_while_they_store(tmp_path: Path, count: int) -> None:
     broker, influx = Mosquitto(tmp_path / "mosquitto"), Influx(tmp_path / "influxdb")
-    for session in sessions.TELEGRAF:
-        sessions.create(broker.settings, session)
-    telegraf = Telegraf(tmp_path / "telegraf", broker_port=broker.port, influx_port=influx.port)
+    telegraf = collecting(tmp_path, broker, influx)
     witness = Witness(broker.settings)
     stream = Stream(broker, count)
     began = time.monotonic()

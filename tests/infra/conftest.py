@@ -6,24 +6,16 @@ from typing import Any
 
 import pytest
 
-from local import sessions
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
-from tests.support.telegraf import Telegraf
+from tests.support.telegraf import Telegraf, collecting
 from tests.support.wait import until
 
 
 @pytest.fixture
 def telegraf(tmp_path: Path, broker: Mosquitto, influx: Influx) -> Iterator[Telegraf]:
     """A collector between the two, its sessions made, in a zone that is not UTC; it looks at itself each second."""
-    for session in sessions.TELEGRAF:
-        sessions.create(broker.settings, session)
-    started = Telegraf(
-        tmp_path / "telegraf",
-        broker_port=broker.port,
-        influx_port=influx.port,
-        environment={"FANWATCH_TIMEZONE": "Europe/Berlin", "TELEGRAF_INTERVAL": "1s"},
-    )
+    started = collecting(tmp_path, broker, influx, FANWATCH_TIMEZONE="Europe/Berlin", TELEGRAF_INTERVAL="1s")
     yield started
     started.kill()
 

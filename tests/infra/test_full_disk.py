@@ -14,7 +14,7 @@ from fanwatch.timestamps import format_ms
 from local import sessions
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
-from tests.support.telegraf import Telegraf
+from tests.support.telegraf import Telegraf, collecting
 from tests.support.wait import until
 
 # Each may take a minute on a busy machine.
@@ -87,9 +87,7 @@ def test_a_full_disk_under_influxdb_is_said_and_what_came_meanwhile_is_stored_af
     (tmp_path / "influxdb").mkdir()
     (tmp_path / "influxdb/wal").symlink_to(disk.place)
     influx = Influx(tmp_path / "influxdb")
-    for session in sessions.TELEGRAF:
-        sessions.create(broker.settings, session)
-    telegraf = Telegraf(tmp_path / "telegraf", broker_port=broker.port, influx_port=influx.port)
+    telegraf = collecting(tmp_path, broker, influx)
 
     def stored(name: str) -> int:
         return len(influx.store.query(f"SELECT rotation FROM telemetry WHERE deviceID = '{name}'"))

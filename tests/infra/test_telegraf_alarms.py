@@ -10,13 +10,12 @@ import pytest
 from fanwatch import topics
 from fanwatch.alarm import Alarm, Expected, check_alarm, encode_alarm, episode_name
 from fanwatch.timestamps import format_ms
-from local import sessions
 from tests.infra import test_telegraf_messages as messages
 from tests.infra.conftest import rows
 from tests.infra.test_telegraf_messages import HOUR_MS, assert_none_rejected, latest_counts, now_ms
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
-from tests.support.telegraf import Telegraf
+from tests.support.telegraf import Telegraf, collecting
 from tests.support.wait import until
 
 
@@ -25,14 +24,7 @@ def alike(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Mosquitto,
     """Broker and store of several tests, with Telegraf between them."""
     directory: Path = tmp_path_factory.mktemp("alike")
     broker, influx = Mosquitto(directory / "mosquitto"), Influx(directory / "influxdb")
-    for session in sessions.TELEGRAF:
-        sessions.create(broker.settings, session)
-    telegraf = Telegraf(
-        directory / "telegraf",
-        broker_port=broker.port,
-        influx_port=influx.port,
-        environment={"TELEGRAF_INTERVAL": "1s"},
-    )
+    telegraf = collecting(directory, broker, influx, TELEGRAF_INTERVAL="1s")
     yield broker, influx
     for process in (telegraf, influx, broker):
         process.kill()

@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from fanwatch.timestamps import parse_ms, zone
-from local import sessions
 from tests.infra.conftest import rows
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
-from tests.support.telegraf import Telegraf
+from tests.support.telegraf import collecting
 
 VALUES = {"rotation": 592.0, "temperature": 41.2, "vibration": 160.4, "sound": 47.9}
 HOUR = timedelta(hours=1)
@@ -31,14 +30,7 @@ def changes(name: str) -> list[datetime]:
 @pytest.mark.parametrize("name", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
 def test_a_clock_that_is_put_forward_or_back(name: str, tmp_path: Path, broker: Mosquitto) -> None:
     influx = Influx(tmp_path / "influx", retention="400d")
-    for session in sessions.TELEGRAF:
-        sessions.create(broker.settings, session)
-    telegraf = Telegraf(
-        tmp_path / "telegraf",
-        broker_port=broker.port,
-        influx_port=influx.port,
-        environment={"FANWATCH_TIMEZONE": name, "FANWATCH_RAW_RETENTION": "400d"},
-    )
+    telegraf = collecting(tmp_path, broker, influx, FANWATCH_TIMEZONE=name, FANWATCH_RAW_RETENTION="400d")
     try:
         expected = {}
         for change in changes(name):

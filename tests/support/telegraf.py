@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local import tools
+from local import sessions, tools
 from local.config import telegraf_configs
-from tests.support.influx import tool
+from tests.support.influx import Influx, tool
+from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
 from tests.support.process import Process
 
@@ -40,3 +41,12 @@ class Telegraf(Process):
         }
         argv = [tool(tools.TELEGRAF), "--strict-env-handling", *telegraf_configs(), *extra]
         super().__init__(argv, directory / "telegraf.log", values, directory)
+
+
+def collecting(directory: Path, broker: Mosquitto, influx: Influx, **environment: str) -> Telegraf:
+    """A collector between the two, its sessions made."""
+    for session in sessions.TELEGRAF:
+        sessions.create(broker.settings, session)
+    return Telegraf(
+        directory / "telegraf", broker_port=broker.port, influx_port=influx.port, environment=environment
+    )

@@ -24,6 +24,7 @@ from training.forecast.history import History, read
 from training.forecast.outcomes import compare
 from training.forecast.trace import Trace, at_threshold
 from training.forecast.train import Say, split
+from training.rivals import one_thread
 
 _ROWS: Final = 60_000
 _AT_ONCE: Final = 100
@@ -76,20 +77,14 @@ def rivals(
 
 def _boosting(rows: "_Rows", seed: int) -> _Rival:
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
-
-    def score(inputs: Floats, _values: Floats) -> Floats:
-        with threadpool_limits(1, user_api="openmp"):
-            return _chance(model, inputs)
 
     model = HistGradientBoostingClassifier(
         max_iter=150, learning_rate=0.08, max_leaf_nodes=15, min_samples_leaf=100, l2_regularization=1.0,
         random_state=seed,
     )  # fmt: skip
-    # Its threads wait for each other by spinning: on a busy machine two are far slower than one.
-    with threadpool_limits(1, user_api="openmp"):
+    with one_thread():
         model.fit(rows.features, rows.worn)
-    return _Rival("gradient boosting", score, _HOUR)
+    return _Rival("gradient boosting", lambda inputs, values: _chance(model, inputs), _HOUR)
 
 
 def _single(rows: "_Rows", seed: int) -> _Rival:
@@ -120,7 +115,8 @@ def _box(edges: Floats) -> _Rival:
 
 
 def _chance(model: Any, inputs: Floats) -> Floats:
-    chance: Floats = model.predict_proba(inputs)[:, 1].astype(np.float32)
+    with one_thread():
+        chance: Floats = model.predict_proba(inputs)[:, 1].astype(np.float32)
     return chance
 
 

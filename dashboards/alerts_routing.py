@@ -53,14 +53,17 @@ def policies() -> dict[str, Any]:
                         {"receiver": EPISODES, "object_matchers": [["rule", "=", rule]]}
                         for rule in ("fan-needs-you", "instrument-alarm")
                     ),
-                    {
-                        "receiver": RECEIVER,
-                        "object_matchers": [["rule", "=", "fan-silent"]],
-                        "group_by": _LABELS,
-                        "group_wait": "30s",
-                        "group_interval": "10m",
-                        "repeat_interval": "4d",
-                    },
+                    *(
+                        {
+                            "receiver": RECEIVER,
+                            "object_matchers": [["rule", "=", rule]],
+                            "group_by": _LABELS,
+                            "group_wait": "30s",
+                            "group_interval": "10m",
+                            "repeat_interval": "4d",
+                        }
+                        for rule in ("fan-silent", "readings-not-usable")
+                    ),
                     {
                         "receiver": RECEIVER,
                         "object_matchers": [["scope", "=", "pipeline"], ["severity", "=", "critical"]],

@@ -108,9 +108,9 @@ def _figures() -> list[stat.Panel]:
 def _worst(bundle: Bundle) -> table.Panel:
     return fans_table(
         "What needs a person first",
-        "Every fan heard within a day, the worst first: stopped, alarm, faulty, silent, warning, sensor broken, odd "
-        "readings, fine; within each the highest score first. Score, cause and quality are of the last ten minutes. "
-        "A click on a fan opens it.",
+        "Every fan heard within a day, the worst first: stopped, alarm, faulty, silent, not usable (it sends, and "
+        "nothing of it can be used), warning, sensor broken, odd readings, fine; within each the highest score first. "
+        "Score, cause and quality are of the last ten minutes. A click on a fan opens it.",
         bundle.threshold,
     )
 

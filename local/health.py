@@ -1,5 +1,6 @@
 """Whether each part works, and the ledger of what went through."""
 
+import contextlib
 import http.client
 import re
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from fanwatch import takeovers
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import (
     BrokerSettings,
@@ -21,6 +23,7 @@ from fanwatch.settings import (
     load,
 )
 from fanwatch.store import Store
+from fanwatch.unused import Unused, unused
 from local import refused
 from local.deploy import function_of
 from local.layout import Layout
@@ -50,6 +53,8 @@ class Ledger(msgspec.Struct, frozen=True):
 
     connector: dict[str, float] | None
     stored: dict[str, int] | None
+    unused: Unused | None = None
+    """Readings of the last 15 minutes that could not be used."""
 
 
 def http_status(url: str, timeout_s: float = _TIMEOUT_S) -> int | None:
@@ -72,6 +77,19 @@ def gateway_ready(port: int) -> bool:
 def connector_ready(settings: ConnectorSettings) -> bool:
     """Whether the connector is subscribed and takes readings."""
     return http_status(f"http://{settings.connector_host}:{settings.connector_port}/readyz") == 200
+
+
+def connector_trouble(settings: ConnectorSettings) -> str | None:
+    """Why the connector is not ready, as it says itself; None where it says nothing."""
+    url = f"http://{settings.connector_host}:{settings.connector_port}/readyz"
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S):
+            return None
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read(1000).decode(errors="replace").strip() or None
+    except (OSError, http.client.HTTPException):
+        return None
 
 
 def telegraf_storing(port: int) -> bool:
@@ -123,14 +141,18 @@ def parts(
         ready = replicas_ready(layout, name)
         state = "ok" if ready >= wanted else "starting" if ready else "down"
         found.append(Part(name, state, f"{ready} of {wanted} replicas ready"))
-    found.append(_program(processes.get("connector"), "connector", answers["connector"]))
+    connector = _program(processes.get("connector"), "connector", answers["connector"])
+    if connector.state == "down" and (why := connector_trouble(load(ConnectorSettings, environment))):
+        connector = Part("connector", "down", why)
+    found.append(connector)
     found += [_deploy(processes.get("deploy"), layout), _program(processes.get("cron"), "cron", None)]
     if "simulator" in processes:
         found.append(_program(processes["simulator"], "simulator", None))
     for name in ("influxd", "telegraf", "rollup"):
         if name in processes:
             trouble = "stores nothing" if name == "telegraf" else _SILENT
-            found.append(_program(processes[name], name, answers.get(name), trouble))
+            part = _program(processes[name], name, answers.get(name), trouble)
+            found.append(named_rivals(part, environment) if name == "telegraf" else part)
         else:
             found.append(Part(name, store.state if store else "off", store.detail if store else ""))
     if "console" in processes:
@@ -144,6 +166,16 @@ def parts(
             _program(processes["grafana"], "grafana", lambda: grafana_ready(local.grafana_port), start_s=60)
         )
     return found
+
+
+def named_rivals(part: Part, environment: Mapping[str, str]) -> Part:
+    """Telegraf, or that another one uses its ids."""
+    with contextlib.suppress(FanwatchError):
+        taken = takeovers.taken(_quick(load(StoreSettings, environment)))
+        for client in taken:
+            if client.startswith(takeovers.TELEGRAF):
+                return Part(part.name, "down", takeovers.said(client))
+    return part
 
 
 def _replicas(stack: Stack | None, processes: Mapping[str, Process]) -> dict[str, int]:
@@ -179,7 +211,11 @@ def _program(
 
 def _answers(settings: StoreSettings) -> bool:
     # A person waits for this; queries may take longer.
-    return Store(msgspec.structs.replace(settings, influx_timeout=_TIMEOUT_S)).ready()
+    return _quick(settings).ready()
+
+
+def _quick(settings: StoreSettings) -> Store:
+    return Store(msgspec.structs.replace(settings, influx_timeout=_TIMEOUT_S))
 
 
 def _listens(port: int) -> bool:
@@ -246,4 +282,12 @@ def ledger(environment: Mapping[str, str], *, store_answers: bool) -> Ledger:
     return Ledger(
         connector=connector_counts(load(ConnectorSettings, environment)),
         stored=stored_counts(load(StoreSettings, environment)) if store_answers else None,
+        unused=_unused(load(StoreSettings, environment)) if store_answers else None,
     )
+
+
+def _unused(settings: StoreSettings) -> Unused | None:
+    try:
+        return unused(Store(settings), "time > now() - 15m")
+    except FanwatchError:
+        return None

@@ -72,7 +72,7 @@ def collect(environment: Mapping[str, str]) -> Report:
 
 
 def as_json(report: Report) -> str:
-    """For scripts: {"healthy", "running", "parts": [{"name", "state", "detail"}], "ledger": {"connector", "stored"}}"""
+    """For scripts: {"healthy", "running", "parts": [{"name", "state", "detail"}], "ledger"}; see `Ledger`."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
 
 
@@ -80,4 +80,18 @@ def as_text(report: Report) -> str:
     """For people."""
     width = max(len(part.name) for part in report.parts)
     lines = [f"{part.name:<{width}}  {part.state:<8}  {part.detail}".rstrip() for part in report.parts]
-    return "\n".join([*lines, "", view.counts(report.ledger)]) + "\n" if report.running else lines[0] + "\n"
+    if not report.running:
+        return lines[0] + "\n"
+    return "\n".join([*lines, "", view.counts(report.ledger), *_unused(report.ledger)]) + "\n"
+
+
+def _unused(ledger: Ledger) -> list[str]:
+    """Not every reading was scored: why, and of which fans."""
+    found = ledger.unused
+    if found is None or not found.count:
+        return []
+    readings = "reading" if found.count == 1 else "readings"
+    return [
+        f"{found.count:,} {readings} of the last 15 minutes could not be used: {found.words}. "
+        "`fanwatch dead-letters list` shows them."
+    ]

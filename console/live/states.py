@@ -7,6 +7,7 @@ import numpy as np
 
 from console.live.fleet import ENOUGH, Fleet
 from fanwatch.alarm import Alarm
+from fanwatch.heard import Heard
 
 STATES: Final = ("stopped", "alarm", "suspect", "warning", "instrument", "silent", "unknown", "ok")
 """The first one needs a person most. `suspect` (its readings are called faulty, but no alarm has come) and `silent`
@@ -14,7 +15,9 @@ are the page's own; the others are those of an alarm."""
 LAST_NEED: Final = STATES.index("silent")
 """Up to this one somebody has to do something."""
 _CODES: Final = {name: code for code, name in enumerate(STATES)}
-_SUSPECT, _SILENT, _OK, _UNKNOWN = (_CODES[name] for name in ("suspect", "silent", "ok", "unknown"))
+_SUSPECT, _SENSOR, _SILENT, _OK, _UNKNOWN = (
+    _CODES[name] for name in ("suspect", "instrument", "silent", "ok", "unknown")
+)
 
 
 def states(fleet: Fleet, now_ms: int) -> np.ndarray:
@@ -34,6 +37,8 @@ def states(fleet: Fleet, now_ms: int) -> np.ndarray:
     unjudged = ~told | (codes == _UNKNOWN)
     codes[unjudged & quiet & ~late & fleet.standing()] = _SUSPECT
     codes[late & (codes >= _SILENT)] = _SILENT
+    # Whoever is heard and cannot be used is not silent, and nobody knows how its fan is.
+    codes[(codes >= _SILENT) & fleet.unusable(now_ms)] = _SENSOR
     return codes
 
 
@@ -58,6 +63,8 @@ class Now(msgspec.Struct, frozen=True):
     """Whether it stands still."""
     doubtful: bool = False
     """Whether most of its last readings were scored as faulty."""
+    heard: Heard | None = None
+    """Why it cannot be used though it is heard."""
     clock_ms: int = 0
     """The time that it is for it where its past is being played in, else 0."""
 
@@ -83,5 +90,6 @@ def now(fleet: Fleet, device: str, now_ms: int) -> Now | None:
             state=STATES[int(states(fleet, now_ms)[index])],
             standing=bool(fleet.standing()[index]),
             doubtful=fleet.doubtful(index),
+            heard=fleet.heard(index, now_ms),
             clock_ms=fleet.clock(index, now_ms),
         )

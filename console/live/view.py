@@ -70,7 +70,10 @@ class FleetView:
     def _news(self, place: int, ranking: Ranking, minute: int) -> tuple[tuple[int, int, int], bool, bool]:
         end = self._fleet.trend_end(place, minute)
         live = 2 * int(self._fleet.still[place]) + self._fleet.doubtful(place)
-        state = (self._fleet.alarm_seen[place], int(ranking.codes[place]) * 4 + live, end)
+        code = int(ranking.codes[place]) * 4 + live
+        # What is wrong with one that cannot be used has the time of its last message, and more to say each minute.
+        code += 100 * minute if self._unusable(place, ranking) else 0
+        state = (self._fleet.alarm_seen[place], code, end)
         before = self._told.get(self._fleet.names[place])
         if before is None:
             return state, True, True
@@ -95,7 +98,13 @@ class FleetView:
         fleet = self._fleet
         state = STATES[ranking.codes[place]]
         still, doubtful = bool(fleet.still[place]), fleet.doubtful(place)
-        return words.told(state, fleet.causes[place], fleet.alarms[place], still, doubtful)
+        heard = fleet.heard(place, ranking.at_ms) if self._unusable(place, ranking) else None
+        return words.told(state, fleet.causes[place], fleet.alarms[place], still, doubtful, heard)
+
+    def _unusable(self, place: int, ranking: Ranking) -> bool:
+        """Whether the page says so by itself, and not as forecast-fan does."""
+        alarm = self._fleet.alarms[place]
+        return STATES[ranking.codes[place]] == "instrument" != (alarm and alarm.state)
 
     def _lines(self, place: int, minute: int) -> list[str]:
         lines = self._fleet.trends.lines(place, minute)[:-1]

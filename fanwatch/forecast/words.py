@@ -23,8 +23,9 @@ from fanwatch.forecast.verdict import (
     Verdict,
 )
 from fanwatch.forecast.windows import HOURS, SIGNALS, UNUSUAL, beyond, levels
+from fanwatch.heard import RESUMED, silence
 from fanwatch.reading import FEATURES
-from fanwatch.timestamps import format_ms
+from fanwatch.timestamps import at_minute
 
 _BINS_AN_HOUR: Final = 6
 _HOUR_MS: Final = 3_600_000
@@ -51,12 +52,29 @@ def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
         state=ORDER[state],
         since_ms=int(memory.since[0]) * BIN_MS,
         risk=round(float(memory.risk[0]), 4) if judged else None,
-        cause=INSTRUMENT_CAUSES[cause] if instrument else FEATURES[cause] if trouble and cause >= 0 else None,
+        cause=_instrument_cause(memory, cause)
+        if instrument
+        else FEATURES[cause]
+        if trouble and cause >= 0
+        else None,
         sensor=FEATURES[sensor] if instrument and cause != SILENT and sensor >= 0 else None,
         expected_ms=expected,
         why=_why(memory, model, state, cause, sensor, number, expected is None),
         stopped_ms=_stopped_ms(memory) if state == STOPPED else None,
+        silent_ms=_silent_ms(memory) if _is_silent(memory) else None,
     )
+
+
+def _instrument_cause(memory: Memory, cause: int) -> str:
+    return "resumed" if cause == SILENT and not _is_silent(memory) else INSTRUMENT_CAUSES[cause]
+
+
+def _is_silent(memory: Memory) -> bool:
+    return bool(memory.fault[0, 0] == SILENT + 1)
+
+
+def _silent_ms(memory: Memory) -> int:
+    return round(float(memory.heard[0]) + 1) * BIN_MS
 
 
 def _stopped_ms(memory: Memory) -> int:
@@ -115,25 +133,16 @@ def _why(
 def _besides(memory: Memory) -> str:
     """What is broken besides, for a fan whose own trouble is what its state tells."""
     fault = memory.fault[0].astype(int)
-    if fault[0] == SILENT + 1:
-        return f"; nothing has come from it since {_silent_since(memory)}"
+    if _is_silent(memory):
+        return f"; {silence(_silent_ms(memory))}"
     parts = [
         f"{FEATURES[sensor]} ({INSTRUMENT_CAUSES[fault[sensor] - 1]})" for sensor in np.flatnonzero(fault)
     ]
     return f"; not to be trusted: {', '.join(parts)}" if parts else ""
 
 
-def _silent_since(memory: Memory) -> str:
-    return _at(round(float(memory.heard[0]) + 1) * BIN_MS)
-
-
-def _at(ms: int) -> str:
-    """A moment, which stays true where a length of time would grow old before it is told anew."""
-    return f"{format_ms(ms)[:16].replace('T', ' ')} UTC"
-
-
 def _stopped(memory: Memory, cause: int) -> str:
-    since = _at(_stopped_ms(memory))
+    since = at_minute(_stopped_ms(memory))
     if cause >= 0:
         return f"It has stood still since {since}, as its {FEATURES[cause]} had announced."
     return f"It has stood still since {since}; nothing had announced it, so it may have been switched off."
@@ -141,7 +150,10 @@ def _stopped(memory: Memory, cause: int) -> str:
 
 def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: int) -> str:
     if cause == SILENT:
-        return f"Nothing has come from it since {_silent_since(memory)}."
+        if not _is_silent(memory):
+            return RESUMED
+        said = silence(_silent_ms(memory))
+        return f"{said[0].upper()}{said[1:]}."
     name, since = FEATURES[sensor], _hours(number + 1 - float(memory.since[0]))
     # How long it has been so, and not only how long it has been known.
     run = {STUCK: memory.same[0, sensor] + 1, ZERO: memory.zero_run[0, sensor]}.get(cause)

@@ -8,7 +8,7 @@ import numpy as np
 
 from fanwatch.alarm import EPISODES, Alarm
 from fanwatch.forecast import BIN_MS, Fleet, ForecastModel, Verdict
-from fanwatch.forecasting import wording
+from fanwatch.forecasting import hearing, wording
 from fanwatch.forecasting.aggregates import Span
 from fanwatch.forecasting.episodes import Turn
 from fanwatch.forecasting.gathering import Goal
@@ -78,7 +78,12 @@ class _Passage:
         if verdict.at_ms == 0:
             return  # nothing was ever heard of it
         seen_ms = note.said_ms if self._said[number] else self._group[number].told_ms
+        good_ms = self._goal.scored.get(verdict.device)
+        verdict = hearing.named(verdict, self._goal.hearing, good_ms)
         blind = self._goal.blind if last else None
+        if blind is not None:
+            heard = self._goal.hearing.of(verdict.device, good_ms)
+            blind = blind if heard is None else heard.sentence
         known = note.stop_known(self._goal.now_ms)
         alarm = wording.alarm_of(
             verdict, before, seen_ms, self._goal.now_ms, blind, note.lapsed, stop_known=known

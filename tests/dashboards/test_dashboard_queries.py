@@ -104,7 +104,7 @@ def test_the_table_puts_what_needs_a_person_first(shown: Shown) -> None:
     rows = shown.table("What needs a person first")
     assert [row["Fan"] for row in rows[:3]] == [FAILING, QUIET, BROKEN]
     assert {row["Fan"] for row in rows} == set(FANS)
-    assert [int(row["Needs"]) for row in rows] == [6, 4, 2, 0, 0]
+    assert [int(row["Needs"]) for row in rows] == [7, 5, 2, 0, 0]
     # The healthy ones by score.
     assert rows[3]["Needs"] >= rows[4]["Needs"]
     worst, silent, broken = rows[:3]

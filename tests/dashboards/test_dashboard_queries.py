@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from dashboards.draw.frames import series, table
 from dashboards.outcome import REASONS
 from dashboards.page import FAN, FLEET, MODEL, PIPELINE
 from tests.dashboards.fill import (
@@ -29,6 +28,7 @@ from tests.dashboards.fill import (
 )
 from tests.support import grafana
 from tests.support.grafana import Rows
+from tests.support.grafana_frames import series, table
 from tests.support.influx import Influx
 
 VARIABLES = {"deviceID": [WELL, FAILING, BROKEN], "attention": list(FANS), "model": [MODEL_NAME]}

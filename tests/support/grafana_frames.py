@@ -1,4 +1,4 @@
-"""What Grafana makes of a panel's rows before it draws them: named series, and tables after transformations."""
+"""What Grafana makes of a panel's rows before it shows them: named series, and tables after transformations."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,7 +59,7 @@ def table(panel: Mapping[str, Any], rows: Mapping[str, Rows]) -> tuple[list[str]
         elif kind == "organize":
             frames = {ref: [_organized(row, options) for row in found] for ref, found in frames.items()}
         else:
-            raise ValueError(f"{panel['title']}: the transformation {kind} is not known to dashboards.frames")
+            raise ValueError(f"{panel['title']}: the transformation {kind} is not known here")
     found = next(iter(frames.values()), [])
     headings = list(dict.fromkeys(heading for row in found for heading in row))
     return headings, found

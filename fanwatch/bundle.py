@@ -61,13 +61,14 @@ class Threshold(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """What the model was made from: hashes of the history file and the training code, and settings."""
+    """What the model was made from: the data, and the recipe. What came of it is held by golden predictions."""
 
     data_sha256: str
-    code_sha256: str
     rows: dict[str, int]
     """Rows used for training, validation and test."""
     settings: dict[str, int | float]
+    libraries: dict[str, str] = {}
+    """Versions of the libraries that decide what a training gives, by name."""
 
 
 class TestVector(msgspec.Struct, frozen=True):

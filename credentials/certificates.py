@@ -179,7 +179,9 @@ class Certificates:
     def _page(self, signer: Pair, hosts: Sequence[str], days: int) -> dict[Path, bytes]:
         before = self._page_path.with_suffix(".crt")
         kept = authority.hosts_of(_load(before)) if before.exists() else []
-        return _files(self._page_path, authority.server(signer, self._hosts((*PAGE_HOSTS, *kept, *hosts)), days))
+        return _files(
+            self._page_path, authority.server(signer, self._hosts((*PAGE_HOSTS, *kept, *hosts)), days)
+        )
 
     def _hosts(self, more: Sequence[str]) -> list[str]:
         return list(dict.fromkeys((*authority.hosts_of(_load(self.broker / "server.crt")), *more)))

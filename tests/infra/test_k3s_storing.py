@@ -6,6 +6,7 @@ Names, files, environment and command are those of the rendered manifests; only 
 import re
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -154,3 +155,26 @@ def test_every_reference_to_a_secret_is_one_to_telegraf(runtime: str) -> None:
     told = (ROOT / "infra/telegraf/secrets.conf").read_text(encoding="utf-8")
     for value in re.findall(r"@\{[^}]*\}", told):
         assert re.fullmatch(r"@\{\w+:\w+\}", value), value
+
+
+def test_what_stands_before_telegraf_waits_for_the_store(tmp_path: Path) -> None:
+    """A pod whose first container ends without success is started again later and later."""
+    pod = Pod(tmp_path / "pod", cluster("local-path"), "telegraf", "setup")
+    port = free_port()
+    pod.reach({"influxdb.fanwatch:8086": f"127.0.0.1:{port}"})
+    early = Process(
+        [sys.executable, *pod.arguments],
+        tmp_path / "log",
+        {**pod.environment, "PYTHONPATH": str(ROOT)},
+        tmp_path,
+    )
+    try:
+        until(lambda: early.alive() and "Waiting" in early.output(), 30, "it to wait")
+        store = Influx(tmp_path / "influxdb", port=port)
+        try:
+            until(lambda: early.process.poll() is not None, 30, "its end")
+        finally:
+            store.kill()
+    finally:
+        early.kill()
+    assert early.process.returncode == 0, early.output()

@@ -26,6 +26,8 @@ MEANS = "means"
 _LINES = 5000
 """Points in one write."""
 _AWAY = (502, 503, 504)
+_NO_DATABASE = "database not found"
+"""How InfluxDB's refusals begin before it was set up."""
 
 
 class Refused(FanwatchError):
@@ -46,7 +48,7 @@ class Series(NamedTuple):
 
 
 class Store:
-    """One InfluxDB. Every method raises Unavailable where it does not answer in time."""
+    """One InfluxDB. Every method raises Unavailable where it does not answer in time, or was not set up yet."""
 
     def __init__(self, settings: StoreSettings) -> None:
         self.url = settings.influx_url.rstrip("/")
@@ -118,6 +120,7 @@ class Store:
         answer = self._exchange("POST", "/query", urllib.parse.urlencode(form).encode())
         result = (answer.get("results") or [{}])[0]
         if "error" in result:
+            self._set_up(result["error"])
             raise Refused(f"InfluxDB refused {text[:300]!r}: {result['error']}.")
         return [
             Series(found.get("tags", {}), found["columns"], found.get("values", []))
@@ -145,12 +148,21 @@ class Store:
             message = f"InfluxDB at {self.url} answered {error.code}: {detail}."
             if error.code in _AWAY:
                 raise Unavailable(message) from error
+            self._set_up(detail)
             raise Refused(message, error.code) from error
         except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
             self._left_s(0.0)
             raise Unavailable(
                 f"InfluxDB at {self.url} does not answer ({error}). Is it running? `fanwatch status` shows it."
             ) from error
+
+    def _set_up(self, refusal: str) -> None:
+        """Unavailable where it refuses for want of its database: whoever starts it makes that before long."""
+        if _NO_DATABASE in refusal:
+            raise Unavailable(
+                f"InfluxDB at {self.url} has no database {self.database} yet. `fanwatch history setup` makes it, and "
+                "so does whatever starts InfluxDB."
+            )
 
     def _left_s(self, timeout_s: float) -> float:
         """What of it is left until the deadline. Unavailable where nothing is."""

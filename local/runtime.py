@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import IO
 
+from fanwatch import topics
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import BrokerSettings, ConnectorSettings, ConsoleSettings, LocalSettings, load
 from local import config, grafana, programs, sessions, tools
@@ -163,10 +164,9 @@ class Runtime:
 
     def _create_sessions(self) -> None:
         annotated = [
-            topic.strip()
+            topic
             for function in self.stack.local.values()
-            for topic in function.annotations.get("topic", "").split(",")
-            if topic.strip()
+            for topic in topics.annotated(function.annotations)
         ]
         wanted = [sessions.connector(self.connector, annotated)]
         for session in wanted if self.local.no_store else [*wanted, *sessions.TELEGRAF]:

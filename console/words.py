@@ -15,18 +15,18 @@ WORDS: Final = {
     "warning": "Warning",
     "instrument": "Sensor fault",
     "silent": "Silent",
-    "unknown": "Not known",
+    "unknown": "Not judged",
     "ok": "Healthy",
 }
 MEANINGS: Final = {
     "stopped": "The fan has failed and does not turn.",
     "alarm": "Failure is close, or the risk of it is high.",
-    "suspect": "Most of the last readings were scored as faulty; the forecast has not spoken of it yet.",
+    "suspect": "Most of the last readings were scored as faulty, or it does not turn, and no alarm says why.",
     "warning": "Something has begun to change; there is time to look.",
     "instrument": "A sensor cannot be believed. It says nothing about the fan itself.",
     "silent": "No readings come from this fan.",
-    "unknown": "There is not enough history yet to say anything.",
-    "ok": "Nothing unusual.",
+    "unknown": "Nobody knows whether it is well: forecast-fan could not judge it.",
+    "ok": "forecast-fan has judged it, and found nothing unusual.",
 }
 # Shapes differ, so that states can be told apart without their colours. In the text's colour, 20 by 20.
 SIGNS: Final = {
@@ -90,12 +90,12 @@ def cause(alarm: Alarm | None) -> str:
 
 
 def told(
-    state: str, sensor: str | None, alarm: Alarm | None, standing: bool = False, doubtful: bool = False
+    state: str, sensor: str | None, alarm: Alarm | None, standing: bool = False, unjudged: str = ""
 ) -> tuple[str, str, str]:
     """What is wrong in a few words, why in a sentence, and who has acknowledged it.
 
-    `sensor` is that of the scores; `standing` says that the fan does not turn just now, `doubtful` that most of its
-    last readings were scored as faulty.
+    `sensor` is that of the scores; `standing` says that the fan does not turn just now; `unjudged` why no fan has a
+    verdict that counts, empty where forecast-fan goes on judging.
     """
     by = str(alarm.acknowledgedBy) if alarm is not None and alarm.acknowledged else ""
     if state == "suspect" and standing:
@@ -103,26 +103,43 @@ def told(
     if state == "suspect":
         return SENSORS.get(sensor or "", ""), "Most of the last readings were scored as faulty.", by
     if state == "silent":
-        return (
-            "",
-            "It was well when it was last heard of." if alarm is None or alarm.state == "ok" else alarm.why,
-            by,
-        )
+        return "", _silent(alarm), by
     if state == "ok":
-        return "", _well(alarm, standing, doubtful), by
+        return "", _well(alarm, standing), by
+    if state == "unknown":
+        return "", f"{_unjudged(alarm, unjudged)}{' It does not turn just now.' if standing else ''}", by
     if alarm is None:
         return "", "", ""
     return cause(alarm), sentence(alarm.why), by
 
 
-def _well(alarm: Alarm | None, standing: bool, doubtful: bool) -> str:
+def _silent(alarm: Alarm | None) -> str:
+    if alarm is None:
+        return "It was not judged before."
+    if alarm.state != "ok":
+        return alarm.why
+    if alarm.risk is None:
+        return "It was not judged when it was last heard of."
+    return "It was well when it was last heard of."
+
+
+def _well(alarm: Alarm | None, standing: bool) -> str:
     if standing:
         return "It does not turn just now."
-    if doubtful:
-        return "Most of its last readings were scored as faulty, though not for long enough to say more."
     if alarm is not None and (alarm.risk or 0) >= RAISED:
         return "Its risk is raised, though not enough for a warning."
     return ""
+
+
+def _unjudged(alarm: Alarm | None, unjudged: str) -> str:
+    """Why nobody knows whether this fan is well."""
+    if alarm is not None and alarm.state == "unknown":
+        return sentence(alarm.why)
+    if unjudged:
+        return unjudged
+    if alarm is None:
+        return "forecast-fan has not judged it yet; it judges all fans every ten minutes."
+    return f"It has not been judged since {alarm.since[:16].replace('T', ' ')} UTC."
 
 
 def sentence(text: str) -> str:

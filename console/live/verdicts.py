@@ -13,8 +13,8 @@ from fanwatch.timestamps import format_ms
 
 _AGAIN_S: Final = 5.0
 _MS: Final = 1_000_000
-_LAST = 'SELECT last("clock_ms") FROM "forecast"'
-"""One point a run, at its time."""
+_LAST = 'SELECT last("clock_ms") FROM "forecast" WHERE time <= now()'
+"""One point a run, at its time; none of a clock that was ahead."""
 
 
 class Verdicts:

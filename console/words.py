@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from console.live.states import STATES
 from fanwatch.alarm import Alarm
+from fanwatch.judged import why_not
 from fanwatch.timestamps import parse_ms
 
 _UTC = ZoneInfo("UTC")
@@ -107,7 +108,9 @@ def told(
     if state == "ok":
         return "", _well(alarm, standing), by
     if state == "unknown":
-        return "", f"{_unjudged(alarm, unjudged)}{' It does not turn just now.' if standing else ''}", by
+        why = why_not(alarm, unjudged)
+        said = sentence(why) if alarm is not None and why == alarm.why else why
+        return "", f"{said} It does not turn just now." if standing else said, by
     if alarm is None:
         return "", "", ""
     return cause(alarm), sentence(alarm.why), by
@@ -129,17 +132,6 @@ def _well(alarm: Alarm | None, standing: bool) -> str:
     if alarm is not None and (alarm.risk or 0) >= RAISED:
         return "Its risk is raised, though not enough for a warning."
     return ""
-
-
-def _unjudged(alarm: Alarm | None, unjudged: str) -> str:
-    """Why nobody knows whether this fan is well."""
-    if alarm is not None and alarm.state == "unknown":
-        return sentence(alarm.why)
-    if unjudged:
-        return unjudged
-    if alarm is None:
-        return "forecast-fan has not judged it yet; it judges all fans every ten minutes."
-    return f"It has not been judged since {alarm.since[:16].replace('T', ' ')} UTC."
 
 
 def sentence(text: str) -> str:

@@ -8,13 +8,9 @@ from typing import Final
 
 from console.store import StoreReader
 from fanwatch.errors import FanwatchError
-from fanwatch.judged import VERDICT_S
-from fanwatch.timestamps import format_ms
+from fanwatch.judged import LAST_RUN, current, last_run_ms, not_since
 
 _AGAIN_S: Final = 5.0
-_MS: Final = 1_000_000
-_LAST = 'SELECT last("clock_ms") FROM "forecast" WHERE time <= now()'
-"""One point a run, at its time; none of a clock that was ahead."""
 
 
 class Verdicts:
@@ -30,29 +26,24 @@ class Verdicts:
 
     def current(self, now_ms: int) -> bool:
         """Whether verdicts count."""
-        return not self.no_store and now_ms - self.judged_ms <= VERDICT_S * 1000
+        return not self.no_store and current(self.judged_ms, now_ms)
 
     def why(self, now_ms: int) -> str:
         """Why they do not, in a sentence; empty where they do."""
         if self.current(now_ms):
             return ""
-        if self.no_store:
-            return "The store is off (FANWATCH_NO_STORE), and without it no fan can be judged."
-        if self.judged_ms:
-            at = format_ms(self.judged_ms)[:16].replace("T", " ")
-            return f"forecast-fan has not judged any fan since {at} UTC."
-        if self.asked:
-            return "forecast-fan has not judged any fan yet."
+        if self.no_store or self.judged_ms or self.asked:
+            return not_since(self.judged_ms, no_store=self.no_store)
         return "The store does not answer, so it is not known whether any fan was judged."
 
     async def watch(self, store: StoreReader) -> None:
         """Asks the store every few seconds, until cancelled. What was known while it is away grows old by itself."""
         while not self.no_store:
             try:
-                rows = await store.query(_LAST)
+                rows = await store.query(LAST_RUN)
             except FanwatchError:
                 pass
             else:
-                self.judged_ms = int(rows[0]["time"]) // _MS if rows else 0
+                self.judged_ms = last_run_ms(rows)
                 self.asked = True
             await asyncio.sleep(_AGAIN_S)

@@ -68,7 +68,7 @@ def test_the_headline_counts_who_is_not_judged_and_says_at_once_whose_readings_a
         expect(headline).to_have_text("One fan’s readings are faulty")
         expect(green).to_have_count(0)
         expect(lead).to_contain_text("fan-02 gives readings that are scored as faulty (vibration).")
-        send(broker, 0.97, 0.97, 0.97, count=20)
+        send(broker, 0.97, 0.97, 0.97, count=80)
         expect(headline).to_have_text("The readings of 3 fans are faulty")
     finally:
         console.stop()

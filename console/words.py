@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from console.live.states import STATES
 from fanwatch.alarm import Alarm
+from fanwatch.judged import why_not
 from fanwatch.timestamps import parse_ms
 
 _UTC = ZoneInfo("UTC")
@@ -15,18 +16,18 @@ WORDS: Final = {
     "warning": "Warning",
     "instrument": "Sensor fault",
     "silent": "Silent",
-    "unknown": "Not known",
+    "unknown": "Not judged",
     "ok": "Healthy",
 }
 MEANINGS: Final = {
     "stopped": "The fan has failed and does not turn.",
     "alarm": "Failure is close, or the risk of it is high.",
-    "suspect": "Most of the last readings were scored as faulty; the forecast has not spoken of it yet.",
+    "suspect": "Most of the last readings were scored as faulty, or it does not turn, and no alarm says why.",
     "warning": "Something has begun to change; there is time to look.",
     "instrument": "A sensor cannot be believed. It says nothing about the fan itself.",
     "silent": "No readings come from this fan.",
-    "unknown": "There is not enough history yet to say anything.",
-    "ok": "Nothing unusual.",
+    "unknown": "Nobody knows whether it is well: forecast-fan could not judge it.",
+    "ok": "forecast-fan has judged it, and found nothing unusual.",
 }
 # Shapes differ, so that states can be told apart without their colours. In the text's colour, 20 by 20.
 SIGNS: Final = {
@@ -90,12 +91,12 @@ def cause(alarm: Alarm | None) -> str:
 
 
 def told(
-    state: str, sensor: str | None, alarm: Alarm | None, standing: bool = False, doubtful: bool = False
+    state: str, sensor: str | None, alarm: Alarm | None, standing: bool = False, unjudged: str = ""
 ) -> tuple[str, str, str]:
     """What is wrong in a few words, why in a sentence, and who has acknowledged it.
 
-    `sensor` is that of the scores; `standing` says that the fan does not turn just now, `doubtful` that most of its
-    last readings were scored as faulty.
+    `sensor` is that of the scores; `standing` says that the fan does not turn just now; `unjudged` why no fan has a
+    verdict that counts, empty where forecast-fan goes on judging.
     """
     by = str(alarm.acknowledgedBy) if alarm is not None and alarm.acknowledged else ""
     if state == "suspect" and standing:
@@ -103,23 +104,31 @@ def told(
     if state == "suspect":
         return SENSORS.get(sensor or "", ""), "Most of the last readings were scored as faulty.", by
     if state == "silent":
-        return (
-            "",
-            "It was well when it was last heard of." if alarm is None or alarm.state == "ok" else alarm.why,
-            by,
-        )
+        return "", _silent(alarm), by
     if state == "ok":
-        return "", _well(alarm, standing, doubtful), by
+        return "", _well(alarm, standing), by
+    if state == "unknown":
+        why = why_not(alarm, unjudged)
+        said = sentence(why) if alarm is not None and why == alarm.why else why
+        return "", f"{said} It does not turn just now." if standing else said, by
     if alarm is None:
         return "", "", ""
     return cause(alarm), sentence(alarm.why), by
 
 
-def _well(alarm: Alarm | None, standing: bool, doubtful: bool) -> str:
+def _silent(alarm: Alarm | None) -> str:
+    if alarm is None:
+        return "It was not judged before."
+    if alarm.state != "ok":
+        return alarm.why
+    if alarm.risk is None:
+        return "It was not judged when it was last heard of."
+    return "It was well when it was last heard of."
+
+
+def _well(alarm: Alarm | None, standing: bool) -> str:
     if standing:
         return "It does not turn just now."
-    if doubtful:
-        return "Most of its last readings were scored as faulty, though not for long enough to say more."
     if alarm is not None and (alarm.risk or 0) >= RAISED:
         return "Its risk is raised, though not enough for a warning."
     return ""

@@ -15,7 +15,7 @@ from rich.live import Live
 from fanwatch.errors import FanwatchError, SettingsError
 from fanwatch.settings import BrokerSettings, ConnectorSettings, LocalSettings, StoreSettings, load
 from fanwatch.signals import on_stop
-from local import demonstration, health, lock, runtime, view
+from local import demonstration, health, lock, runtime, view, watching
 from local.collecting import Collecting
 from local.deploy import last_line
 from local.feed import Feed
@@ -80,6 +80,7 @@ class _Session:
         self._state = UpState(os.getpid(), "starting", settings=settings)
         self._feed = Feed(load(BrokerSettings, machine.environment))
         self._picture = view.Picture()
+        self._picture.no_store = machine.local.no_store
         # A demonstration's store is its own, and its days are as many as it likes.
         start_ns = time.time_ns()
         days = machine.local.history_days
@@ -169,6 +170,8 @@ class _Session:
         while not self._machine.stop_event.is_set():
             if self._picture.store.state == "ok":
                 stored = self._stored.counts()
+                with contextlib.suppress(FanwatchError):
+                    self._picture.judged_ms = watching.judged_ms(environment)
             counted = health.connector_counts(connector)
             self._picture.ledger = health.Ledger(counted, stored)
             now = (time.monotonic(), view.totals(counted)) if counted is not None else None

@@ -39,6 +39,9 @@ _LATELY: Final = (HOURS.index(6), HOURS.index(24))
 def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
     """The verdict on the one fan of `memory`."""
     state, number = int(memory.state[0]), int(memory.last[0])
+    # Nothing is as usual that has no risk: since a restart there may be too little to tell one by.
+    calm = state == OK
+    state = UNKNOWN if calm and not memory.scored[0] > 0 else state
     trouble, cause = state in (WARNING, ALARM, STOPPED), int(memory.cause[0]) - 1
     at_ms = (number + 1) * BIN_MS if number else 0
     expected = _expected_ms(memory, model.machine, at_ms) if state in (WARNING, ALARM) else None
@@ -49,7 +52,7 @@ def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
         device=device,
         at_ms=at_ms,
         state=ORDER[state],
-        since_ms=int(memory.since[0]) * BIN_MS,
+        since_ms=int(max(memory.since[0], memory.restarted[0] if calm else 0)) * BIN_MS,
         risk=round(float(memory.risk[0]), 4) if judged else None,
         cause=INSTRUMENT_CAUSES[cause] if instrument else FEATURES[cause] if trouble and cause >= 0 else None,
         sensor=FEATURES[sensor] if instrument and cause != SILENT and sensor >= 0 else None,
@@ -93,11 +96,7 @@ def _why(
     memory: Memory, model: ForecastModel, state: int, cause: int, sensor: int, number: int, untold: bool
 ) -> str:
     if state == UNKNOWN:
-        return (
-            "Nothing is known of it yet."
-            if not memory.first[0]
-            else "It is known for too short a time to be judged."
-        )
+        return _unjudged(memory, model.machine, number)
     if state == OK:
         return "All sensors are as usual for this fan."
     if state == STOPPED:
@@ -110,6 +109,21 @@ def _why(
         said += ", and no other sensor bears it out yet: the fan, or its sensor"
     said += f"; {_untold(memory, model.machine)}" if untold else ""
     return f"{said}{_besides(memory)}."
+
+
+def _unjudged(memory: Memory, machine: Machine, number: int) -> str:
+    """Why there is no verdict, with the times behind it; no cause that was not looked for."""
+    if not memory.first[0]:
+        return "Nothing is known of it yet."
+    if int(memory.state[0]) == UNKNOWN:
+        first, needed = _at(round(float(memory.first[0])) * BIN_MS), _hours(machine.warmup_bins)
+        return f"It is known only since {first}; it is judged once it is known for {needed}."
+    turns = _at(round(float(memory.restarted[0])) * BIN_MS)
+    # As many bins with readings as a fan's windows need after a restart.
+    needed_bins = machine.restart_bins * max(1, round(float(memory.interval[0])))
+    if number + 1 - memory.restarted[0] < needed_bins:
+        return f"It last began to turn at {turns}; it is judged once it has turned for {_hours(needed_bins)}."
+    return f"It last began to turn at {turns}; too few of its readings since then can be used to judge it."
 
 
 def _besides(memory: Memory) -> str:

@@ -142,7 +142,7 @@ def test_a_failure_is_one_episode_from_warning_through_alarm_to_stopped_and_ends
     order = [
         each.state for each, before in zip(verdicts[1:], verdicts, strict=False) if each.state != before.state
     ]
-    assert order == ["ok", "warning", "alarm", "stopped", "ok"]
+    assert order == ["ok", "warning", "alarm", "stopped", "unknown", "ok"]
     trouble = [each for each in verdicts if each.state in ("warning", "alarm", "stopped")]
     assert len({each.episode for each in trouble}) == 1
     assert {each.cause for each in trouble[10:]} <= {"vibration", "sound"}

@@ -7,12 +7,13 @@ import pytest
 
 from console.live.fleet import Fleet
 from console.live.ranking import Ranker
-from console.live.stops import STILL_RPM, STILL_VIBRATION, SURE_MS, stopped
+from console.live.stops import stopped
 from console.live.view import FleetView
 from console.pages.actions import card
 from fanwatch.alarm import Alarm
 from fanwatch.forecast import Verdict, cleaning
 from fanwatch.forecasting import wording
+from fanwatch.still import STILL_RPM, STILL_VIBRATION, SURE_MS
 from fanwatch.timestamps import format_ms
 from tests.support.console import alarm
 from tests.support.live import NOW, VALUES, fleet_of

@@ -37,11 +37,11 @@ def list_(as_json: AsJson = False) -> None:
     if not found:
         print("No fan is known to forecast-fan yet; it runs every ten minutes.")
         return
-    print(f"{'FAN':<20} {'STATE':<10} RISK  {'SINCE (UTC)':<16}  {'KNOWN UNTIL':<16}  WHY")
+    print(f"{'FAN':<20} {'STATE':<14} RISK  {'SINCE (UTC)':<16}  {'KNOWN UNTIL':<16}  WHY")
     for fan in found:
         risk = f"{fan['risk']:.2f}" if isinstance(fan["risk"], float | int) else "-"
         since, until = (str(fan[name] or "-")[:16].replace("T", " ") for name in ("since", "knownUntil"))
-        print(f"{fan['deviceID']:<20} {fan['state']:<10} {risk:>4}  {since:<16}  {until:<16}  {fan['why']}")
+        print(f"{fan['deviceID']:<20} {fan['state']:<14} {risk:>4}  {since:<16}  {until:<16}  {fan['why']}")
 
 
 @app.command()

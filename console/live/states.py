@@ -6,9 +6,11 @@ import msgspec
 import numpy as np
 
 from console.live.fleet import ENOUGH, Fleet
-from fanwatch.alarm import Alarm
+from fanwatch.alarm import OUT_OF_SERVICE, Alarm
 
-STATES: Final = ("stopped", "alarm", "suspect", "warning", "instrument", "silent", "unknown", "ok")
+STATES: Final = (
+    "stopped", "alarm", "suspect", "warning", "instrument", "silent", "unknown", OUT_OF_SERVICE, "ok",
+)  # fmt: skip
 """The first one needs a person most. `suspect` (its readings are called faulty, but no alarm has come) and `silent`
 are the page's own; the others are those of an alarm."""
 LAST_NEED: Final = STATES.index("silent")
@@ -23,6 +25,7 @@ def states(fleet: Fleet, now_ms: int) -> np.ndarray:
     codes = np.fromiter(
         (_UNKNOWN if alarm is None else _CODES[alarm.state] for alarm in fleet.alarms), np.int8, count
     )
+    out = codes == _CODES[OUT_OF_SERVICE]
     told = np.fromiter((alarm is not None for alarm in fleet.alarms), np.bool_, count)
     # Without a forecast, a fan whose readings are scored and not called faulty is as well as anybody knows.
     codes[~told & (fleet.scored_ms[:count] > 0)] = _OK
@@ -34,6 +37,8 @@ def states(fleet: Fleet, now_ms: int) -> np.ndarray:
     unjudged = ~told | (codes == _UNKNOWN)
     codes[unjudged & quiet & ~late & fleet.standing()] = _SUSPECT
     codes[late & (codes >= _SILENT)] = _SILENT
+    # Whatever its readings are scored as, or though none come: somebody knows of it.
+    codes[out] = _CODES[OUT_OF_SERVICE]
     return codes
 
 

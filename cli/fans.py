@@ -49,21 +49,22 @@ def list_(as_json: AsJson = False) -> None:
     if not found:
         print("No fan is known to forecast-fan yet; it runs every ten minutes.")
         return
-    print(f"{'FAN':<20} {'STATE':<10} RISK  {'SINCE (UTC)':<16}  {'KNOWN UNTIL':<16}  WHY")
+    print(f"{'FAN':<20} {'STATE':<14} RISK  {'SINCE (UTC)':<16}  {'KNOWN UNTIL':<16}  WHY")
     for fan in found:
         risk = f"{fan['risk']:.2f}" if isinstance(fan["risk"], float | int) else "-"
         since, until = (str(fan[name] or "-")[:16].replace("T", " ") for name in ("since", "knownUntil"))
         state = judged.word(str(fan["state"]))
-        print(f"{fan['deviceID']:<20} {state:<10} {risk:>4}  {since:<16}  {until:<16}  {fan['why']}")
+        print(f"{fan['deviceID']:<20} {state:<14} {risk:>4}  {since:<16}  {until:<16}  {fan['why']}")
     print(_summary([str(fan["state"]) for fan in found], stopped))
 
 
 def _summary(states: list[str], stopped: str) -> str:
     """How many are well and how many are not judged; `stopped` says why nobody is, where that is so."""
-    well, unjudged = states.count("ok"), states.count("unknown")
-    said = f"{well} of {len(states)} {'fans are' if len(states) != 1 else 'fan is'} well"
-    said += f", {unjudged} {'is' if unjudged == 1 else 'are'} not judged." if unjudged else "."
-    return f"{said} {stopped}".rstrip()
+    said = f"{states.count('ok')} of {len(states)} {'fans are' if len(states) != 1 else 'fan is'} well"
+    for state in ("out-of-service", "unknown"):
+        if count := states.count(state):
+            said += f", {count} {'is' if count == 1 else 'are'} {judged.word(state)}"
+    return f"{said}. {stopped}".rstrip()
 
 
 @app.command()

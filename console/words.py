@@ -17,6 +17,7 @@ WORDS: Final = {
     "instrument": "Sensor fault",
     "silent": "Silent",
     "unknown": "Not judged",
+    "out-of-service": "Out of service",
     "ok": "Healthy",
 }
 MEANINGS: Final = {
@@ -27,6 +28,7 @@ MEANINGS: Final = {
     "instrument": "A sensor cannot be believed. It says nothing about the fan itself.",
     "silent": "No readings come from this fan.",
     "unknown": "Nobody knows whether it is well: forecast-fan could not judge it.",
+    "out-of-service": "Its episode was closed and it has not turned since. It needs nobody until it does.",
     "ok": "forecast-fan has judged it, and found nothing unusual.",
 }
 # Shapes differ, so that states can be told apart without their colours. In the text's colour, 20 by 20.
@@ -48,6 +50,8 @@ SIGNS: Final = {
     "unknown": '<circle cx="10" cy="10" r="8" fill="none" stroke="currentColor" stroke-width="2"/>'
     '<path d="M7.5 8a2.5 2.5 0 1 1 3.6 2.200c-.8.4-1.1.9-1.1 1.6" fill="none" stroke="currentColor" '
     'stroke-width="1.8" stroke-linecap="round"/><circle cx="10" cy="14.5" r="1.1" fill="currentColor"/>',
+    "out-of-service": '<circle cx="10" cy="10" r="8" fill="none" stroke="currentColor" stroke-width="2"/>'
+    '<path d="M6 10h8" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"/>',
     "ok": '<circle cx="10" cy="10" r="8" fill="none" stroke="currentColor" stroke-width="2"/>'
     '<path d="m6.4 10.3 2.5 2.5 4.8-5.3" fill="none" stroke="currentColor" stroke-width="2" '
     'stroke-linecap="round" stroke-linejoin="round"/>',
@@ -73,7 +77,7 @@ _INSTRUMENT: Final = {
 
 def cause_of(state: str, cause: str | None, sensor: str | None) -> str:
     """What is wrong, in a few words; empty where nothing is, or nobody knows."""
-    if cause is None or state in ("ok", "unknown"):
+    if cause is None or state in ("ok", "unknown", "out-of-service"):
         return ""
     if state != "instrument":
         return SENSORS.get(cause, "")

@@ -3,7 +3,15 @@
 from typing import Final
 
 from dashboards.alerts_model import Group, Rule
-from dashboards.alerts_queries import confirmed_severity, fans_of, increase, last_severity, no_fault, within
+from dashboards.alerts_queries import (
+    confirmed_severity,
+    fans_of,
+    increase,
+    last_severity,
+    no_fault,
+    out_of_service,
+    within,
+)
 from dashboards.queries import EACH_FAN, INSTRUMENT, KNOWN_FOR, WARNING, means, raw, select, union
 
 SILENT_AFTER_S = 60
@@ -98,8 +106,8 @@ def _silent(silent_s: int) -> tuple[Rule, ...]:
             name="fan-silent",
             title="Fan silent",
             # Most of the fleet reports, and what arrives is of now: so it is this fan, and not the way to here.
-            queries={"heard": heard, **fleet},
-            fires=f"$heard == 0 && $reporting * 2 >= $known && {timely}",
+            queries={"heard": heard, "out": out_of_service(_results(max(1200, 2 * silent_s))), **fleet},
+            fires=f"$heard == 0 && $out >= 0 && $reporting * 2 >= $known && {timely}",
             reach_s=86_400,
             lasting=f"{silent_s}s",
             severity="warning",

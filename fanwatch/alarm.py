@@ -14,7 +14,7 @@ from fanwatch.reading import FEATURES
 from fanwatch.timestamps import format_ms, parse_ms
 from fanwatch.topics import DEVICE_ID, alarm_device_of
 
-State = Literal["ok", "warning", "alarm", "stopped", "instrument", "unknown"]
+State = Literal["ok", "warning", "alarm", "stopped", "instrument", "unknown", "out-of-service"]
 InstrumentCause = Literal["stuck", "zero", "drift", "spikes", "silent"]
 
 STATES: Final[tuple[str, ...]] = get_args(State)
@@ -22,6 +22,8 @@ EPISODES: Final = ("instrument", "warning", "alarm", "stopped")
 """The states that need somebody; Telegraf stores one point of measurement `episode` for each episode of these."""
 FAN_EPISODES: Final = ("warning", "alarm", "stopped")
 """Those of them that are about the fan itself."""
+OUT_OF_SERVICE: Final = "out-of-service"
+"""Of a fan that stands, or sends nothing, after somebody has closed its episode: it needs nobody until it turns."""
 INSTRUMENT_CAUSES: Final[tuple[str, ...]] = get_args(InstrumentCause)
 
 MAX_ALARM_BYTES: Final = 8_000
@@ -47,7 +49,8 @@ class Expected(msgspec.Struct, frozen=True):
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one fan.
 
-    `since` is when the episode began, or the fan became ok or unknown; `risk` (0 to 1) is None where none is known.
+    `since` is when the episode began, or the fan became ok or unknown, or stopped where it is out of service; `risk`
+    (0 to 1) is None where none is known.
     `cause` is the sensor that contributes most, for state `instrument` what is wrong with `sensor`.
     """
 

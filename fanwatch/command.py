@@ -45,6 +45,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     outcomeAt: str | None = None  # noqa: N815 - the names on the wire
     """When it failed, or was repaired; None: when it was seen to stop, or the episode's end."""
     note: str | None = None
+    corrects: bool = False
+    """Of close: another person has said what it was, and that is put right."""
 
     @property
     def device(self) -> str:
@@ -100,6 +102,8 @@ def check_command(command: Command, now_ms: int) -> None:
     if command.action == "close":
         _check_found(command)
         _check_outcome(command, now_ms)
+    elif command.corrects:
+        raise InvalidAlarm(f"corrects belongs to close, not to {command.action}.")
     elif (command.found, command.mode, command.outcome, command.outcomeAt, command.note) != (None,) * 5:
         raise InvalidAlarm(f"found, mode, outcome and note belong to close, not to {command.action}.")
 

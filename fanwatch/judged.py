@@ -71,4 +71,4 @@ def why_not(said: Alarm | None, stopped: str) -> str:
 
 def word(state: str) -> str:
     """What people read for a state of the wire, in a terminal."""
-    return "not judged" if state == "unknown" else state
+    return "not judged" if state == "unknown" else state.replace("-", " ")

@@ -22,6 +22,7 @@ _STYLES = {
     "warning": "bold yellow",
     "instrument": "cyan",
     "unknown": "yellow",
+    "out-of-service": "dim",
     "ok": "green",
 }
 _BEHIND_S = 300.0

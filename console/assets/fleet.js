@@ -241,10 +241,12 @@ export default {
       const { total, hand, well } = this;
       const all = total.toLocaleString();
       const unjudged = this.count("unknown");
+      const out = this.count("out-of-service");
       if (unjudged === total) return total === 1 ? "The fan is not judged" : `None of ${all} fans is judged`;
-      if (unjudged) {
+      if (out === total) return total === 1 ? "The fan is out of service" : `All ${all} fans are out of service`;
+      if (unjudged || out) {
         const is = (count, what) => (count ? [`${count.toLocaleString()} ${count === 1 ? "is" : "are"} ${what}`] : []);
-        return [`${well.toLocaleString()} of ${all} fans ${well === 1 ? "is" : "are"} well`, ...is(hand, "looked after"), ...is(unjudged, "not judged")].join(", ");
+        return [`${well.toLocaleString()} of ${all} fans ${well === 1 ? "is" : "are"} well`, ...is(hand, "looked after"), ...is(out, "out of service"), ...is(unjudged, "not judged")].join(", ");
       }
       if (hand) return total === 1 ? "The fan is looked after" : `All ${all} fans are looked after`;
       return total === 1 ? "The fan is well" : `All ${all} fans are well`;

@@ -6,9 +6,11 @@ import msgspec
 import numpy as np
 
 from console.live.fleet import Fleet
-from fanwatch.alarm import Alarm
+from fanwatch.alarm import OUT_OF_SERVICE, Alarm
 
-STATES: Final = ("stopped", "alarm", "suspect", "warning", "instrument", "silent", "unknown", "ok")
+STATES: Final = (
+    "stopped", "alarm", "suspect", "warning", "instrument", "silent", "unknown", OUT_OF_SERVICE, "ok",
+)  # fmt: skip
 """The first one needs a person most. `suspect` (its readings are called faulty, but no alarm has come) and `silent`
 are the page's own; the others are those of an alarm. `ok` has only who has a risk, of a forecast-fan that goes on
 judging: everybody else is `unknown`, which people read as *Not judged*."""
@@ -27,6 +29,7 @@ def states(fleet: Fleet, now_ms: int) -> np.ndarray:
     said_nothing = codes == _UNKNOWN
     current = fleet.verdicts.current(now_ms)
     codes[(codes == _OK) & ~(np.isfinite(fleet.risk[:count]) & current)] = _UNKNOWN
+    out = codes == _CODES[OUT_OF_SERVICE]
     quiet = codes >= _SILENT
     codes[quiet & fleet.faulty()] = _SUSPECT
     heard = np.maximum(fleet.heard_ms[:count], fleet.listening_ms)
@@ -34,6 +37,8 @@ def states(fleet: Fleet, now_ms: int) -> np.ndarray:
     # Of a fan of which the forecast knows nothing yet, nobody can say that it only rests.
     codes[said_nothing & quiet & ~late & fleet.standing()] = _SUSPECT
     codes[late & (codes >= _SILENT)] = _SILENT
+    # Whatever its readings are scored as, or though none come: somebody knows of it.
+    codes[out] = _CODES[OUT_OF_SERVICE]
     return codes
 
 

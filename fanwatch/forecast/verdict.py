@@ -34,6 +34,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """One plain sentence with the numbers behind the state."""
     stopped_ms: int | None = None
     """stopped: since when the fan stands still, which is a little before it was called so."""
+    silent_ms: int | None = None
+    """Since when nothing comes of it; None where something does."""
+    turns: bool = True
+    """Whether it turns, and has for as long as it takes to end a stop. False also where nothing comes of it."""
 
     @property
     def episode(self) -> str:

@@ -48,6 +48,8 @@ def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
     judged = number > 0 and state not in (UNKNOWN, STOPPED) and memory.scored[0] > 0
     instrument = state == INSTRUMENT
     sensor = int(memory.sensor[0]) - 1
+    silent = memory.fault[0, 0] == SILENT + 1
+    heard = memory.first[0] > 0
     return Verdict(
         device=device,
         at_ms=at_ms,
@@ -59,6 +61,8 @@ def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
         expected_ms=expected,
         why=_why(memory, model, state, cause, sensor, number, expected is None),
         stopped_ms=_stopped_ms(memory) if state == STOPPED else None,
+        silent_ms=_silent_ms(memory) if silent else None,
+        turns=bool(heard and state != STOPPED and memory.still[0] == 0 and not silent),
     )
 
 
@@ -138,7 +142,11 @@ def _besides(memory: Memory) -> str:
 
 
 def _silent_since(memory: Memory) -> str:
-    return _at(round(float(memory.heard[0]) + 1) * BIN_MS)
+    return _at(_silent_ms(memory))
+
+
+def _silent_ms(memory: Memory) -> int:
+    return round(float(memory.heard[0]) + 1) * BIN_MS
 
 
 def _at(ms: int) -> str:

@@ -143,6 +143,23 @@ def test_states_come_from_alarms_scores_and_silence() -> None:
     assert STATES[states(fleet, NOW)[0]] == "unknown"
 
 
+def test_a_fan_out_of_service_needs_nobody_whatever_its_readings_are() -> None:
+    fleet = fleet_of("faulty", "silent", "still", "well")
+    for name in ("faulty", "silent", "still"):
+        fleet.alarm(alarm(name, "out-of-service", "Anna closed it.", risk=None))
+    fleet.share[fleet.place("faulty")], fleet.scores[fleet.place("faulty")] = 1.0, 50
+    fleet.heard_ms[fleet.place("silent")] = NOW - 3_600_000
+    for step in range(3):
+        fleet.reading("still", NOW + step * SURE_MS, (0.0, 25.0, 2.0, 38.0))
+    ranker = Ranker(fleet)
+    ranking = ranker.rank(NOW)
+    assert [STATES[code] for code in ranking.codes] == [*["out-of-service"] * 3, "ok"]
+    assert not ranking.needs.any()
+    assert [fleet.names[place] for place in ranking.order] == ["faulty", "silent", "still", "well"]
+    told = described(now(fleet, "still", NOW) or pytest.fail("unknown"))
+    assert (told["state"], told["why"], told["looks"]) == ("out-of-service", "Anna closed it.", ())
+
+
 def test_a_fan_that_does_not_turn_is_not_called_healthy_before_the_forecast_has_spoken() -> None:
     still = (0.0, 25.0, 2.0, 38.0)
     fleet = fleet_of("new", "young", "well", "warned", "gone")

@@ -13,7 +13,7 @@ from fanwatch.forecast.cleaning import Cleaned
 from fanwatch.forecast.episodes import close, smooth, step
 from fanwatch.forecast.memory import Memory, empty
 from fanwatch.forecast.model import Scores
-from fanwatch.forecast.verdict import ALARM, DRIFT, INSTRUMENT, OK, WARNING
+from fanwatch.forecast.verdict import ALARM, DRIFT, INSTRUMENT, OK, STOPPED, WARNING
 from fanwatch.forecast.words import tell
 from tests.forecast.fans import fleet, healthy, live
 
@@ -126,6 +126,20 @@ def test_a_closed_episode_does_not_begin_anew_before_the_risk_was_low() -> None:
         memory.risk[:] = memory.borne[:] = risk
         step(memory, seen, MACHINE, number)
     assert memory.state[0] == ALARM
+
+
+def test_a_fan_that_stops_after_its_episode_was_closed_gives_no_warning_anew() -> None:
+    memory = Memory(empty(1))
+    memory.first[:], memory.last[:], memory.state[:], memory.since[:] = FIRST - 1000, FIRST, ALARM, FIRST - 50
+    memory.risk[:], memory.above[:] = 0.9, 40
+    close(memory, FIRST)
+    yes, no, none = np.array([True]), np.array([False]), np.zeros((1, SENSORS))
+    seen = Cleaned(none.astype(np.float32), none.astype(np.bool_), yes, no, no)
+    for number in (FIRST + 1, FIRST + 2):
+        memory.still[:] += 1
+        step(memory, seen, MACHINE, number)
+        assert memory.state[0] == (OK if number == FIRST + 1 else STOPPED)
+    assert memory.since[0] == FIRST + 1
 
 
 def failing() -> list[Verdict]:

@@ -14,10 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.stages import Stages
+from fanwatch.files import check_directory, check_file, writing
 
 train_app = typer.Typer(invoke_without_command=True)
 evaluate_app = typer.Typer(invoke_without_command=True)
 
+BUNDLE_BYTES = 20_000_000
+"""Free space that a bundle is given: several times what it takes."""
 # Required, unless a sub-command of the group is called: so it is asked for by hand.
 History = Annotated[
     Path | None,
@@ -68,7 +71,11 @@ def train(
 
     number = version or number_for(out)
     page = report or out.with_name(f"{out.name}-report.html")
-    with Stages() as stages:
+    # Now, for training takes minutes.
+    check_directory(out, BUNDLE_BYTES)
+    if not no_report:
+        check_file(page)
+    with writing(out), Stages() as stages:
         reading = stages.bytes(f"reading {csv.name}")
         learning = stages.steps("training", epochs)
         trained = run(
@@ -123,6 +130,8 @@ def evaluate(
     csv, model = _given(context, csv, "--csv"), _given(context, model, "--model")
     from training.evaluate import evaluate as run
 
+    if report is not None:
+        check_file(report)
     with Stages() as stages:
         evaluation = run(csv, model, engine=engine, on_bytes=stages.bytes(f"reading {csv.name}"))
     said = None

@@ -4,7 +4,6 @@ import http.client
 import re
 import socket
 import urllib.error
-import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.proxies import open_part
 from fanwatch.settings import (
     BrokerSettings,
     ConnectorSettings,
@@ -50,12 +50,14 @@ class Ledger(msgspec.Struct, frozen=True):
 
     connector: dict[str, float] | None
     stored: dict[str, int] | None
+    off: bool = False
+    """Nothing is stored, as FANWATCH_NO_STORE says: not even asked."""
 
 
 def http_status(url: str, timeout_s: float = _TIMEOUT_S) -> int | None:
     """The status of a GET; None where nothing answers."""
     try:
-        with urllib.request.urlopen(url, timeout=timeout_s) as response:
+        with open_part(url, timeout_s) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         error.close()
@@ -130,7 +132,13 @@ def parts(
     for name in ("influxd", "telegraf", "rollup"):
         if name in processes:
             trouble = "stores nothing" if name == "telegraf" else _SILENT
-            found.append(_program(processes[name], name, answers.get(name), trouble))
+            part = _program(processes[name], name, answers.get(name), trouble)
+            if part.state != "ok" and store and store.state == "down":
+                # `fanwatch up` knows why, which the process itself does not.
+                part = Part(name, "down", store.detail)
+            found.append(part)
+        elif name != "influxd" and store and store.state == "down":
+            found.append(Part(name, "off", "It waits for InfluxDB."))
         else:
             found.append(Part(name, store.state if store else "off", store.detail if store else ""))
     if "console" in processes:
@@ -193,7 +201,7 @@ def _listens(port: int) -> bool:
 def metrics(url: str) -> dict[str, float] | None:
     """Prometheus samples by name, with their labels in braces as they stand; None where nothing answers."""
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
+        with open_part(url, _TIMEOUT_S) as response:
             text = response.read(4_000_000).decode(errors="replace")
     except (OSError, http.client.HTTPException):
         return None
@@ -241,9 +249,14 @@ def stored_counts(
         return None
 
 
-def ledger(environment: Mapping[str, str], *, store_answers: bool) -> Ledger:
+STORE_OFF = Part("store", "off", "off, as FANWATCH_NO_STORE says: nothing is stored")
+"""What a run says that is to store nothing."""
+
+
+def ledger(environment: Mapping[str, str], *, store_answers: bool, off: bool = False) -> Ledger:
     """What went through, from the connector's counters and from InfluxDB, which is not asked where it is known away."""
     return Ledger(
         connector=connector_counts(load(ConnectorSettings, environment)),
         stored=stored_counts(load(StoreSettings, environment)) if store_answers else None,
+        off=off,
     )

@@ -77,9 +77,10 @@ class _Session:
         self._fleet = fleet_size(environment) > 0 and not machine.local.no_fleet
         self._demo = environment.get("DEMO")
         settings = {name: value for name, value in environment.items() if name.startswith("FANWATCH_")}
-        self._state = UpState(os.getpid(), "starting", settings=settings)
+        store = health.STORE_OFF if machine.local.no_store else health.Part("store", "starting", "starting")
+        self._state = UpState(os.getpid(), "starting", store=store, settings=settings)
         self._feed = Feed(load(BrokerSettings, machine.environment))
-        self._picture = view.Picture()
+        self._picture = view.Picture(store=store)
         # A demonstration's store is its own, and its days are as many as it likes.
         start_ns = time.time_ns()
         days = machine.local.history_days
@@ -170,7 +171,7 @@ class _Session:
             if self._picture.store.state == "ok":
                 stored = self._stored.counts()
             counted = health.connector_counts(connector)
-            self._picture.ledger = health.Ledger(counted, stored)
+            self._picture.ledger = health.Ledger(counted, stored, self._machine.local.no_store)
             now = (time.monotonic(), view.totals(counted)) if counted is not None else None
             if before and now:
                 self._picture.rates = {

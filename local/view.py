@@ -85,7 +85,9 @@ def counts(ledger: Ledger) -> str:
     if ledger.connector is not None:
         values = totals(ledger.connector)
         parts += [f"{name.replace('_', ' ')} {value:,.0f}" for name, value in values.items()]
-    if ledger.stored is not None:
+    if ledger.off:
+        parts.append("stored nothing (off)")
+    elif ledger.stored is not None:
         parts.append("stored " + ", ".join(f"{name} {count:,}" for name, count in ledger.stored.items()))
     return " · ".join(parts) or "no counts yet"
 

@@ -99,8 +99,12 @@ def _check_place(path: Path, folder: Path, room: int, subject: str | None = None
             raise OSError(errno.EROFS, "Read-only file system")
         if not os.access(there, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "Permission denied")
-        free = os.statvfs(there)
-        if free.f_bavail * free.f_frsize < room:
-            raise OSError(errno.ENOSPC, "No space left on device")
+        found = os.statvfs(there)
+        free = found.f_bavail * found.f_frsize
+        if free < room:
+            raise FanwatchError(
+                f"{subject or path} cannot be written: {free / 1e6:.1f} MB are free there, and {room / 1e6:g} MB are "
+                "needed. Make room, or name a place on another disk."
+            )
     except OSError as error:
         raise unwritable(path, error, subject) from error

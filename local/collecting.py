@@ -20,6 +20,7 @@ from local.supervisor import Supervisor
 _POLL_S = 0.2
 _READY_S = 60.0
 _SETUP_S = 60.0
+_AGAIN_S = 5.0
 _KEPT = "Readings are scored all the same, and the broker keeps them to be stored."
 
 
@@ -43,14 +44,25 @@ class Collecting(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._start()
+            while not self._attempt():
+                if self._runtime.stop_event.wait(_AGAIN_S):
+                    return
         except (tools.Stopped, Unavailable) as error:
             self._tell("off", str(error))
+        except FanwatchError as error:
+            self._tell("off", f"{error} {_KEPT}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody is to wait for what does not come
+            self._tell("off", f"InfluxDB could not be started ({error!r}). {_KEPT}")
+
+    def _attempt(self) -> bool:
+        """False where a file could not be written, which is told: there may be room for it later."""
+        try:
+            self._start()
         except OSError as error:
             path = Path(error.filename or self._runtime.layout.state)
             self._tell("down", f"{files.unwritable(path, error)} {_KEPT}")
-        except FanwatchError as error:
-            self._tell("off", f"{error} {_KEPT}")
+            return False
+        return True
 
     def _start(self) -> None:
         runtime = self._runtime

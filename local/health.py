@@ -1,6 +1,7 @@
 """Whether each part works, and the ledger of what went through."""
 
 import http.client
+import os
 import re
 import socket
 import urllib.error
@@ -30,6 +31,8 @@ from local.supervisor import Process, Supervisor
 from local.unix_http import status
 
 _TIMEOUT_S = 2.0
+_ROOM_BYTES = 10_000_000
+"""Free space below which the disk is as good as full."""
 _SILENT = "does not answer"
 _SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)(?: \d+)?")
 
@@ -141,6 +144,8 @@ def parts(
             found.append(Part(name, "off", "It waits for InfluxDB."))
         else:
             found.append(Part(name, store.state if store else "off", store.detail if store else ""))
+    if (full := disk(layout)) is not None:
+        found.append(full)
     if "console" in processes:
         console = load(ConsoleSettings, environment)
         found.append(
@@ -152,6 +157,20 @@ def parts(
             _program(processes["grafana"], "grafana", lambda: grafana_ready(local.grafana_port), start_s=60)
         )
     return found
+
+
+def disk(layout: Layout) -> Part | None:
+    """What is wrong with the disk of the state directory; None where there is room."""
+    found = os.statvfs(layout.state)
+    free = found.f_bavail * found.f_frsize
+    if free >= _ROOM_BYTES:
+        return None
+    return Part(
+        "disk",
+        "down",
+        f"{layout.state} has {free / 1e6:.1f} MB free: nothing more can be stored there, and what the broker keeps is "
+        "lost where it ends. Make room.",
+    )
 
 
 def _replicas(stack: Stack | None, processes: Mapping[str, Process]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import BrokerSettings, ConnectorSettings, ConsoleSettings, LocalSettings, load
 from local import config, damage, grafana, programs, sessions, tools
 from local.deploy import last_line, read_stack
-from local.health import connector_ready, functions_ready, gateway_ready
+from local.health import connector_ready, disk, functions_ready, gateway_ready
 from local.layout import Layout
 from local.lock import acquire, state_file
 from local.ports import LOOPBACK, require_free
@@ -185,6 +185,8 @@ class Runtime:
                 raise Interrupted("Stopped while starting.")
             if not self.alive():
                 raise FanwatchError(f"supervisord ended: {last_line(self.layout.log('supervisord.out'))}")
+            if (full := disk(self.layout)) is not None:
+                raise FanwatchError(full.detail)
             now = time.monotonic()
             states = self._states(name)
             if states & {"BACKOFF", "FATAL"}:

@@ -148,10 +148,14 @@ class _Session:
 
     def _watch_plainly(self) -> None:
         last = 0.0
+        disk: health.Part | None = None
         while not self._machine.stop_event.wait(_REFRESH_S):
             self._feed.tick()
             for alarm in self._feed.news():
                 print(view.alarm_line(alarm), flush=True)
+            if self._picture.disk != disk:
+                disk = self._picture.disk
+                print(f"disk: {disk.detail if disk else 'there is room again'}", flush=True)
             if time.monotonic() - last > _PLAIN_LINE_S:
                 last = time.monotonic()
                 print(view.line(self._feed, self._picture), flush=True)
@@ -171,6 +175,7 @@ class _Session:
             if self._picture.store.state == "ok":
                 stored = self._stored.counts()
             counted = health.connector_counts(connector)
+            self._picture.disk = health.disk(self._machine.layout)
             self._picture.ledger = health.Ledger(counted, stored, self._machine.local.no_store)
             now = (time.monotonic(), view.totals(counted)) if counted is not None else None
             if before and now:
@@ -194,8 +199,10 @@ class _Session:
     def _write_state(self) -> None:
         path = lock.state_file(self._machine.layout)
         fresh = path.with_suffix(".new")
-        fresh.write_bytes(msgspec.json.encode(self._state))
-        fresh.replace(path)
+        # Where the disk is full, that is said of the disk, and readings are scored all the same.
+        with contextlib.suppress(OSError):
+            fresh.write_bytes(msgspec.json.encode(self._state))
+            fresh.replace(path)
 
 
 def fleet_size(environment: Mapping[str, str]) -> int:

@@ -32,6 +32,8 @@ class Picture(msgspec.Struct):
     first_result_s: float | None = None
     ledger: Ledger = Ledger(None, None)
     store: Part = Part("store", "starting")
+    disk: Part | None = None
+    """What is wrong with the disk of the state directory; None where nothing is."""
     rates: dict[str, float] | None = None
     """Readings and results a second by the connector's counters."""
     news: list[News] = []
@@ -168,6 +170,8 @@ def _footer(feed: Feed, picture: Picture) -> list[Text]:
     lines = [first, Text(counts(picture.ledger))]
     style = "green" if picture.store.state == "ok" else "yellow"
     lines.append(Text("store: ").append(_store(picture.store), style=style))
+    if picture.disk is not None:
+        lines.append(Text(f"disk: {picture.disk.detail}", style="bold red"))
     if feed.dropped:
         lines.append(
             Text(f"The broker dropped {feed.dropped:,} messages: its queue was full.", style="bold red")

@@ -65,9 +65,6 @@ def train(
         return
     csv, out = _given(context, csv, "--csv"), _given(context, out, "--out")
     from cli.versions import number_for
-    from training import report as reports
-    from training.scores import Costs
-    from training.train import train as run
 
     number = version or number_for(out)
     page = report or out.with_name(f"{out.name}-report.html")
@@ -75,6 +72,10 @@ def train(
     check_directory(out, BUNDLE_BYTES)
     if not no_report:
         check_file(page)
+    from training import report as reports
+    from training.scores import Costs
+    from training.train import train as run
+
     with writing(out), Stages() as stages:
         reading = stages.bytes(f"reading {csv.name}")
         learning = stages.steps("training", epochs)
@@ -128,10 +129,10 @@ def evaluate(
     if context.invoked_subcommand is not None:
         return
     csv, model = _given(context, csv, "--csv"), _given(context, model, "--model")
-    from training.evaluate import evaluate as run
-
     if report is not None:
         check_file(report)
+    from training.evaluate import evaluate as run
+
     with Stages() as stages:
         evaluation = run(csv, model, engine=engine, on_bytes=stages.bytes(f"reading {csv.name}"))
     said = None

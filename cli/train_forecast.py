@@ -45,6 +45,9 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a model that sees failures coming, on a fleet's history, and write it as a bundle."""
+    check_directory(out, BUNDLE_BYTES)
+    if report is not None:
+        check_file(report)
     from training.forecast.train import train as run
     from training.report.forecast import render, study
     from training.report.page import keep
@@ -57,9 +60,6 @@ def train(
         stages.named(what, done, total)
 
     number = version or (int(out.name) if out.name.isdecimal() and int(out.name) else 1)
-    check_directory(out, BUNDLE_BYTES)
-    if report is not None:
-        check_file(report)
     with writing(out), Stages() as stages:
         trained = run(
             history, out, version=number, seed=seed, epochs=epochs, false_alarms=false_alarms, say=heard
@@ -96,15 +96,15 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Let a fleet live through a history as in service, and compare what is told with what happens."""
+    if out is not None:
+        check_file(out / "figures.json")
+    if report is not None:
+        check_file(report)
     from fanwatch.forecast import open_model
     from training.forecast.evaluate import evaluate as run
     from training.report.forecast import render, study_of
     from training.report.page import keep
 
-    if out is not None:
-        check_file(out / "figures.json")
-    if report is not None:
-        check_file(report)
     with Stages() as stages:
         opened = open_model(model, engine=engine)
         evaluation = run(fleet_of(history, stages), opened, against=against, seed=seed, say=stages.named)

@@ -5,7 +5,7 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO, cast
 
 from fanwatch.errors import FanwatchError
 
@@ -87,6 +87,16 @@ def replaced(path: Path) -> Iterator[Path]:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def opened(path: Path, mode: str = "w") -> TextIO:
+    """A file that grows line by line while something runs. FanwatchError where it cannot be written."""
+    if path.is_dir():
+        raise FanwatchError(f"{path} cannot be written: {_REASONS[errno.EISDIR]}")
+    _check_place(path, path.parent, _ROOM_BYTES)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return cast(TextIO, path.open(mode, encoding="ascii", buffering=1))
 
 
 def _check_place(path: Path, folder: Path, room: int, subject: str | None = None) -> None:

@@ -1,6 +1,7 @@
 """Files that nobody else may read, replaced in one step."""
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Mapping
@@ -50,5 +51,7 @@ def write(contents: Mapping[Path, bytes]) -> None:
 def _make(folder: Path) -> None:
     """Each folder that is missing, for `parents=True` would leave those above it open to all."""
     if not folder.is_dir():
+        if folder.exists():
+            raise NotADirectoryError(errno.ENOTDIR, "Not a directory")
         _make(folder.parent)
         folder.mkdir(mode=0o700)

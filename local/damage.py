@@ -5,10 +5,10 @@ overwritten and emptied.
 """
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from local.deploy import last_line
 from local.layout import Layout
 
 _LOOKED_AT_BYTES = 8192
@@ -20,11 +20,12 @@ _SERIES = ("Unable to open series file", "open tsdb store:")
 def of_broker(layout: Layout) -> str | None:
     """Why Mosquitto does not start, where its log says that it is for its store; None otherwise."""
     store = layout.state / "mosquitto/mosquitto.db"
-    if not store.exists() or _NOT_OPENED not in last_line(layout.log("mosquitto")):
+    said = _end_of(layout.log("mosquitto"))
+    if not store.exists() or _NOT_OPENED not in said.rpartition("\n")[2] or _refused(said):
         return None
     return (
         f"The broker cannot read what it kept: {store} is damaged, or of another version of Mosquitto. "
-        f"Move it away and start again: mv {store} {store}.damaged . Lost with it are the messages in it: "
+        f"Move it away and start again: `mv {_q(store)} {_q(store)}.damaged`. Lost with it are the messages in it: "
         "readings that wait to be scored or stored. Alarms are announced anew by the next forecast."
     )
 
@@ -33,17 +34,19 @@ def of_store(layout: Layout) -> str | None:
     """Why InfluxDB does not start, or why it could store nothing; None where nothing is known to be wrong."""
     home = layout.state / "influxdb"
     said = _end_of(layout.log("influxd"))
+    if _refused(said):
+        return None
     if _META in said:
         return (
             f"InfluxDB cannot read its list of databases: {home}/meta/meta.db is damaged. "
-            f"Move all of its data away: mv {home} {home}.damaged . Lost with it are the readings, results and alarms "
-            "that were stored; `fanwatch history restore` brings them back from a backup."
+            f"Move all of its data away: `mv {_q(home)} {_q(home)}.damaged`. Lost with it are the readings, results "
+            "and alarms that were stored; `fanwatch history restore` brings them back from a backup."
         )
     if any(words in said for words in _SERIES):
         databases = home / "data"
         return (
             f"InfluxDB cannot read its list of series, below {databases}. Remove it, and the indexes that are made of "
-            f"it: cd {databases} && rm -r */_series */*/*/index . Nothing is lost: InfluxDB makes them anew."
+            f"it: `cd {_q(databases)} && rm -r */_series */*/*/index`. Nothing is lost: InfluxDB makes them anew."
         )
     return None
 
@@ -53,10 +56,10 @@ def of_indexes(layout: Layout) -> str | None:
     damaged = sorted({path.parents[1] for path in _broken_manifests(layout)})
     if not damaged:
         return None
-    named = " ".join(map(str, damaged))
+    named = " ".join(map(_q, damaged))
     return (
         f"InfluxDB cannot read the index of {len(damaged)} of its shards, and is not started with it. "
-        f"Remove it: rm -r {named} . Nothing is lost: InfluxDB makes it anew."
+        f"Remove it: `rm -r {named}`. Nothing is lost: InfluxDB makes it anew."
     )
 
 
@@ -70,6 +73,17 @@ def set_aside(layout: Layout) -> str | None:
         f"{found[0]}{' and more' if len(found) > 1 else ''}. `fanwatch history restore` brings them back from a "
         "backup; remove the files, and this line is gone."
     )
+
+
+def _refused(said: str) -> bool:
+    """Whether it is no damage: the system does not let it read or write."""
+    return any(
+        words in said.lower() for words in ("permission denied", "no space left", "read-only file system")
+    )
+
+
+def _q(path: Path) -> str:
+    return shlex.quote(str(path))
 
 
 def _broken_manifests(layout: Layout) -> Iterator[Path]:

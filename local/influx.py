@@ -70,6 +70,8 @@ def alone(environment: Mapping[str, str]) -> Iterator[Reached]:
     place = of(load(LocalSettings, environment))
     tool = influxd(environment)
     place.create()
+    if broken := damage.of_indexes(place):
+        raise FanwatchError(broken)
     http, backups = _free(), _free()
     with acquire(place):
         settings = config.influx_environment(place, http) | {"INFLUXDB_BIND_ADDRESS": f"{LOOPBACK}:{backups}"}

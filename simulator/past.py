@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from fanwatch.files import replaced, writing
+from fanwatch.files import opened, replaced
 from simulator.degradation import EVENTS_HEADER, event_row
 from simulator.machines import Machines, Readings
 from simulator.outbox import Entry, Outbox
@@ -119,13 +119,12 @@ def truth(file: Path | None, stack: contextlib.ExitStack) -> Callable[[Machines]
     """A function that writes down what has befallen a fleet since it was called last; whole lines at once."""
     if file is None:
         return lambda machines: machines.events.clear()
-    with writing(file):
-        opened = stack.enter_context(file.open("w", encoding="ascii", buffering=1))
-        print(EVENTS_HEADER, file=opened)
+    lines = stack.enter_context(opened(file))
+    print(EVENTS_HEADER, file=lines)
 
     def tell(machines: Machines) -> None:
         for event in sorted(machines.events, key=lambda each: each.start_s):
-            print(event_row(event), file=opened)
+            print(event_row(event), file=lines)
         machines.events.clear()
 
     return tell

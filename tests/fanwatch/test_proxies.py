@@ -1,7 +1,9 @@
 """Which way an HTTP client takes where the environment names a proxy."""
 
+import contextlib
 import urllib.request
 from collections.abc import Iterator
+from urllib.error import URLError
 
 import pytest
 
@@ -59,16 +61,15 @@ def test_what_reaches_out_keeps_it_and_excepts_this_machine() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.3.2.1", "LOCALHOST", "hooks.localhost"])
 def test_out_of_the_site_means_never_this_machine(proxy: Recorder, stub: HttpStub, host: str) -> None:
     opener = urllib.request.build_opener(proxies.Outward())
-    try:
+    # Not every system resolves each name, and the stub listens on 127.0.0.1 alone.
+    with contextlib.suppress(OSError):
         opener.open(f"http://{host}:{stub.url.rpartition(':')[2]}/", timeout=5).close()
-    except OSError:
-        pass  # a name that this system does not resolve, or a port that listens on 127.0.0.1 alone
     assert proxy.heard == []
 
 
 def test_out_of_the_site_asks_it(proxy: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     def ask() -> None:
-        with pytest.raises(OSError):
+        with pytest.raises(URLError):
             urllib.request.build_opener(proxies.Outward()).open("http://hooks.invalid/x", timeout=5)
 
     ask()

@@ -40,4 +40,8 @@ def environment(port: int) -> dict[str, str]:
     """All spellings, for a proxy at this port of this machine; nothing is excepted."""
     address = f"127.0.0.1:{port}"
     every = dict.fromkeys(NAMES, f"http://{address}")
-    return every | dict.fromkeys(("all_proxy", "ALL_PROXY"), f"socks5://{address}") | {"NO_PROXY": "", "no_proxy": ""}
+    return (
+        every
+        | dict.fromkeys(("all_proxy", "ALL_PROXY"), f"socks5://{address}")
+        | {"NO_PROXY": "", "no_proxy": ""}
+    )

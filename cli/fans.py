@@ -60,6 +60,8 @@ def list_(as_json: AsJson = False) -> None:
 
 def _summary(states: list[str], stopped: str) -> str:
     """How many are well and how many are not judged; `stopped` says why nobody is, where that is so."""
+    from fanwatch import judged
+
     said = f"{states.count('ok')} of {len(states)} {'fans are' if len(states) != 1 else 'fan is'} well"
     for state in ("out-of-service", "unknown"):
         if count := states.count(state):

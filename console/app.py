@@ -59,7 +59,7 @@ def make() -> tuple[FastAPI, Console]:
         settings=settings,
         fleet=live,
         intake=Intake(live, load(BrokerSettings), load(ReadingSettings), log, client_id=name),
-        store=StoreReader(load(StoreSettings)),
+        store=StoreReader(load(StoreSettings), off=load(LocalSettings).no_store),
         ranges=Ranges(settings.console_bundle, live, log),
         gateway=Gateway(load(GatewaySettings), _CALL_S),
         operator=operator(access, load(BrokerSettings)),

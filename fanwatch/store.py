@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.proxies import open_part
 from fanwatch.settings import StoreSettings, secret
 
 RAW = "raw"
@@ -72,7 +73,7 @@ class Store:
         """What it calls itself, such as 1.8.10; empty where it does not say, None where it does not answer."""
         request = urllib.request.Request(f"{self.url}/ping", headers=self._headers)
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout_s) as response:
+            with open_part(request, self._timeout_s) as response:
                 return str(response.headers.get("X-Influxdb-Version") or "")
         except (OSError, http.client.HTTPException):
             return None
@@ -140,7 +141,7 @@ class Store:
             self.url + path, data=body, headers=self._headers | (headers or {}), method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=timeout_s) as response:
+            with open_part(request, timeout_s) as response:
                 content = response.read()
             return msgspec.json.decode(content) if content else None
         except urllib.error.HTTPError as error:

@@ -1,10 +1,10 @@
 """Whether each part works, and the ledger of what went through."""
 
 import http.client
+import os
 import re
 import socket
 import urllib.error
-import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.proxies import open_part
 from fanwatch.settings import (
     BrokerSettings,
     ConnectorSettings,
@@ -30,6 +31,8 @@ from local.supervisor import Process, Supervisor
 from local.unix_http import status
 
 _TIMEOUT_S = 2.0
+_ROOM_BYTES = 10_000_000
+"""Free space below which the disk is as good as full."""
 _SILENT = "does not answer"
 _SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)(?: \d+)?")
 
@@ -50,12 +53,14 @@ class Ledger(msgspec.Struct, frozen=True):
 
     connector: dict[str, float] | None
     stored: dict[str, int] | None
+    off: bool = False
+    """Nothing is stored, as FANWATCH_NO_STORE says: not even asked."""
 
 
 def http_status(url: str, timeout_s: float = _TIMEOUT_S) -> int | None:
     """The status of a GET; None where nothing answers."""
     try:
-        with urllib.request.urlopen(url, timeout=timeout_s) as response:
+        with open_part(url, timeout_s) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         error.close()
@@ -130,9 +135,17 @@ def parts(
     for name in ("influxd", "telegraf", "rollup"):
         if name in processes:
             trouble = "stores nothing" if name == "telegraf" else _SILENT
-            found.append(_program(processes[name], name, answers.get(name), trouble))
+            part = _program(processes[name], name, answers.get(name), trouble)
+            if part.state != "ok" and store and store.state == "down":
+                # `fanwatch up` knows why, which the process itself does not.
+                part = Part(name, "down", store.detail)
+            found.append(part)
+        elif name != "influxd" and store and store.state == "down":
+            found.append(Part(name, "off", "It waits for InfluxDB."))
         else:
             found.append(Part(name, store.state if store else "off", store.detail if store else ""))
+    if (full := disk(layout)) is not None:
+        found.append(full)
     if "console" in processes:
         console = load(ConsoleSettings, environment)
         found.append(
@@ -144,6 +157,20 @@ def parts(
             _program(processes["grafana"], "grafana", lambda: grafana_ready(local.grafana_port), start_s=60)
         )
     return found
+
+
+def disk(layout: Layout) -> Part | None:
+    """What is wrong with the disk of the state directory; None where there is room."""
+    found = os.statvfs(layout.state)
+    free = found.f_bavail * found.f_frsize
+    if free >= _ROOM_BYTES:
+        return None
+    return Part(
+        "disk",
+        "down",
+        f"{layout.state} has {free / 1e6:.1f} MB free: nothing more can be stored there, and what the broker keeps is "
+        "lost where it ends. Make room.",
+    )
 
 
 def _replicas(stack: Stack | None, processes: Mapping[str, Process]) -> dict[str, int]:
@@ -193,7 +220,7 @@ def _listens(port: int) -> bool:
 def metrics(url: str) -> dict[str, float] | None:
     """Prometheus samples by name, with their labels in braces as they stand; None where nothing answers."""
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
+        with open_part(url, _TIMEOUT_S) as response:
             text = response.read(4_000_000).decode(errors="replace")
     except (OSError, http.client.HTTPException):
         return None
@@ -241,9 +268,14 @@ def stored_counts(
         return None
 
 
-def ledger(environment: Mapping[str, str], *, store_answers: bool) -> Ledger:
+STORE_OFF = Part("store", "off", "off, as FANWATCH_NO_STORE says: nothing is stored")
+"""What a run says that is to store nothing."""
+
+
+def ledger(environment: Mapping[str, str], *, store_answers: bool, off: bool = False) -> Ledger:
     """What went through, from the connector's counters and from InfluxDB, which is not asked where it is known away."""
     return Ledger(
         connector=connector_counts(load(ConnectorSettings, environment)),
         stored=stored_counts(load(StoreSettings, environment)) if store_answers else None,
+        off=off,
     )

@@ -34,6 +34,8 @@ class Picture(msgspec.Struct):
     first_result_s: float | None = None
     ledger: Ledger = Ledger(None, None)
     store: Part = Part("store", "starting")
+    disk: Part | None = None
+    """What is wrong with the disk of the state directory; None where nothing is."""
     rates: dict[str, float] | None = None
     """Readings and results a second by the connector's counters."""
     judged_ms: int = 0
@@ -94,7 +96,9 @@ def counts(ledger: Ledger) -> str:
     if ledger.connector is not None:
         values = totals(ledger.connector)
         parts += [f"{name.replace('_', ' ')} {value:,.0f}" for name, value in values.items()]
-    if ledger.stored is not None:
+    if ledger.off:
+        parts.append("stored nothing (off)")
+    elif ledger.stored is not None:
         parts.append("stored " + ", ".join(f"{name} {count:,}" for name, count in ledger.stored.items()))
     return " · ".join(parts) or "no counts yet"
 
@@ -185,6 +189,8 @@ def _footer(feed: Feed, picture: Picture, states: Mapping[str, str]) -> list[Tex
     lines = [first, *_unjudged(picture, list(states.values())), Text(counts(picture.ledger))]
     style = "green" if picture.store.state == "ok" else "yellow"
     lines.append(Text("store: ").append(_store(picture.store), style=style))
+    if picture.disk is not None:
+        lines.append(Text(f"disk: {picture.disk.detail}", style="bold red"))
     if feed.dropped:
         lines.append(
             Text(f"The broker dropped {feed.dropped:,} messages: its queue was full.", style="bold red")

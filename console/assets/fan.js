@@ -64,7 +64,7 @@ export default {
       <section class="fw-card" aria-label="Episodes">
         <h2>Episodes</h2>
         <p v-if="!history" class="fw-soft">Asking InfluxDB …</p>
-        <p v-else-if="problem" class="fw-soft">Not known while InfluxDB is away.</p>
+        <p v-else-if="problem" class="fw-soft">Not known without InfluxDB.</p>
         <p v-else-if="!episodes.length" class="fw-soft">None so far.</p>
         <ul v-else class="fp-episodes">
           <li v-for="each in episodes" :key="each.since_ms" :class="'s-' + each.state">

@@ -49,7 +49,7 @@ _TREND = (
 async def recall(fleet: Fleet, store: StoreReader, log: Log) -> None:
     """Returns once everything was read. InfluxDB may be away or have no database yet; live values come meanwhile."""
     said = False
-    while True:
+    while not store.off:
         try:
             await _all(fleet, store, at_once=not said)
         except FanwatchError as error:

@@ -21,7 +21,13 @@ _FRESH_S: Final = 5.0
 """So long viewers share one look at the parts."""
 _SHOWN: Final = 200
 _MOST_TEXT: Final = 4000
-_WORDS: Final = {"ok": "Works", "attention": "Look here", "down": "Does not work", "unknown": "Not known"}
+_WORDS: Final = {
+    "ok": "Works",
+    "attention": "Look here",
+    "down": "Does not work",
+    "unknown": "Not known",
+    "off": "Off",
+}
 _REASONS: Final = {
     "json": "no JSON",
     "field": "a field is missing or wrong",
@@ -53,7 +59,10 @@ class _Looks:
                     f"It does not answer at {console.intake.where}." if console.intake.away_since_ms else None
                 )
                 self._seen = await console.call(
-                    health.collect, console.store.store, console.gateway.answers, trouble
+                    health.collect,
+                    None if console.store.off else console.store.store,
+                    console.gateway.answers,
+                    trouble,
                 )
                 self._at = time.monotonic()
             return self._seen
@@ -87,6 +96,8 @@ class Pipeline(ui.element, component="../assets/pipeline.js"):
             self.update()
 
     async def _letters(self) -> list[dict[str, Any]] | None:
+        if self._console.store.off:
+            return None
         try:
             found = await self._console.call(letters.recent, self._console.store.store, _SHOWN)
         except FanwatchError:

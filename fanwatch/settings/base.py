@@ -61,11 +61,11 @@ def load(cls: type[T], environment: Mapping[str, str] | None = None) -> T:
     """The settings of one part. SettingsError names what is unknown or out of range; an empty value counts as unset."""
     environment = os.environ if environment is None else environment
     given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
-    names = known()
-    for name in sorted(given.keys() - names):
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise SettingsError(f"{name} is no setting.{hint} Known are: {', '.join(sorted(names))}.")
+    for name in sorted(given.keys() - known()):
+        *others, last = (PREFIX + near for near in _nearest(name))
+        raise SettingsError(
+            f"{name} is no setting. Did you mean {', '.join(others)} or {last}? `fanwatch settings` lists all."
+        )
     fields = {}
     for field in cls.__struct_fields__:
         value = given.get(PREFIX + field.upper())
@@ -78,6 +78,13 @@ def load(cls: type[T], environment: Mapping[str, str] | None = None) -> T:
         field = at[1] if at else ""
         problem = re.sub(r"Expected `(\w+)`, got `str`", _wanted, str(error).split(" - at")[0])
         raise SettingsError(f"{PREFIX}{field.upper()}={fields.get(field)!r}: {problem}.") from error
+
+
+def _nearest(name: str) -> list[str]:
+    """The three settings that are spelt most like it, without their prefix, the nearest first."""
+    # What all names begin with says nothing about how near two of them are.
+    names = sorted(known_name.removeprefix(PREFIX) for known_name in known())
+    return difflib.get_close_matches(name.removeprefix(PREFIX), names, n=3, cutoff=0.0)
 
 
 def _wanted(found: re.Match[str]) -> str:

@@ -7,6 +7,7 @@ import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
 from fanwatch.gateway_client import Gateway
+from fanwatch.in_words import in_words
 from fanwatch.result import Result
 
 FUNCTION: Final = "score-fan"
@@ -47,7 +48,9 @@ def score(gateway: Gateway, lines: Sequence[bytes]) -> list[Answer]:
     try:
         answers = [_answer(line) for line in response.body.splitlines()]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UpstreamFailed(f"{FUNCTION} answered with something else than results: {error}.") from error
+        raise UpstreamFailed(
+            f"{FUNCTION} answered with something else than results: {in_words(error)}."
+        ) from error
     if len(answers) != len(lines):
         raise UpstreamFailed(f"{FUNCTION} answered {len(answers)} lines to {len(lines)} readings.")
     return answers

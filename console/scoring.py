@@ -26,7 +26,7 @@ class Refused(msgspec.Struct, frozen=True):
     @property
     def sentence(self) -> str:
         """The same for people."""
-        where = f"{self.field}: " if self.field else ""
+        where = f"{self.field}: " if self.field and self.field not in self.error else ""
         got = "" if self.value is None else f" (got {str(self.value)[:80]!r})"
         return f"{where}{self.error}{got}"
 

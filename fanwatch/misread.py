@@ -23,7 +23,8 @@ _PACKED: Final = (
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 _NDJSON_CALL: Final = "-H 'Content-Type: application/x-ndjson' --data-binary @FILE"
-_SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+"""What people separate columns by, in words."""
 _HEADER: Final = re.compile(r"device_?id|rotation|temperature|vibration|\btime(?:stamp)?\b", re.IGNORECASE)
 _PAIRS: Final = re.compile(r'"\s*:|\w=')
 """Names with values, as in damaged JSON or InfluxDB's lines: no table."""
@@ -40,6 +41,15 @@ class Sent(NamedTuple):
     """The right call over HTTP or from a file, a sentence."""
     publish: str = "Publish each reading as a message of its own, a JSON object."
     """The right way over MQTT, a sentence."""
+    unpack: str = ""
+    """The command that unpacks the file `FILE`, of what is compressed."""
+    convert: bool = False
+    """Whether the file is text of another alphabet."""
+
+
+def separator(line: str) -> str:
+    """What separates the columns of a CSV file's first line: a comma, if there is any in it."""
+    return "," if "," in line else next((mark for mark in SEPARATORS if mark in line), ",")
 
 
 def sent(payload: bytes, *, over_mqtt: bool) -> str | None:
@@ -54,12 +64,13 @@ def look(payload: bytes) -> Sent | None:
     for mark, what, unpack in _PACKED:
         if start.startswith(mark):
             call = f"Unpack it first: {unpack} | fanwatch score -" if unpack else "Send it as it was before."
-            return Sent(
-                what, f"{call}.".replace("..", "."), "Publish readings as they are, uncompressed JSON."
-            )
+            return Sent(what, call, "Publish readings as they are, uncompressed JSON.", unpack)
     if start.startswith(_UTF16) or start[:400].count(0) > len(start[:400]) // 3:
         return Sent(
-            "text in UTF-16", "Convert it first: iconv -f UTF-16 -t UTF-8 FILE > NEW.", "Publish it in UTF-8."
+            "text in UTF-16",
+            "Convert it first: iconv -f UTF-16 -t UTF-8 FILE > NEW.",
+            "Publish it in UTF-8.",
+            convert=True,
         )
     text = start.removeprefix(_UTF8_MARK).decode("utf-8", errors="replace").lstrip()
     if text.startswith("["):
@@ -104,14 +115,14 @@ def _several(text: str) -> Sent | None:
 
 def _table(text: str) -> Sent | None:
     line = re.split(r"[\r\n]", text, maxsplit=1)[0][:1000]
-    separator = max(_SEPARATORS, key=line.count)
+    separator = max(SEPARATORS, key=line.count)
     cells = line.split(separator)
     if len(cells) < _FEWEST_COLUMNS or (not line.isprintable() and separator != "\t") or _PAIRS.search(line):
         return None
     numbers = sum(_NUMBER.fullmatch(cell) is not None for cell in cells)
     if len(_HEADER.findall(line)) < 2 and numbers < _FEWEST_COLUMNS - 1:
         return None
-    other = "" if separator == "," else f", separated by {_SEPARATORS[separator]}"
+    other = "" if separator == "," else f", separated by {SEPARATORS[separator]}"
     return Sent(
         f"CSV{other}, not JSON",
         "Score it with `fanwatch score --file FILE`."

@@ -74,7 +74,9 @@ def parse(payload: bytes, rules: Rules, *, over_mqtt: bool = False) -> Reading:
         raise _unreadable(payload, error, over_mqtt) from error
     for name in FEATURES:
         if not math.isfinite(getattr(wire, name)):
-            raise InvalidReading("not a finite number", field=name, value=getattr(wire, name), reason="field")
+            raise InvalidReading(
+                f"{name} is not a finite number", field=name, value=getattr(wire, name), reason="field"
+            )
     if DEVICE_ID.fullmatch(wire.deviceID) is None:
         raise InvalidReading(
             "deviceID must be 1 to 64 letters, digits, _ or -",
@@ -128,7 +130,7 @@ def _time_ms(text: str | None, timezone: ZoneInfo) -> int | None:
         return parse_ms(text, timezone)
     except ValueError as error:
         raise InvalidReading(
-            "not a time such as 2026-11-23T12:00:00.250Z or 2026-11-23 12:00:00",
+            "timeStamp is not a time such as 2026-11-23T12:00:00.250Z or 2026-11-23 12:00:00",
             field="timeStamp",
             value=text[:80],
             reason="time",

@@ -29,6 +29,7 @@ _CODE: Final = (
     "sensors.py",
     "rows.py",
     "sample.py",
+    "repeats.py",
     "table.py",
     "split.py",
     "tensorflow.py",

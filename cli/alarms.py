@@ -120,6 +120,7 @@ def _outcome(failed: str | None, prevented: str | None) -> dict[str, str]:
 def _send(named: str, as_json: bool, **content: Any) -> None:
     from fanwatch.alarm import InvalidAlarm
     from fanwatch.command import Command
+    from fanwatch.in_words import in_words
     from local import watching
     from local.report import reachable
 
@@ -128,7 +129,7 @@ def _send(named: str, as_json: bool, **content: Any) -> None:
     try:
         command = msgspec.convert(content, Command)
     except msgspec.ValidationError as error:
-        raise InvalidAlarm(f"This is no command: {error}.") from error
+        raise InvalidAlarm(f"This is no command: {in_words(error, Command)}.") from error
     alarm = watching.send(environment, command)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(alarm), indent=2).decode())

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from fanwatch.errors import FanwatchError
+from fanwatch.in_words import in_words
 from fanwatch.reading import FEATURES
 from fanwatch.timestamps import format_ms, parse_ms
 from fanwatch.topics import DEVICE_ID, alarm_device_of
@@ -106,7 +107,7 @@ def decode_alarm(topic: str, payload: bytes) -> Alarm:
     try:
         alarm = _decode_alarm(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidAlarm(f"This is no alarm: {error}.") from error
+        raise InvalidAlarm(f"This is no alarm: {in_words(error, Alarm)}.") from error
     if alarm_device_of(topic) != alarm.deviceID:
         raise InvalidAlarm(
             f"The alarm of {alarm.deviceID[:80]!r} came on {topic[:80]!r}, which is not its topic."

@@ -15,6 +15,7 @@ import msgspec
 
 from fanwatch.checked import Checked
 from fanwatch.errors import BundleError
+from fanwatch.in_words import in_words
 
 NAME: Final = "fan-anomaly"
 METADATA: Final = "model.json"
@@ -166,7 +167,9 @@ def _parse(path: Path, raw: bytes) -> Metadata:
     try:
         metadata = msgspec.json.decode(raw, type=Metadata)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BundleError(f"{path / METADATA} is not the description of a model: {error}.") from error
+        raise BundleError(
+            f"{path / METADATA} is not the description of a model: {in_words(error, Metadata)}. Train it again."
+        ) from error
     vector = metadata.test_vector
     if not vector.inputs or len(vector.inputs) != len(vector.probabilities):
         raise BundleError(f"{path / METADATA} has no usable test vector: train the bundle again.")

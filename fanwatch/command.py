@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from fanwatch.alarm import INSTRUMENT_CAUSES, LONGEST_BY, InvalidAlarm, check_text, episode_name, time_ms
+from fanwatch.in_words import in_words
 from fanwatch.reading import FEATURES
 from fanwatch.timestamps import parse_ms
 from fanwatch.topics import DEVICE_ID
@@ -75,7 +76,7 @@ def decode_command(payload: bytes, now_ms: int) -> Command:
     try:
         command = _decode_command(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidAlarm(f"This is no command about an alarm: {error}.") from error
+        raise InvalidAlarm(f"This is no command about an alarm: {in_words(error, Command)}.") from error
     check_command(command, now_ms)
     return command
 

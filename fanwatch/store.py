@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.in_words import in_words
 from fanwatch.proxies import open_part
 from fanwatch.settings import StoreSettings, secret
 
@@ -153,8 +154,9 @@ class Store:
             raise Refused(message, error.code) from error
         except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
             self._left_s(0.0)
+            why = in_words(error) if isinstance(error, msgspec.DecodeError) else error
             raise Unavailable(
-                f"InfluxDB at {self.url} does not answer ({error}). Is it running? `fanwatch status` shows it."
+                f"InfluxDB at {self.url} does not answer ({why}). Is it running? `fanwatch status` shows it."
             ) from error
 
     def _set_up(self, refusal: str) -> None:

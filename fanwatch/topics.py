@@ -43,6 +43,11 @@ def device_of(topic: str) -> str | None:
     return parts[1] if len(parts) == 3 and parts[0] == "fan" and parts[2] == "messages" else None
 
 
+def is_readings(topic: str) -> bool:
+    """Whether readings come on it: `fan/messages`, or a device's own."""
+    return topic == READINGS or device_of(topic) is not None
+
+
 def alarm(device: str) -> str:
     """Where forecast-fan keeps, retained, what is known of a fan."""
     return f"fan/{device}/alarm"

@@ -109,11 +109,12 @@ def _rates(feed: Feed, picture: Picture) -> dict[str, float]:
 
 def totals(values: Mapping[str, float]) -> dict[str, float]:
     """The ledger's counts, over all functions and reasons; waiting is what is held and in no call under way."""
-    wanted = ("received", "scored", "dead_lettered", "duplicated", "retried", "held", "in_flight")
+    wanted = ("received", "empty", "scored", "dead_lettered", "duplicated", "retried", "held", "in_flight")
     totals: dict[str, float] = {}
     for name in wanted:
         matching = [value for key, value in values.items() if key == name or key.startswith(name + "{")]
-        if matching:
+        # Somebody clears a retained message now and then: hardly ever, so most never see that it is counted.
+        if matching and (name != "empty" or sum(matching)):
             totals[name] = sum(matching)
     if "held" in totals:
         totals["waiting"] = max(0.0, totals.pop("held") - totals.get("in_flight", 0.0))

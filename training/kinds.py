@@ -12,6 +12,7 @@ from fanwatch.forecast import golden
 from fanwatch.forecast.bundle import ForecastBundle
 from fanwatch.forecast.engines import Trained, open_engine
 from fanwatch.forecast.model import NAME
+from fanwatch.in_words import in_words
 from fanwatch.scorers import open_scorer
 
 AnyBundle = Bundle | ForecastBundle
@@ -27,7 +28,9 @@ def load(source: str | Path, pin: str | None = None) -> AnyBundle:
     try:
         name = msgspec.json.decode(raw, type=_Named).name
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BundleError(f"{path / bundles.METADATA} is not the description of a model: {error}.") from error
+        raise BundleError(
+            f"{path / bundles.METADATA} is not the description of a model: {in_words(error)}."
+        ) from error
     return forecasts.load(source, pin) if name == NAME else bundles.load(source, pin)
 
 

@@ -102,6 +102,8 @@ class Intake(Link):
                 fleet.model = score.model
             return
         device = topics.alarm_device_of(topic)
+        if device is None and not payload:
+            return  # so a retained message is cleared: it is no reading, and nothing is wrong with it
         if device is None:
             reading, ms = wire.reading(topics.device_of(topic), payload, self._timezone)
             values = (reading.rotation, reading.temperature, reading.vibration, reading.sound)

@@ -137,7 +137,9 @@ class Pipeline(ui.element, component="../assets/pipeline.js"):
         try:
             letter: letters.Letter = await console.call(letters.with_id, console.store.store, identity)
             letters.require_whole([letter])
-            await console.call(letters.publish, console.operator, letter)
+            trouble = await console.call(letters.resend, console.store.store, console.operator, letter)
+            if trouble:
+                _LOG.warning("a dead letter was sent again, which is not noted", why=trouble)
             return letter
         finally:
             self._sending = False

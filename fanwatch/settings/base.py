@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 import msgspec
 
 from fanwatch.errors import SettingsError
+from fanwatch.in_words import field_of, must_be
 
 PREFIX = "FANWATCH_"
 
@@ -74,9 +75,9 @@ def load(cls: type[T], environment: Mapping[str, str] | None = None) -> T:
     try:
         return msgspec.convert(fields, cls, strict=False)
     except msgspec.ValidationError as error:
-        at = re.search(r"at `\$\.(\w+)`", str(error))
-        field = at[1] if at else ""
-        problem = re.sub(r"Expected `(\w+)`, got `str`", _wanted, str(error).split(" - at")[0])
+        field, _ = field_of(error) or ("", False)
+        # In the environment all is text, and what is unset stands for null.
+        problem = must_be(error, cls).replace("true or false", "1 or 0").replace(" or null", "")
         raise SettingsError(f"{PREFIX}{field.upper()}={fields.get(field)!r}: {problem}.") from error
 
 
@@ -85,11 +86,6 @@ def _nearest(name: str) -> list[str]:
     # What all names begin with says nothing about how near two of them are.
     names = sorted(known_name.removeprefix(PREFIX) for known_name in known())
     return difflib.get_close_matches(name.removeprefix(PREFIX), names, n=3, cutoff=0.0)
-
-
-def _wanted(found: re.Match[str]) -> str:
-    wanted = {"int": "a whole number", "float": "a number", "bool": "1 or 0"}
-    return f"it must be {wanted.get(found[1], found[1])}"
 
 
 def secret(path: str | None, setting: str) -> str | None:

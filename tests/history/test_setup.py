@@ -67,10 +67,10 @@ def test_the_file_agrees_with_the_settings() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("raw: {keep: 30d, margin: 1d, shard: 1d}", "missing required field `means`"),
+        ("raw: {keep: 30d, margin: 1d, shard: 1d}", "means is missing"),
         ("raw: [", "while parsing"),
-        ("raw: {keep: 30d, margin: 1d, shard: 1d, more: 1}\nmeans: {}", "unknown field `more`"),
-        ("raw: {keep: 30, margin: 1d, shard: 1d}\nmeans: {}", "Expected `str`, got `int`"),
+        ("raw: {keep: 30d, margin: 1d, shard: 1d, more: 1}\nmeans: {}", "raw.more is not known here"),
+        ("raw: {keep: 30, margin: 1d, shard: 1d}\nmeans: {}", "raw.keep must be text, not a whole number"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: str, said: str) -> None:

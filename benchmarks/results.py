@@ -10,6 +10,7 @@ from benchmarks.machine import Machine
 from benchmarks.ours import Drain
 from benchmarks.ways import Way
 from fanwatch.errors import FanwatchError
+from fanwatch.in_words import in_words
 from local.layout import CHECKOUT
 
 PATH = CHECKOUT / "benchmarks/results.json"
@@ -67,4 +68,6 @@ def read(path: Path) -> Results:
     except OSError as error:
         raise FanwatchError(f"{path} cannot be read: {error.strerror}. `make bench` writes it.") from error
     except msgspec.DecodeError as error:
-        raise FanwatchError(f"{path} is damaged: {error}. `make bench` writes it anew.") from error
+        raise FanwatchError(
+            f"{path} is damaged: {in_words(error, Results)}. `make bench` writes it anew."
+        ) from error

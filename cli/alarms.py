@@ -89,13 +89,21 @@ def close(
         typer.Option(metavar="TIME|now", help="It was repaired, or taken out of service, before it failed."),
     ] = None,
     note: Note = None,
+    correct: Annotated[
+        bool,
+        typer.Option(
+            "--correct", help="Somebody else has said what it was, and that was wrong; it is kept beside."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what was found, which ends it, and is a label for training. Also for an episode that is over."""
+    """Say what was found, which ends it, and is a label for training. Also for an episode that is over.
+
+    A fan that stands still then is out of service until it turns.
+    """
     said = {"outcome": None, "outcomeAt": None} | _outcome(failed, prevented)
-    _send(
-        episode, as_json, action="close", by=by, found=found.replace("-", " "), mode=mode, note=note, **said
-    )
+    content = {"found": found.replace("-", " "), "mode": mode, "note": note, "corrects": correct}
+    _send(episode, as_json, action="close", by=by, **content, **said)
 
 
 def _outcome(failed: str | None, prevented: str | None) -> dict[str, str]:
@@ -112,6 +120,7 @@ def _outcome(failed: str | None, prevented: str | None) -> dict[str, str]:
 def _send(named: str, as_json: bool, **content: Any) -> None:
     from fanwatch.alarm import InvalidAlarm
     from fanwatch.command import Command
+    from fanwatch.in_words import in_words
     from local import watching
     from local.report import reachable
 
@@ -120,7 +129,7 @@ def _send(named: str, as_json: bool, **content: Any) -> None:
     try:
         command = msgspec.convert(content, Command)
     except msgspec.ValidationError as error:
-        raise InvalidAlarm(f"This is no command: {error}.") from error
+        raise InvalidAlarm(f"This is no command: {in_words(error, Command)}.") from error
     alarm = watching.send(environment, command)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(alarm), indent=2).decode())

@@ -11,10 +11,22 @@ app = typer.Typer(name="certs", help="The deployment's certificates.", no_args_i
 Folder = Annotated[Path, typer.Option("--dir", help="Where all credentials of the deployment lie.")]
 SECRETS = Path("secrets")
 Days = Annotated[int, typer.Option(min=1, max=3650, help="How long it is valid.")]
-_HANGUP = (
-    "Next: have {folder}/mosquitto where the broker reads it, and send Mosquitto SIGHUP. "
-    "Connections that are there stay; new ones get the new certificate."
-)
+_INSTALLER = "next"
+"""A file in the folder, by an installer that has been there: how a change reaches what it installed."""
+_STAYS = " Connections that are there stay; new ones get the new certificate."
+
+
+def following(folder: Path, what: str = "mosquitto") -> str:
+    """What to do after a change of `what` in the folder: as the installer says, or else by hand."""
+    try:
+        said = (folder / _INSTALLER).read_text(encoding="utf-8").strip()
+    except OSError:
+        said = ""
+    return f"Next: {said or f'have {folder}/{what} where the broker reads it, and send Mosquitto SIGHUP.'}"
+
+
+def _installed(folder: Path) -> bool:
+    return (folder / _INSTALLER).exists()
 
 
 @app.command()
@@ -75,18 +87,19 @@ def rotate(
     if ca:
         certificates.rotate_authority(host or [])
         print("The next CA took over; the one before stays trusted, and another next one is in every ca.crt.")
-        print(_HANGUP.format(folder=folder))
+        print(following(folder) + _STAYS)
+        parts = "" if _installed(folder) else f"{folder}/services/*, "
         print(
-            f"Then, until the next `rotate --ca`: give everybody the new ca.crt ({folder}/services/*, "
-            f"{folder}/devices/*), restart the broker once, and rotate the devices' certificates.\n"
-            f"The page's certificate is new too, where there is one: the console takes it by itself once "
-            f"{folder}/services/console is where it reads it. Browsers need the new ca.crt, too."
+            f"Then, until the next `rotate --ca`: give everybody the new ca.crt ({parts}{folder}/devices/*), "
+            "restart the broker once, and rotate the devices' certificates.\n"
+            "The page's certificate is new too, where there is one: the console takes it by itself once it is where "
+            "it reads it. Browsers need the new ca.crt, too."
         )
         return
     for name in names or [SERVER]:
         made = certificates.rotate(name, days, host or [])
         print(f"Replaced {made} and its key.")
-        print(_HANGUP.format(folder=folder) if name == SERVER else f"Next: copy both to {name}.")
+        print(following(folder) + _STAYS if name == SERVER else f"Next: copy both to {name}.")
 
 
 @app.command()
@@ -102,9 +115,11 @@ def page(
 
     made = Certificates(folder).page(host or [], days)
     print(
-        f"Made {made} and its key. The console takes them by itself once they are where it reads them: no restart. "
-        f"Next: have browsers trust {made.parent}/ca.crt."
+        f"Made {made} and its key. The console takes them by itself once they are where it reads them: no restart."
     )
+    if _installed(folder):
+        print(following(folder))
+    print(f"Browsers have to trust {made.parent}/ca.crt.")
 
 
 @app.command()
@@ -119,7 +134,7 @@ def revoke(
         Certificates(folder).revoke(name)
         print(f"Revoked the certificate of {name}.")
     print(
-        f"Next: have {folder}/mosquitto/revoked.crl where the broker reads it, and send Mosquitto SIGHUP. "
+        f"{following(folder, 'mosquitto/revoked.crl')} "
         "A connection that is there stays until it ends: restart Mosquitto to end it now."
     )
 

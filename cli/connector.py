@@ -26,15 +26,14 @@ def prune(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] 
     The connector only ever adds topics by itself, so that a deploy cannot lose readings.
     """
     from fanwatch.errors import FanwatchError, Unavailable
+    from fanwatch.proxies import open_part
     from fanwatch.settings import ConnectorSettings, load
     from local.report import reachable
 
     settings = load(ConnectorSettings, reachable(os.environ))
     url = f"http://{settings.connector_host}:{settings.connector_port}/prune"
     try:
-        with urllib.request.urlopen(
-            urllib.request.Request(url, method="POST"), timeout=_TIMEOUT_S
-        ) as response:
+        with open_part(urllib.request.Request(url, method="POST"), _TIMEOUT_S) as response:
             removed: list[str] = json.load(response)["removed"]
     except urllib.error.HTTPError as error:
         said = error.read(300).decode(errors="replace").strip()

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fanwatch.errors import FanwatchError
+from fanwatch.files import check_file
 
 app = typer.Typer(name="console", help="The technician's page.", no_args_is_help=True)
 users = typer.Typer(name="users", help="Who may log in to it.", no_args_is_help=True)
@@ -31,6 +32,7 @@ def add(
     """Let somebody log in. Asks for the password; from a script it is the first line of standard input."""
     from console import logins
 
+    check_file(file, room=10_000)
     found = logins.read(file) if file.exists() else {}
     if name in found and not replace:
         raise FanwatchError(

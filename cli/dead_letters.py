@@ -17,20 +17,22 @@ AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """List them: id, reason, topic, how often each was seen, and when first."""
+    """List them: id, reason, topic, how often each was seen, when first, and whether it was sent again since."""
     from fanwatch import letters
 
-    found = letters.summaries(letters.stored(_store()))
+    store = _store()
+    found = letters.summaries(letters.stored(store), letters.sent_again(store))
     if as_json:
         _print_json(found)
         return
     if not found:
         print("There are no dead letters.")
         return
-    print(_row("ID", "FIRST SEEN", "REASON", "TIMES", "TOPIC"))
+    print(_row("ID", "FIRST SEEN", "REASON", "TIMES", "SENT AGAIN", "TOPIC"))
     for letter in found:
         count = f"x{letter['count']}"
-        print(_row(letter["id"][:12], letter["firstSeen"], letter["reason"], count, letter["topic"]))
+        sent = (letter["sentAgain"] or "")[:16].replace("T", " ") + " refused" * letter["refusedAgain"]
+        print(_row(letter["id"][:12], letter["firstSeen"], letter["reason"], count, sent, letter["topic"]))
 
 
 @app.command()
@@ -45,23 +47,45 @@ def show(
 
 @app.command()
 def resend(
-    identities: Annotated[list[str], typer.Argument(metavar="ID...", help="Their first characters will do.")],
+    identities: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID...]", help="Their first characters will do.")
+    ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REASON",
+            show_default=False,
+            help="Or all that have this reason, such as clock, and were not sent again since.",
+        ),
+    ] = None,
 ) -> None:
-    """Publish the original bytes to their original topic again."""
+    """Publish the original bytes to their original topic again. That it was done is kept beside the dead letters."""
     from fanwatch import letters
     from fanwatch.settings import BrokerSettings, load
     from local.report import reachable
 
-    found = letters.stored(_store())
-    chosen = [letters.one(found, identity) for identity in identities]
+    if bool(identities) == (reason is not None):
+        raise typer.BadParameter("give the IDs of dead letters, or --reason")
+    store = _store()
+    found = letters.stored(store)
+    left_out: dict[str, int] = {}
+    if reason is not None:
+        summaries = letters.summaries(found, letters.sent_again(store))
+        identities, left_out = letters.waiting(summaries, reason)
+    chosen = [letters.one(found, identity) for identity in identities or ()]
     letters.require_whole(chosen)
     for letter in chosen:
-        letters.publish(load(BrokerSettings, reachable(os.environ)), letter)
+        trouble = letters.resend(store, load(BrokerSettings, reachable(os.environ)), letter)
         print(f"Sent {letter.id[:12]} to {letter.topic}.")
+        if trouble:
+            print(trouble, file=sys.stderr)
+    if reason is not None:
+        rest = "".join(f"; {count:,} {why}" for why, count in left_out.items())
+        print(f"{len(chosen):,} with the reason {reason} sent{rest}.")
 
 
-def _row(identity: str, first_seen: str, reason: str, times: str, topic: str) -> str:
-    return f"{identity:<12}  {first_seen:<30}  {reason:<12} {times:<5} {topic}"
+def _row(identity: str, first_seen: str, reason: str, times: str, sent: str, topic: str) -> str:
+    return f"{identity:<12}  {first_seen:<30}  {reason:<12} {times:<5} {sent:<24}  {topic}"
 
 
 def _store() -> "Store":

@@ -15,33 +15,58 @@ AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """List them: state, since when, risk, and up to when their readings are known."""
+    """List them: state, since when, risk, and up to when their readings are known; then how many are not judged."""
+    import time
+
+    from fanwatch import judged
     from fanwatch.timestamps import format_ms
     from local import watching
     from local.report import reachable
 
-    found = [
-        {
-            "deviceID": row.fan,
-            "state": row.alarm.state if row.alarm is not None else "unknown",
-            "since": row.alarm.since if row.alarm is not None else None,
-            "risk": row.alarm.risk if row.alarm is not None else None,
-            "knownUntil": format_ms(row.told_ms) if row.told_ms else None,
-            "why": row.alarm.why if row.alarm is not None else "It is being worked up for the first time.",
-        }
-        for row in watching.fleet(reachable(os.environ))
-    ]
+    environment = reachable(os.environ)
+    last_ms = watching.judged_ms(environment)
+    counts = judged.current(last_ms, time.time_ns() // 1_000_000)
+    stopped = "" if counts else judged.not_since(last_ms)
+    found = []
+    for row in watching.fleet(environment):
+        alarm = row.alarm
+        said, likely = (alarm.state, alarm.risk) if alarm is not None else (None, None)
+        state = judged.state_of(said, likely, counts=counts)
+        unjudged = state == "unknown"
+        found.append(
+            {
+                "deviceID": row.fan,
+                "state": state,
+                "since": alarm.since if alarm is not None else None,
+                "risk": None if unjudged else likely,
+                "knownUntil": format_ms(row.told_ms) if row.told_ms else None,
+                "why": judged.why_not(alarm, stopped) if alarm is None or unjudged else alarm.why,
+            }
+        )
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return
     if not found:
         print("No fan is known to forecast-fan yet; it runs every ten minutes.")
         return
-    print(f"{'FAN':<20} {'STATE':<10} RISK  {'SINCE (UTC)':<16}  {'KNOWN UNTIL':<16}  WHY")
+    print(f"{'FAN':<20} {'STATE':<14} RISK  {'SINCE (UTC)':<16}  {'KNOWN UNTIL':<16}  WHY")
     for fan in found:
         risk = f"{fan['risk']:.2f}" if isinstance(fan["risk"], float | int) else "-"
         since, until = (str(fan[name] or "-")[:16].replace("T", " ") for name in ("since", "knownUntil"))
-        print(f"{fan['deviceID']:<20} {fan['state']:<10} {risk:>4}  {since:<16}  {until:<16}  {fan['why']}")
+        state = judged.word(str(fan["state"]))
+        print(f"{fan['deviceID']:<20} {state:<14} {risk:>4}  {since:<16}  {until:<16}  {fan['why']}")
+    print(_summary([str(fan["state"]) for fan in found], stopped))
+
+
+def _summary(states: list[str], stopped: str) -> str:
+    """How many are well and how many are not judged; `stopped` says why nobody is, where that is so."""
+    from fanwatch import judged
+
+    said = f"{states.count('ok')} of {len(states)} {'fans are' if len(states) != 1 else 'fan is'} well"
+    for state in ("out-of-service", "unknown"):
+        if count := states.count(state):
+            said += f", {count} {'is' if count == 1 else 'are'} {judged.word(state)}"
+    return f"{said}. {stopped}".rstrip()
 
 
 @app.command()

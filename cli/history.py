@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 app = typer.Typer(name="history", help="What InfluxDB keeps, and for how long.", no_args_is_help=True)
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The backup.")]
+Checked = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PATH", help="A labelled CSV file, or a directory with readings.csv and events.csv."
+    ),
+]
 Host = Annotated[
     str | None,
     typer.Option(metavar="HOST:PORT", help="InfluxDB's backup port, where it is not that of `make run`."),
@@ -27,6 +33,33 @@ def setup() -> None:
     from local.report import reachable
 
     run(reachable(os.environ))
+
+
+@app.command()
+def check(path: Checked) -> None:
+    """List all that is wrong with a history that `train` or `train forecast` shall read, and all that is put right.
+
+    Exit code 1 where they would refuse it.
+    """
+    from training.forecast import history as fleets
+    from training.rows import HistoryError
+    from training.table import check_learnable, read
+
+    try:
+        if path.is_dir():
+            fleet = fleets.read(path)
+            replaced, notes = fleet.replaced, fleet.notes
+        else:
+            table = read(path)
+            replaced, notes = tuple(table.replaced), tuple(table.notes)
+            check_learnable(table, path)
+    except HistoryError as error:
+        for problems in error.problems:
+            for line, what in problems.lines():
+                print(f"{problems.file} line {line}: {what}")
+        raise
+    for each in (*replaced, *notes):
+        print(each)
 
 
 @app.command()

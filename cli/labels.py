@@ -1,6 +1,5 @@
 """`fanwatch labels`: what people found, for training."""
 
-import contextlib
 import csv
 import os
 import sys
@@ -9,7 +8,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from fanwatch.errors import FanwatchError
+from fanwatch.files import replaced
 
 app = typer.Typer(name="labels", help="What people found when they closed episodes.", no_args_is_help=True)
 
@@ -34,17 +33,13 @@ def export(
     from local.report import reachable
 
     found, left_out = watching.events(reachable(os.environ))
-    try:
-        with contextlib.nullcontext(sys.stdout) if out is None else _opened(out) as file:
+    if out is None:
+        _write(sys.stdout, found)
+    else:
+        with replaced(out) as part, part.open("w", encoding="utf-8", newline="") as file:
             _write(file, found)
-    except OSError as error:
-        raise FanwatchError(f"{out or 'The output'} cannot be written: {error.strerror}.") from error
     rest = ", ".join(f"{count:,} {why}" for why, count in left_out.items()) or "nothing"
     print(f"{len(found):,} events; left out: {rest}.", file=sys.stderr)
-
-
-def _opened(out: Path) -> TextIO:
-    return out.open("w", encoding="utf-8", newline="")
 
 
 def _write(file: TextIO, found: list[dict[str, str]]) -> None:

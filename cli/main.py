@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from fanwatch import output
 from fanwatch.errors import EXIT_USAGE, FanwatchError, SettingsError
 
 app = typer.Typer(
@@ -51,10 +52,19 @@ def _add(module: str, names: tuple[str, ...]) -> None:
 
 def main() -> int:
     """Runs the command; 0 for success, 1 for what a person must act on, 2 for wrong usage or settings."""
+    output.degrade()
     for module, names in _COMMANDS.items():
         _add(module, names)
     try:
-        app()
+        try:
+            app()
+        finally:
+            # Here what cannot be written can still be said; at the interpreter's end it cannot.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads it has read enough, such as `head`.
+        output.drop()
+        return 1
     except FanwatchError as error:
         from local.hints import command
 
@@ -62,6 +72,13 @@ def main() -> int:
         said = str(error).replace("`fanwatch ", f"`{command()} ")
         print(f"fanwatch: {said}", file=sys.stderr)
         return EXIT_USAGE if isinstance(error, SettingsError) else 1
+    except OSError as error:
+        # What no command has foreseen is one line too.
+        from fanwatch.files import unwritable
+
+        output.drop()
+        print(f"fanwatch: {unwritable(error.filename or 'The output', error)}", file=sys.stderr)
+        return 1
     return 0
 
 

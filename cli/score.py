@@ -17,6 +17,7 @@ from rich.table import Table
 from fanwatch import ndjson
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
 from fanwatch.gateway_client import Gateway
+from fanwatch.problems import Problems
 from fanwatch.reading import FEATURES
 from fanwatch.settings import GatewaySettings, load
 
@@ -65,7 +66,7 @@ def score(
             content = iter([ndjson.Line(1, " ".join(source.splitlines()).encode(errors="replace"))])
         else:
             content = ndjson.lines(_opened(source, stack), source)
-        shown = Shown(as_json)
+        shown = Shown(as_json, source or "The reading")
         for answered in _scored(_gateway(), content):
             shown.add(*answered)
     if not shown.total:
@@ -122,10 +123,11 @@ def _scored(gateway: Gateway, content: Iterator[ndjson.Line]) -> Iterator[Answer
 class Shown:
     """Prints answers: JSON lines as they come, or a table of the first ones that matter and a summary."""
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, name: str) -> None:
         self._as_json = as_json
         self._rows: list[tuple[bool, list[str]]] = []
         self._faults = Counter[str]()
+        self._problems = Problems(name)
         self.total = 0
         self.scored = 0
 
@@ -137,6 +139,9 @@ class Shown:
         if self._as_json:
             print(json.dumps({"line": number} | answer))
             return
+        if not scored:
+            value = answer.get("value")
+            self._problems.add(number, "", f"{_said(answer)}.", None if value is None else str(value))
         fault = answer.get("fault") if scored else None
         self._faults["faulty" if fault else "implausible" if scored and fault is None else "healthy"] += (
             scored
@@ -163,6 +168,8 @@ class Shown:
             print(
                 f"{self.total:,} readings: {counts or 'none scored'}{f', {refused:,} not scored' if refused else ''}."
             )
+            if refused:
+                print(f"Not scored: {self._problems}")
             if self.total > len(rows):
                 print(f"The table has {len(rows)} of them, those with a fault first; --json prints all.")
 
@@ -191,7 +198,13 @@ def _row(number: int, result: dict[str, Any]) -> list[str]:
     ]
 
 
+def _said(problem: dict[str, Any]) -> str:
+    """What score-fan says of a reading that it refused; the field is named where the sentence does not."""
+    error = str(problem.get("error", "no reason was given"))
+    field = str(problem.get("field") or "")
+    return error if field in error else f"{field}: {error}"
+
+
 def _refusal(number: int, problem: dict[str, Any]) -> list[str]:
-    field = f"{problem['field']}: " if problem.get("field") else ""
-    text = f"{problem.get('status')} {field}{problem.get('error', 'no reason was given')}".replace("[", r"\[")
+    text = f"{problem.get('status')} {_said(problem)}".replace("[", r"\[")
     return [str(number), "", "", "[yellow]not scored[/]", "", "", text]

@@ -31,7 +31,9 @@ def threshold(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Move a model's threshold by what errors cost, without training, as a new version."""
+    from cli.train import BUNDLE_BYTES
     from cli.versions import number_for
+    from fanwatch.files import check_directory, writing
     from training.scores import Costs
     from training.threshold import move
 
@@ -41,7 +43,9 @@ def threshold(
             "give --miss-cost and --false-alarm-cost (one that is left out is 1), or --value"
         )
     to = Costs(miss_cost or 1.0, false_alarm_cost or 1.0) if value is None else value
-    moved = move(model, out, version or number_for(out), to)
+    check_directory(out, BUNDLE_BYTES)
+    with writing(out):
+        moved = move(model, out, version or number_for(out), to)
     before, after = moved.tests()
     if as_json:
         answer = {"bundle": str(out), "sha256": moved.digest, "version": moved.metadata.version}

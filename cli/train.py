@@ -14,10 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.stages import Stages
+from fanwatch.files import check_directory, check_file, writing
 
 train_app = typer.Typer(invoke_without_command=True)
 evaluate_app = typer.Typer(invoke_without_command=True)
 
+BUNDLE_BYTES = 20_000_000
+"""Free space that a bundle is given: several times what it takes."""
 # Required, unless a sub-command of the group is called: so it is asked for by hand.
 History = Annotated[
     Path | None,
@@ -62,13 +65,18 @@ def train(
         return
     csv, out = _given(context, csv, "--csv"), _given(context, out, "--out")
     from cli.versions import number_for
+
+    number = version or number_for(out)
+    page = report or out.with_name(f"{out.name}-report.html")
+    # Now, for training takes minutes.
+    check_directory(out, BUNDLE_BYTES)
+    if not no_report:
+        check_file(page)
     from training import report as reports
     from training.scores import Costs
     from training.train import train as run
 
-    number = version or number_for(out)
-    page = report or out.with_name(f"{out.name}-report.html")
-    with Stages() as stages:
+    with writing(out), Stages() as stages:
         reading = stages.bytes(f"reading {csv.name}")
         learning = stages.steps("training", epochs)
         trained = run(
@@ -121,6 +129,8 @@ def evaluate(
     if context.invoked_subcommand is not None:
         return
     csv, model = _given(context, csv, "--csv"), _given(context, model, "--model")
+    if report is not None:
+        check_file(report)
     from training.evaluate import evaluate as run
 
     with Stages() as stages:

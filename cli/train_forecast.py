@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.stages import Stages
-from cli.train import evaluate_app, tell, train_app
+from cli.train import BUNDLE_BYTES, evaluate_app, tell, train_app
+from fanwatch.files import check_directory, check_file, replaced, writing
 
 if TYPE_CHECKING:
     from training.forecast.history import History as Fleet
@@ -44,6 +45,9 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a model that sees failures coming, on a fleet's history, and write it as a bundle."""
+    check_directory(out, BUNDLE_BYTES)
+    if report is not None:
+        check_file(report)
     from training.forecast.train import train as run
     from training.report.forecast import render, study
     from training.report.page import keep
@@ -56,7 +60,7 @@ def train(
         stages.named(what, done, total)
 
     number = version or (int(out.name) if out.name.isdecimal() and int(out.name) else 1)
-    with Stages() as stages:
+    with writing(out), Stages() as stages:
         trained = run(
             history, out, version=number, seed=seed, epochs=epochs, false_alarms=false_alarms, say=heard
         )
@@ -92,6 +96,10 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Let a fleet live through a history as in service, and compare what is told with what happens."""
+    if out is not None:
+        check_file(out / "figures.json")
+    if report is not None:
+        check_file(report)
     from fanwatch.forecast import open_model
     from training.forecast.evaluate import evaluate as run
     from training.report.forecast import render, study_of
@@ -106,8 +114,8 @@ def evaluate(
         tell(against, evaluation.notes)
     content = evaluation.as_dict()
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "figures.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        with replaced(out / "figures.json") as part:
+            part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     if as_json:
         print(json.dumps(content))
         return

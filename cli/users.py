@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from cli.certs import SECRETS, Folder
+from cli.certs import SECRETS, Folder, following
 
 app = typer.Typer(name="users", help="The users of the deployment's broker.", no_args_is_help=True)
 
 Names = Annotated[list[str], typer.Argument(metavar="NAME...")]
-_NEXT = "Next: have {folder}/mosquitto where the broker reads it, and send Mosquitto SIGHUP."
 
 
 @app.command()
@@ -35,7 +34,7 @@ def add(
         home = users.home(user)
         Certificates(folder).distribute([home])
         print(f"{name} ({user.role}): {home}/password and ca.crt")
-    print(_NEXT.format(folder=folder))
+    print(following(folder))
 
 
 @app.command()
@@ -46,7 +45,7 @@ def remove(names: Names, folder: Folder = SECRETS) -> None:
     for name in names:
         Users(folder).remove(name)
         print(f"Removed {name}.")
-    print(_NEXT.format(folder=folder) + " That ends its connections, too.")
+    print(following(folder) + " That ends its connections, too.")
 
 
 @app.command("list")
@@ -70,7 +69,7 @@ def refresh(folder: Folder = SECRETS) -> None:
     from credentials.users import Users
 
     Users(folder).refresh()
-    print(_NEXT.format(folder=folder))
+    print(following(folder))
 
 
 def register(parent: typer.Typer) -> None:

@@ -20,6 +20,7 @@ from console.kept import Kept
 from console.live.fleet import Fleet
 from console.live.intake import Intake
 from console.live.recall import recall
+from console.live.verdicts import Verdicts
 from console.pages import alarms, fan, fleet, pipeline, try_it
 from console.push import Push
 from console.ranges import Ranges
@@ -32,6 +33,7 @@ from fanwatch.settings import (
     BrokerSettings,
     ConsoleSettings,
     GatewaySettings,
+    LocalSettings,
     ReadingSettings,
     StoreSettings,
     load,
@@ -50,13 +52,14 @@ def make() -> tuple[FastAPI, Console]:
     access = load(AccessSettings)
     check(access, settings.console_host)
     log = Log("console")
-    live = Fleet(settings.console_fans, settings.console_silent)
+    verdicts = Verdicts(no_store=load(LocalSettings).no_store)
+    live = Fleet(settings.console_fans, settings.console_silent, verdicts)
     name = f"fanwatch-console-{socket.gethostname()[:40]}-{settings.console_port}"
     console = Console(
         settings=settings,
         fleet=live,
         intake=Intake(live, load(BrokerSettings), load(ReadingSettings), log, client_id=name),
-        store=StoreReader(load(StoreSettings)),
+        store=StoreReader(load(StoreSettings), off=load(LocalSettings).no_store),
         ranges=Ranges(settings.console_bundle, live, log),
         gateway=Gateway(load(GatewaySettings), _CALL_S),
         operator=operator(access, load(BrokerSettings)),
@@ -93,7 +96,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     console: Console = app.state.console
     console.intake.start()
     remembered = recall(console.fleet, console.store, Log("console"))
-    watched = console.store.watch(), console.push.run(), end_sockets(), remembered
+    judged = console.fleet.verdicts.watch(console.store)
+    watched = console.store.watch(), console.push.run(), end_sockets(), judged, remembered
     tasks = [asyncio.create_task(each) for each in watched]
     try:
         yield

@@ -95,7 +95,7 @@ _STOPPED: Final = (
 def looks(now: Now) -> tuple[str, ...]:
     """What to look at first at this fan, in order; empty where nothing is wrong."""
     alarm = now.alarm
-    if now.state in ("ok", "unknown"):
+    if now.state in ("ok", "unknown", "out-of-service"):
         return ()
     if now.state == "silent":
         return _INSTRUMENT["silent"]

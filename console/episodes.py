@@ -72,6 +72,8 @@ class Past(msgspec.Struct, kw_only=True):
     found: str | None = None
     """In words."""
     note: str | None = None
+    former: str | None = None
+    """What others had said before it was corrected."""
     found_by: str | None = None
     closed_ms: int | None = None
 
@@ -151,7 +153,7 @@ def past(
         name = str(row["episode"])
         device, _, since = name.partition("/")
         each = found.setdefault(name, Past(device=device, episode=name, since_ms=ms(since) or 0))
-        each.found, each.note = found_in_words(row), row.get("note")
+        each.found, each.note, each.former = found_in_words(row), row.get("note"), row.get("former")
         each.found_by, each.closed_ms = row.get("by"), _whole(row.get("closed_ms"))
     hidden = set(still_open)
     return sorted(

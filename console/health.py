@@ -11,12 +11,13 @@ from typing import Final, Literal
 import msgspec
 
 from console.measured import WINDOW_S, Ledger, Measured, ledger, measured
+from console.store import OFF
 from fanwatch import takeovers
 from fanwatch.errors import FanwatchError
 from fanwatch.store import Store
 
-State = Literal["ok", "attention", "down", "unknown"]
-_WORST_FIRST: Final[tuple[State, ...]] = ("down", "attention", "unknown", "ok")
+State = Literal["ok", "attention", "down", "unknown", "off"]
+_WORST_FIRST: Final[tuple[State, ...]] = ("down", "attention", "unknown", "ok", "off")
 
 _DISK_PERCENT: Final = 90.0
 _MEMORY_PERCENT: Final = 95.0
@@ -27,6 +28,7 @@ _SIGNS: Final = ("connected", "paused", "id taken")
 """Figures of the connector that count nothing."""
 _CERTIFICATE_DAYS: Final = 30
 _MINUTES = WINDOW_S // 60
+_KEEPS: Final = "Keeps the history."
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -55,9 +57,18 @@ class Health(msgspec.Struct, frozen=True):
         )
 
 
-def collect(store: Store, gateway_answers: Callable[[], bool], broker_trouble: str | None) -> Health:
-    """Asks all. `broker_trouble` is why the page has no broker just now, None while it has one. Blocks for seconds."""
+def collect(store: Store | None, gateway_answers: Callable[[], bool], broker_trouble: str | None) -> Health:
+    """Asks all; no store where nothing is to be stored. Blocks for seconds.
+
+    `broker_trouble` is why the page has no broker just now, None while it has one.
+    """
     answers = gateway_answers()
+    if store is None:
+        off = Part("Store", _KEEPS, "off", OFF)
+        return Health(
+            [_broker(broker_trouble, Measured()), _gateway(answers), off],
+            trouble=f"{OFF} So this page knows little; `fanwatch status` counts what is scored.",
+        )
     try:
         found, counted = measured(store), ledger(store)
     except FanwatchError as error:
@@ -214,7 +225,7 @@ def _collector(found: Measured) -> Part:
 def _store(trouble: str | None) -> Part:
     # What the operating system calls it helps nobody here.
     words = re.sub(r" \(<[^)]*>\)", "", trouble) if trouble else "It answers."
-    return Part("Store", "Keeps the history.", "down" if trouble else "ok", words)
+    return Part("Store", _KEEPS, "down" if trouble else "ok", words)
 
 
 def _machine(found: Measured) -> list[Part]:

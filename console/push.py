@@ -71,7 +71,8 @@ class Push:
             self._log.error("a page could not be told", error)
             return
         intake, store = self._console.intake, self._console.store
-        parts = (intake.away_since_ms, store.away_since_ms, self._console.fleet.hidden)
+        kept = "off" if store.off else store.away_since_ms
+        parts = (intake.away_since_ms, kept, self._console.fleet.hidden)
         if page is None and parts == viewer.told and now_ms - viewer.told_ms < _ALIVE_MS:
             return
         viewer.told, viewer.told_ms = parts, now_ms

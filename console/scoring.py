@@ -7,6 +7,7 @@ import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
 from fanwatch.gateway_client import Gateway
+from fanwatch.in_words import in_words
 from fanwatch.result import Result
 
 FUNCTION: Final = "score-fan"
@@ -25,7 +26,7 @@ class Refused(msgspec.Struct, frozen=True):
     @property
     def sentence(self) -> str:
         """The same for people."""
-        where = f"{self.field}: " if self.field else ""
+        where = f"{self.field}: " if self.field and self.field not in self.error else ""
         got = "" if self.value is None else f" (got {str(self.value)[:80]!r})"
         return f"{where}{self.error}{got}"
 
@@ -47,7 +48,9 @@ def score(gateway: Gateway, lines: Sequence[bytes]) -> list[Answer]:
     try:
         answers = [_answer(line) for line in response.body.splitlines()]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UpstreamFailed(f"{FUNCTION} answered with something else than results: {error}.") from error
+        raise UpstreamFailed(
+            f"{FUNCTION} answered with something else than results: {in_words(error)}."
+        ) from error
     if len(answers) != len(lines):
         raise UpstreamFailed(f"{FUNCTION} answered {len(answers)} lines to {len(lines)} readings.")
     return answers

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from console.live.states import STATES
 from fanwatch.alarm import HEARD_CAUSES, Alarm
 from fanwatch.heard import Heard
+from fanwatch.judged import why_not
 from fanwatch.timestamps import parse_ms
 
 _UTC = ZoneInfo("UTC")
@@ -16,18 +17,20 @@ WORDS: Final = {
     "warning": "Warning",
     "instrument": "Sensor fault",
     "silent": "Silent",
-    "unknown": "Not known",
+    "unknown": "Not judged",
+    "out-of-service": "Out of service",
     "ok": "Healthy",
 }
 MEANINGS: Final = {
     "stopped": "The fan has failed and does not turn.",
     "alarm": "Failure is close, or the risk of it is high.",
-    "suspect": "Most of the last readings were scored as faulty; the forecast has not spoken of it yet.",
+    "suspect": "Most of the last readings were scored as faulty, or it does not turn, and no alarm says why.",
     "warning": "Something has begun to change; there is time to look.",
     "instrument": "A sensor cannot be believed. It says nothing about the fan itself.",
     "silent": "No readings come from this fan.",
-    "unknown": "There is not enough history yet to say anything.",
-    "ok": "Nothing unusual.",
+    "unknown": "Nobody knows whether it is well: forecast-fan could not judge it.",
+    "out-of-service": "Its episode was closed and it has not turned since. It needs nobody until it does.",
+    "ok": "forecast-fan has judged it, and found nothing unusual.",
 }
 # Shapes differ, so that states can be told apart without their colours. In the text's colour, 20 by 20.
 SIGNS: Final = {
@@ -48,6 +51,8 @@ SIGNS: Final = {
     "unknown": '<circle cx="10" cy="10" r="8" fill="none" stroke="currentColor" stroke-width="2"/>'
     '<path d="M7.5 8a2.5 2.5 0 1 1 3.6 2.200c-.8.4-1.1.9-1.1 1.6" fill="none" stroke="currentColor" '
     'stroke-width="1.8" stroke-linecap="round"/><circle cx="10" cy="14.5" r="1.1" fill="currentColor"/>',
+    "out-of-service": '<circle cx="10" cy="10" r="8" fill="none" stroke="currentColor" stroke-width="2"/>'
+    '<path d="M6 10h8" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"/>',
     "ok": '<circle cx="10" cy="10" r="8" fill="none" stroke="currentColor" stroke-width="2"/>'
     '<path d="m6.4 10.3 2.5 2.5 4.8-5.3" fill="none" stroke="currentColor" stroke-width="2" '
     'stroke-linecap="round" stroke-linejoin="round"/>',
@@ -76,7 +81,7 @@ _INSTRUMENT: Final = {
 
 def cause_of(state: str, cause: str | None, sensor: str | None) -> str:
     """What is wrong, in a few words; empty where nothing is, or nobody knows."""
-    if cause is None or state in ("ok", "unknown"):
+    if cause is None or state in ("ok", "unknown", "out-of-service"):
         return ""
     if state != "instrument":
         return SENSORS.get(cause, "")
@@ -100,13 +105,13 @@ def told(
     sensor: str | None,
     alarm: Alarm | None,
     standing: bool = False,
-    doubtful: bool = False,
+    unjudged: str = "",
     heard: Heard | None = None,
 ) -> tuple[str, str, str]:
     """What is wrong in a few words, why in a sentence, and who has acknowledged it.
 
-    `sensor` is that of the scores; `standing` says that the fan does not turn just now, `doubtful` that most of its
-    last readings were scored as faulty, `heard` why it cannot be used though it is heard.
+    `sensor` is that of the scores; `standing` says that the fan does not turn just now; `unjudged` why no fan has a
+    verdict that counts, empty where forecast-fan goes on judging; `heard` why it cannot be used though it is heard.
     """
     by = str(alarm.acknowledgedBy) if alarm is not None and alarm.acknowledged else ""
     if state == "suspect" and standing:
@@ -114,25 +119,33 @@ def told(
     if state == "suspect":
         return SENSORS.get(sensor or "", ""), "Most of the last readings were scored as faulty.", by
     if state == "silent":
-        return (
-            "",
-            "It was well when it was last heard of." if alarm is None or alarm.state == "ok" else alarm.why,
-            by,
-        )
+        return "", _silent(alarm), by
     if state == "ok":
-        return "", _well(alarm, standing, doubtful), by
+        return "", _well(alarm, standing), by
     if heard is not None and state == "instrument" != (alarm and alarm.state):
         return cause_of(state, heard.cause, heard.sensor), heard.sentence, by
+    if state == "unknown":
+        why = why_not(alarm, unjudged)
+        said = sentence(why) if alarm is not None and why == alarm.why else why
+        return "", f"{said} It does not turn just now." if standing else said, by
     if alarm is None:
         return "", "", ""
     return cause(alarm), sentence(alarm.why), by
 
 
-def _well(alarm: Alarm | None, standing: bool, doubtful: bool) -> str:
+def _silent(alarm: Alarm | None) -> str:
+    if alarm is None:
+        return "It was not judged before."
+    if alarm.state != "ok":
+        return alarm.why
+    if alarm.risk is None:
+        return "It was not judged when it was last heard of."
+    return "It was well when it was last heard of."
+
+
+def _well(alarm: Alarm | None, standing: bool) -> str:
     if standing:
         return "It does not turn just now."
-    if doubtful:
-        return "Most of its last readings were scored as faulty, though not for long enough to say more."
     if alarm is not None and (alarm.risk or 0) >= RAISED:
         return "Its risk is raised, though not enough for a warning."
     return ""

@@ -30,6 +30,8 @@ HOSTS = (
     "10.62.0.1",
 )
 """Where our own parts find the broker, in every runtime."""
+PAGE_HOSTS = ("console", "console-lan", "console-lan.fanwatch", "console-lan.fanwatch.svc")
+"""Where Telegraf finds the technician's page, whose certificate it looks at."""
 _GENERATIONS = ("previous", "current", "next")
 
 
@@ -113,7 +115,7 @@ class Certificates:
         self.distribute()
 
     def page(self, hosts: Sequence[str] = (), days: int = LEAF_DAYS) -> Path:
-        """A new certificate and key for the console's page, for the broker's hosts and `hosts`; its file.
+        """A new certificate and key for the console's page, for PAGE_HOSTS, the broker's hosts and `hosts`; its file.
 
         Its own key, for whoever has the broker's could speak as the broker. Names that it had, it keeps.
         """
@@ -177,7 +179,9 @@ class Certificates:
     def _page(self, signer: Pair, hosts: Sequence[str], days: int) -> dict[Path, bytes]:
         before = self._page_path.with_suffix(".crt")
         kept = authority.hosts_of(_load(before)) if before.exists() else []
-        return _files(self._page_path, authority.server(signer, self._hosts((*kept, *hosts)), days))
+        return _files(
+            self._page_path, authority.server(signer, self._hosts((*PAGE_HOSTS, *kept, *hosts)), days)
+        )
 
     def _hosts(self, more: Sequence[str]) -> list[str]:
         return list(dict.fromkeys((*authority.hosts_of(_load(self.broker / "server.crt")), *more)))

@@ -3,7 +3,15 @@
 from typing import Final
 
 from dashboards.alerts_model import Group, Rule
-from dashboards.alerts_queries import confirmed_severity, fans_of, increase, last_severity, no_fault, within
+from dashboards.alerts_queries import (
+    confirmed_severity,
+    fans_of,
+    increase,
+    last_severity,
+    no_fault,
+    out_of_service,
+    within,
+)
 from dashboards.queries import EACH_FAN, INSTRUMENT, KNOWN_FOR, WARNING, means, raw, select, union
 
 SILENT_AFTER_S = 60
@@ -106,14 +114,17 @@ def _silent(silent_s: int) -> tuple[Rule, ...]:
     heard = _heard(silent_s)
     fleet = {"known": fans_of(heard), "reporting": _reporting(silent_s), **_flow(silent_s)}
     unusable = {"refused": _of_known(_REFUSED, silent_s), "late": _of_known(_LATE, silent_s)}
+    out = {"out": out_of_service(_results(max(1200, 2 * silent_s)))}
     timely = "$fresh * 2 >= $arrived"
     return (
         Rule(
             name="fan-silent",
             title="Fan silent",
             # Most of the fleet reports, and what arrives is of now: so it is this fan, and not the way to here.
-            queries={"heard": heard, **unusable, **fleet},
-            fires=f"$heard == 0 && $refused == 0 && $late == 0 && $reporting * 2 >= $known && {timely}",
+            queries={"heard": heard, **unusable, **out, **fleet},
+            fires=(
+                f"$heard == 0 && $refused == 0 && $late == 0 && $out >= 0 && $reporting * 2 >= $known && {timely}"
+            ),
             reach_s=86_400,
             lasting=f"{silent_s}s",
             severity="warning",
@@ -128,8 +139,8 @@ def _silent(silent_s: int) -> tuple[Rule, ...]:
             name="readings-not-usable",
             title="Readings not usable",
             # It is heard, so neither its power nor its network is what is wrong.
-            queries={"heard": heard, **unusable, **_flow(silent_s)},
-            fires=f"$heard == 0 && ($refused > 0 || $late > 0 && {timely})",
+            queries={"heard": heard, **unusable, **out, **_flow(silent_s)},
+            fires=f"$heard == 0 && $out >= 0 && ($refused > 0 || $late > 0 && {timely})",
             reach_s=86_400,
             lasting=f"{silent_s}s",
             severity="warning",

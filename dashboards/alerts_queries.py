@@ -49,6 +49,13 @@ def last_severity() -> str:
     return select(f'"severity" - {IN_HAND} * "in_hand" AS "v"', union(last), by=(EACH_FAN,))
 
 
+def out_of_service(known: str) -> str:
+    """Below 0 by fan that is out of service, 0 for those without a word that query `known`: `v`."""
+    last = select('last("alarm_severity") AS "severity"', _WORDS, _EVER, by=(EACH_FAN,))
+    out = select('"severity" * 1.0 AS "v"', union(last), '"severity" < 0', by=(EACH_FAN,))
+    return select('sum("v") AS "v"', union(out, no_fault((EACH_FAN,)), known), by=(EACH_FAN,))
+
+
 def confirmed_severity(confirmed: str, silent: str) -> str:
     """The same plus a tenth of what was said until `confirmed` ago: `v`; 0 for fans without a word that query `silent`.
 

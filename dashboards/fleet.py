@@ -109,8 +109,8 @@ def _worst(bundle: Bundle) -> table.Panel:
     return fans_table(
         "What needs a person first",
         "Every fan heard within a day, the worst first: stopped, alarm, faulty, silent, not usable (it sends, and "
-        "nothing of it can be used), warning, sensor broken, odd readings, fine; within each the highest score first. "
-        "Score, cause and quality are of the last ten minutes. A click on a fan opens it.",
+        "nothing of it can be used), warning, sensor broken, odd readings, fine, out of service; within each the "
+        "highest score first. Score, cause and quality are of the last ten minutes. A click on a fan opens it.",
         bundle.threshold,
     )
 

@@ -67,6 +67,8 @@ def fixed(color: str) -> DynamicConfigValue:
 
 
 _NEEDS = (
+    # Whatever its readings would ask for.
+    (queries.OUT, "out of service", BLUE),
     (queries.FINE, "fine", GREEN),
     (queries.ODD, "odd readings", YELLOW),
     (queries.SENSOR, "sensor broken", PURPLE),
@@ -77,7 +79,9 @@ _NEEDS = (
     (queries.ALARMED, "alarm", "dark-red"),
     (queries.STOPPED, "stopped", "dark-red"),
 )
-NEEDS: Final = numbers(*((level, level + 0.99, word, color) for level, word, color in _NEEDS))
+NEEDS: Final = numbers(
+    *((level, level + (0.99 if level >= 0 else 9.99), word, color) for level, word, color in _NEEDS)
+)
 """What a fan needs, of `queries.need`."""
 
 FAULT_SHARES: Final = numbers(
@@ -89,6 +93,7 @@ FAULT_SHARES: Final = numbers(
 """State of a fan by the share of its results that are faults."""
 
 _STATES = (
+    ("out-of-service", "out of service", BLUE),
     ("ok", "ok", GREEN),
     ("unknown", "unknown", YELLOW),
     ("instrument", "sensor broken", PURPLE),
@@ -99,7 +104,10 @@ _STATES = (
 STATES: Final = words(*_STATES)
 """What forecast-fan says of a fan."""
 SEVERITIES: Final = numbers(
-    *((number, number, word, color) for number, (_, word, color) in enumerate(_STATES))
+    *(
+        (number, number, word, color)
+        for number, (_, word, color) in enumerate(_STATES, queries.OUT_OF_SERVICE)
+    )
 )
 """The same, by how bad it is."""
 

@@ -29,10 +29,12 @@ EACH_FAN: Final = '"deviceID"'
 INTERVAL: Final = "time($__interval)"
 
 # Of `severity`, as alarms carry it.
-INSTRUMENT, WARNING, ALARM = 2, 3, 4
+OUT_OF_SERVICE, INSTRUMENT, WARNING, ALARM = -1, 2, 3, 4
 
 # What a fan needs, by urgency; a fraction on top is its score, which orders fans of one need.
 FINE, ODD, SENSOR, WARNED, UNUSABLE, SILENT, FAULTY, ALARMED, STOPPED = range(9)
+OUT: Final = -100
+"""Added where the fan is out of service: whatever else holds of it, it needs nobody."""
 
 
 def raw(measurement: str) -> str:
@@ -168,6 +170,16 @@ def need_by_alarms(where: str = "") -> str:
     low = select('"severity" * 1 AS "need"', said, '"severity" >= 1', f'"severity" < {ALARM}')
     high = select(f'"severity" + {ALARMED - ALARM} AS "need"', said, f'"severity" >= {ALARM}')
     return select('max("need") AS "by_alarms"', union(low, high), by=(EACH_FAN,))
+
+
+def out_of_service(where: str = "") -> str:
+    """OUT by fan that is out of service: `out`; no row for the others."""
+    return select(
+        f'"severity" * {OUT // OUT_OF_SERVICE} AS "out"',
+        union(last_severity(where)),
+        f'"severity" <= {OUT_OF_SERVICE}',
+        by=(EACH_FAN,),
+    )
 
 
 def last_reading(where: str = "") -> str:

@@ -64,6 +64,7 @@ def fans_table(title: str, description: str, threshold: float, where: str = "") 
         Query(queries.need_by_results(where), ref="Results", table=True),
         Query(queries.need_by_readings(where), ref="Readings", table=True),
         Query(queries.need_by_alarms(where), ref="Alarms", table=True),
+        Query(queries.out_of_service(where), ref="Out", table=True),
         Query(queries.last_reading(where), ref="Reading", table=True),
         Query(queries.last_result(where), ref="Result", table=True),
         Query(queries.last_alarm(where), ref="Alarm", table=True),
@@ -102,22 +103,26 @@ _NEEDS: Final = ("by_results", "by_readings", "by_alarms")
 
 
 def _joined() -> list[DataTransformerConfig]:
-    """One row a fan out of six tables; of their times only that of the last reading is kept."""
+    """One row a fan out of seven tables; of their times only that of the last reading is kept."""
     names = {field: heading for field, heading, _ in _COLUMNS}
-    others = MatcherConfig(id_val="byRefId", options="/^(?:Results|Readings|Alarms|Result|Alarm)$/")
+    others = MatcherConfig(id_val="byRefId", options="/^(?:Results|Readings|Alarms|Out|Result|Alarm)$/")
     highest = {"include": list(_NEEDS), "reducer": "max"}
+    less = {"include": ["most", "out"], "reducer": "sum"}
     return [
         DataTransformerConfig(
             id_val="filterFieldsByName", filter_val=others, options={"exclude": {"names": ["Time"]}}
         ),
         DataTransformerConfig(id_val="joinByField", options={"byField": "deviceID", "mode": "outer"}),
         DataTransformerConfig(
-            id_val="calculateField", options={"mode": "reduceRow", "reduce": highest, "alias": "need"}
+            id_val="calculateField", options={"mode": "reduceRow", "reduce": highest, "alias": "most"}
+        ),
+        DataTransformerConfig(
+            id_val="calculateField", options={"mode": "reduceRow", "reduce": less, "alias": "need"}
         ),
         DataTransformerConfig(
             id_val="sortBy", options={"fields": {}, "sort": [{"field": "need", "desc": True}]}
         ),
-        renamed(names, without=(*_NEEDS, "severity")),
+        renamed(names, without=(*_NEEDS, "out", "most", "severity")),
     ]
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dashboards.bundle import ROOT
-from dashboards.draw.frames import Rows
 from dashboards.expansion import duration_ms, expand, settings
 from fanwatch.store import Store
+
+Rows = Sequence[Mapping[str, Any]]
 
 
 def committed() -> dict[str, dict[str, Any]]:
@@ -45,14 +46,6 @@ class Source:
         """Of each target, by refId."""
         width = settings(panel)
         return {target["refId"]: self.query(target["query"], **width) for target in panel["targets"]}
-
-    def events(self) -> list[tuple[float, float, str]]:
-        """Of the annotations: time and end in seconds, colour."""
-        return [
-            (row["time"] / 1e9, row.get("updated_ms", 0) / 1e3, annotation["iconColor"])
-            for annotation in self._dashboard["annotations"]["list"]
-            for row in self.query(annotation["target"]["query"])
-        ]
 
     def query(self, text: str, **width: Any) -> Rows:
         """The rows of one query; `width` as `expand` takes it."""

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from fanwatch.errors import FanwatchError
+from fanwatch.in_words import in_words
 from fanwatch.reading import FEATURES
 from fanwatch.timestamps import format_ms, parse_ms
 from fanwatch.topics import DEVICE_ID, alarm_device_of
 
-State = Literal["ok", "warning", "alarm", "stopped", "instrument", "unknown"]
+State = Literal["ok", "warning", "alarm", "stopped", "instrument", "unknown", "out-of-service"]
 InstrumentCause = Literal["stuck", "zero", "drift", "spikes", "silent"]
 HeardCause = Literal["refused", "clock", "resumed"]
 
@@ -23,6 +24,8 @@ EPISODES: Final = ("instrument", "warning", "alarm", "stopped")
 """The states that need somebody; Telegraf stores one point of measurement `episode` for each episode of these."""
 FAN_EPISODES: Final = ("warning", "alarm", "stopped")
 """Those of them that are about the fan itself."""
+OUT_OF_SERVICE: Final = "out-of-service"
+"""Of a fan that stands, or sends nothing, after somebody has closed its episode: it needs nobody until it turns."""
 INSTRUMENT_CAUSES: Final[tuple[str, ...]] = get_args(InstrumentCause)
 """What readings show; `silent` is that there are none that can be used."""
 HEARD_CAUSES: Final[tuple[str, ...]] = get_args(HeardCause)
@@ -52,7 +55,8 @@ class Expected(msgspec.Struct, frozen=True):
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one fan.
 
-    `since` is when the episode began, or the fan became ok or unknown; `risk` (0 to 1) is None where none is known.
+    `since` is when the episode began, or the fan became ok or unknown, or stopped where it is out of service; `risk`
+    (0 to 1) is None where none is known.
     `cause` is the sensor that contributes most, for state `instrument` what is wrong with `sensor`.
     """
 
@@ -118,7 +122,7 @@ def decode_alarm(topic: str, payload: bytes) -> Alarm:
     try:
         alarm = _decode_alarm(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidAlarm(f"This is no alarm: {error}.") from error
+        raise InvalidAlarm(f"This is no alarm: {in_words(error, Alarm)}.") from error
     if alarm_device_of(topic) != alarm.deviceID:
         raise InvalidAlarm(
             f"The alarm of {alarm.deviceID[:80]!r} came on {topic[:80]!r}, which is not its topic."

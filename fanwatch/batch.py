@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import msgspec
 
+from fanwatch.in_words import in_words
+
 CONTENT_TYPE = "application/msgpack"
 VERDICT_HEADER = "X-Fanwatch-Verdict"
 
@@ -38,4 +40,4 @@ def _decoded(decoder: msgspec.msgpack.Decoder[T], body: bytes) -> T:
     try:
         return decoder.decode(body)
     except (UnicodeDecodeError, RecursionError) as error:
-        raise msgspec.DecodeError(f"no batch: {error}") from error
+        raise msgspec.DecodeError(in_words(error)) from error

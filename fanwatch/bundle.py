@@ -15,6 +15,7 @@ import msgspec
 
 from fanwatch.checked import Checked
 from fanwatch.errors import BundleError
+from fanwatch.in_words import in_words
 
 NAME: Final = "fan-anomaly"
 METADATA: Final = "model.json"
@@ -61,13 +62,14 @@ class Threshold(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """What the model was made from: hashes of the history file and the training code, and settings."""
+    """What the model was made from: the data, and the recipe. What came of it is held by golden predictions."""
 
     data_sha256: str
-    code_sha256: str
     rows: dict[str, int]
     """Rows used for training, validation and test."""
     settings: dict[str, int | float]
+    libraries: dict[str, str] = {}
+    """Versions of the libraries that decide what a training gives, by name."""
 
 
 class TestVector(msgspec.Struct, frozen=True):
@@ -165,7 +167,9 @@ def _parse(path: Path, raw: bytes) -> Metadata:
     try:
         metadata = msgspec.json.decode(raw, type=Metadata)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BundleError(f"{path / METADATA} is not the description of a model: {error}.") from error
+        raise BundleError(
+            f"{path / METADATA} is not the description of a model: {in_words(error, Metadata)}. Train it again."
+        ) from error
     vector = metadata.test_vector
     if not vector.inputs or len(vector.inputs) != len(vector.probabilities):
         raise BundleError(f"{path / METADATA} has no usable test vector: train the bundle again.")

@@ -18,6 +18,7 @@ from fanwatch import bundle_cache
 from fanwatch.bundle import METADATA, check_name, sha256
 from fanwatch.errors import BundleError, SettingsError
 from fanwatch.http import HttpConnection, HttpError, TooLarge
+from fanwatch.in_words import in_words
 from fanwatch.logs import Log
 from fanwatch.settings import ModelStoreSettings
 
@@ -192,7 +193,9 @@ def _listed(store: _Store, raw: bytes) -> dict[str, str]:
     try:
         files = msgspec.json.decode(raw, type=bundle_cache.Listing).files
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BundleError(f"{store.url}/{METADATA} is not the description of a model: {error}.") from error
+        raise BundleError(
+            f"{store.url}/{METADATA} is not the description of a model: {in_words(error)}."
+        ) from error
     if len(files) > MOST_FILES:
         raise BundleError(
             f"{store.url}/{METADATA} names {len(files)} files; a bundle has at most {MOST_FILES}."

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from fanwatch.alarm import INSTRUMENT_CAUSES, LONGEST_BY, InvalidAlarm, check_text, episode_name, time_ms
+from fanwatch.in_words import in_words
 from fanwatch.reading import FEATURES
 from fanwatch.timestamps import parse_ms
 from fanwatch.topics import DEVICE_ID
@@ -45,6 +46,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     outcomeAt: str | None = None  # noqa: N815 - the names on the wire
     """When it failed, or was repaired; None: when it was seen to stop, or the episode's end."""
     note: str | None = None
+    corrects: bool = False
+    """Of close: another person has said what it was, and that is put right."""
 
     @property
     def device(self) -> str:
@@ -73,7 +76,7 @@ def decode_command(payload: bytes, now_ms: int) -> Command:
     try:
         command = _decode_command(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidAlarm(f"This is no command about an alarm: {error}.") from error
+        raise InvalidAlarm(f"This is no command about an alarm: {in_words(error, Command)}.") from error
     check_command(command, now_ms)
     return command
 
@@ -100,6 +103,8 @@ def check_command(command: Command, now_ms: int) -> None:
     if command.action == "close":
         _check_found(command)
         _check_outcome(command, now_ms)
+    elif command.corrects:
+        raise InvalidAlarm(f"corrects belongs to close, not to {command.action}.")
     elif (command.found, command.mode, command.outcome, command.outcomeAt, command.note) != (None,) * 5:
         raise InvalidAlarm(f"found, mode, outcome and note belong to close, not to {command.action}.")
 

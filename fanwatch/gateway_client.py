@@ -9,6 +9,7 @@ import msgspec
 
 from fanwatch.errors import SettingsError, Unavailable
 from fanwatch.http import ClosedEarly, Headers, HttpConnection, HttpError, written
+from fanwatch.in_words import in_words
 from fanwatch.settings import GatewaySettings, secret
 
 MAX_ANSWER_BYTES = 16_000_000
@@ -82,7 +83,9 @@ class Gateway:
         try:
             return msgspec.json.decode(response.body, type=list[FunctionInfo])
         except (ValueError, RecursionError) as error:
-            raise Unavailable(f"The gateway's list of functions cannot be read: {error}") from error
+            raise Unavailable(
+                f"The gateway's list of functions cannot be read: {in_words(error)}."
+            ) from error
 
     def close(self) -> None:
         """Closes the calling thread's connection."""

@@ -2,7 +2,8 @@
 
 import base64
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -15,10 +16,11 @@ from fanwatch.broker.trouble import refusal
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.reading import MAX_READING_BYTES
 from fanwatch.settings import BrokerSettings
-from fanwatch.store import Store, quoted
+from fanwatch.store import Store, point, quoted
 from fanwatch.timestamps import format_ns
 
 _NO_SUBSCRIBER = 0x10
+_RESENT = "resent"
 _SHOWN_CHARACTERS = 4000
 
 
@@ -95,8 +97,27 @@ def with_id(store: Store, identity: str) -> Letter:
     return msgspec.convert(rows[0], Letter)
 
 
-def summaries(letters: Iterable[Letter]) -> list[dict[str, Any]]:
-    """One entry for each distinct message: id, reason, topic, count, firstSeen, resendable."""
+class Sent(msgspec.Struct, frozen=True):
+    """That a dead letter was sent again, as measurement `resent` keeps it, for as long as dead letters themselves."""
+
+    time: int
+    """Ns since the epoch."""
+    id: str
+    letters: int
+    """How many dead letters the message had then: with more of them, it was refused again."""
+
+
+def sent_again(store: Store) -> dict[str, Sent]:
+    """By id, when each was sent again last. Unavailable where InfluxDB does not answer."""
+    rows = store.query(f'SELECT "id", "letters" FROM "{_RESENT}"')
+    return {sent.id: sent for sent in msgspec.convert(rows, list[Sent])}
+
+
+def summaries(letters: Iterable[Letter], again: Mapping[str, Sent]) -> list[dict[str, Any]]:
+    """One entry for each distinct message: id, reason, topic, count, firstSeen, resendable, sentAgain, refusedAgain.
+
+    `again` says which were sent again; `sentAgain` is when, or None, `refusedAgain` whether it came back since.
+    """
     found: dict[str, dict[str, Any]] = {}
     for letter in letters:
         entry = found.setdefault(
@@ -108,10 +129,35 @@ def summaries(letters: Iterable[Letter]) -> list[dict[str, Any]]:
                 "count": 0,
                 "firstSeen": format_ns(letter.time),
                 "resendable": letter.whole,
+                "sentAgain": format_ns(again[letter.id].time) if letter.id in again else None,
+                "refusedAgain": False,
             },
         )
         entry["count"] += 1
+        entry["refusedAgain"] = letter.id in again and entry["count"] > again[letter.id].letters
     return list(found.values())
+
+
+def waiting(summaries: Iterable[dict[str, Any]], reason: str) -> tuple[list[str], dict[str, int]]:
+    """Ids of the messages with that reason that are to be sent again, and how many are not, by why in words.
+
+    FanwatchError where none has the reason.
+    """
+    summaries = list(summaries)
+    found = [each for each in summaries if each["reason"] == reason]
+    if not found:
+        known = ", ".join(sorted({each["reason"] for each in summaries})) or "none at all"
+        raise FanwatchError(f"There is no dead letter with the reason {reason!r}; there are: {known}.")
+    left_out = {
+        "cut, so that they cannot be sent again": [each for each in found if not each["resendable"]],
+        "sent again before": [each for each in found if each["resendable"] and _is_sent(each)],
+    }
+    chosen = [each["id"] for each in found if each["resendable"] and not _is_sent(each)]
+    return chosen, {why: len(each) for why, each in left_out.items() if each}
+
+
+def _is_sent(summary: dict[str, Any]) -> bool:
+    return summary["sentAgain"] is not None and not summary["refusedAgain"]
 
 
 def one(letters: Iterable[Letter], identity: str) -> Letter:
@@ -154,6 +200,18 @@ def require_whole(letters: Iterable[Letter]) -> None:
                 f"{letter.id[:12]} had {letter.length:,} bytes, of which {len(letter.original):,} were kept; "
                 "it cannot be sent again. Nothing was sent."
             )
+
+
+def resend(store: Store, settings: BrokerSettings, letter: Letter) -> str | None:
+    """Publishes the original bytes as `publish` does, and notes it in InfluxDB; why it could not be noted, if so."""
+    counted = store.query(f'SELECT count("id") AS "n" FROM "dead_letter" WHERE "id" = {quoted(letter.id)}')
+    publish(settings, letter)
+    noted = {"id": letter.id, "letters": int(counted[0]["n"]) if counted else 0}
+    try:
+        store.write([point(_RESENT, {}, noted, time.time_ns())])
+    except FanwatchError as error:
+        return f"It could not be noted that {letter.id[:12]} was sent again: {error}"
+    return None
 
 
 def publish(settings: BrokerSettings, letter: Letter) -> None:

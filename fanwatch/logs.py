@@ -7,6 +7,7 @@ import traceback
 
 import msgspec
 
+from fanwatch.errors import FanwatchError
 from fanwatch.timestamps import format_ms
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -26,9 +27,11 @@ class Log:
         self._write("warning", event, fields)
 
     def error(self, event: str, error: BaseException | None = None, **fields: object) -> None:
+        """Where `error` is one that nobody foresaw, with its traceback; a FanwatchError says all there is to say."""
         if error is not None:
             fields["error"] = str(error)
-            fields["trace"] = "".join(traceback.format_exception(error))
+            if not isinstance(error, FanwatchError):
+                fields["trace"] = "".join(traceback.format_exception(error))
         self._write("error", event, fields)
 
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:

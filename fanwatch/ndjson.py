@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
+from fanwatch import misread
 from fanwatch.errors import FanwatchError
 from fanwatch.reading import FEATURES
 
@@ -40,6 +41,9 @@ def lines(source: BinaryIO, name: str) -> Iterator[Line]:
     start = source.readline()
     while start and not start.strip():
         start = source.readline()
+    found = misread.look(start)
+    if found is not None and (found.unpack or found.convert):
+        raise FanwatchError(f"{name} is {found.what}. {found.call}")
     if start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"[")):
         return _from_json(start, source)
     return _from_csv(start, source, name)
@@ -92,14 +96,22 @@ def _single(line: bytes) -> bytes:
 
 def _from_csv(start: bytes, source: BinaryIO, name: str) -> Iterator[Line]:
     # A lone carriage return would end the csv module's line.
-    header = next(csv.reader([start.decode("utf-8-sig", errors="replace").replace("\r", " ")]), [])
+    first = start.decode("utf-8-sig", errors="replace").replace("\r", " ")
+    separator = misread.separator(first)
+    header = next(csv.reader([first], delimiter=separator), [])
     fields = [_COLUMNS.get(column.strip().lower()) for column in header]
     missing = [field for field in _NEEDED if field not in fields]
+    wrong = []
+    if separator != ",":
+        by = misread.SEPARATORS[separator]
+        wrong.append(f"{name} separates its columns by {by}: save it with commas (and 0.5, not 0,5).")
     if missing:
-        raise FanwatchError(
+        wrong.append(
             f"{name} has no column {', '.join(missing)}. A CSV file begins with its column names, such as "
             "DeviceID,Time,Rotation,Temperature,Vibration,Sound; an NDJSON file has one JSON reading a line."
         )
+    if wrong:
+        raise FanwatchError(" ".join(wrong))
     rows = csv.reader(io.TextIOWrapper(source, encoding="utf-8", errors="replace", newline=""))
     try:
         for row in rows:

@@ -1,11 +1,14 @@
 """Files that nobody else may read, replaced in one step."""
 
+import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 from fanwatch.errors import FanwatchError
+from fanwatch.files import unwritable
 
 
 def read(path: Path) -> bytes:
@@ -38,14 +41,17 @@ def write(contents: Mapping[Path, bytes]) -> None:
         for path, new in waiting.items():
             new.replace(path)
     except OSError as error:
-        raise FanwatchError(f"{error.filename or path} cannot be written: {error.strerror}.") from error
+        raise unwritable(path, error) from error
     finally:
         for new in waiting.values():
-            new.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                new.unlink(missing_ok=True)
 
 
 def _make(folder: Path) -> None:
     """Each folder that is missing, for `parents=True` would leave those above it open to all."""
     if not folder.is_dir():
+        if folder.exists():
+            raise NotADirectoryError(errno.ENOTDIR, "Not a directory")
         _make(folder.parent)
         folder.mkdir(mode=0o700)

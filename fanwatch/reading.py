@@ -1,13 +1,14 @@
 """A reading: what one fan's sensors measured at one moment, validated once, when it is made."""
 
 import math
-import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from fanwatch import misread
 from fanwatch.errors import InvalidReading
+from fanwatch.in_words import field_of, in_words
 from fanwatch.timestamps import format_ms, parse_ms
 from fanwatch.topics import DEVICE_ID, READINGS, device_of
 
@@ -19,8 +20,6 @@ MAX_READING_BYTES = 32_000
 
 AHEAD_MS = 5 * 60_000
 """How far a sensor's clock may run ahead before its readings are refused."""
-
-_AT = re.compile(r"at `\$\.(\w+)`|field `(\w+)`")
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -62,22 +61,22 @@ class Rules(msgspec.Struct, frozen=True):
     retention_ms: int
 
 
-def parse(payload: bytes, rules: Rules) -> Reading:
-    """The reading in `payload`, whatever its time; InvalidReading says which field is wrong and why."""
+def parse(payload: bytes, rules: Rules, *, over_mqtt: bool = False) -> Reading:
+    """The reading in `payload`, whatever its time; InvalidReading says which field is wrong and why.
+
+    Where it is something else than a reading, the right way to send that is said, which is another `over_mqtt`.
+    """
     if len(payload) > MAX_READING_BYTES:
-        raise InvalidReading(
-            f"a reading has at most {MAX_READING_BYTES} bytes, this one has {len(payload)}",
-            reason="oversized",
-        )
+        raise InvalidReading(oversized(payload, over_mqtt=over_mqtt), reason="oversized")
     try:
         wire = _decode(payload)
-    except msgspec.ValidationError as error:
-        raise _wrong_field(payload, str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidReading(f"not JSON: {error}", reason="json") from error
+        raise _unreadable(payload, error, over_mqtt) from error
     for name in FEATURES:
         if not math.isfinite(getattr(wire, name)):
-            raise InvalidReading("not a finite number", field=name, value=getattr(wire, name), reason="field")
+            raise InvalidReading(
+                f"{name} is not a finite number", field=name, value=getattr(wire, name), reason="field"
+            )
     if DEVICE_ID.fullmatch(wire.deviceID) is None:
         raise InvalidReading(
             "deviceID must be 1 to 64 letters, digits, _ or -",
@@ -97,7 +96,7 @@ def parse(payload: bytes, rules: Rules) -> Reading:
 
 def parse_from_topic(topic: str, payload: bytes, rules: Rules, now_ms: int) -> Reading:
     """The reading that came on `topic`: it must carry a believable time and the topic's own device."""
-    reading = parse(payload, rules)
+    reading = parse(payload, rules, over_mqtt=True)
     device = device_of(topic)
     if device is None:
         if topic != READINGS:
@@ -131,25 +130,46 @@ def _time_ms(text: str | None, timezone: ZoneInfo) -> int | None:
         return parse_ms(text, timezone)
     except ValueError as error:
         raise InvalidReading(
-            "not a time such as 2026-11-23T12:00:00.250Z or 2026-11-23 12:00:00",
+            "timeStamp is not a time such as 2026-11-23T12:00:00.250Z or 2026-11-23 12:00:00",
             field="timeStamp",
             value=text[:80],
             reason="time",
         ) from error
 
 
-def _wrong_field(payload: bytes, message: str) -> InvalidReading:
-    at = _AT.search(message)
-    field = next((name for name in at.groups() if name), None) if at else None
-    value: Any = None
-    if field is not None and "missing" not in message:
-        try:
-            value = msgspec.json.decode(payload)[field]
-        except (ValueError, RecursionError, KeyError, TypeError):
-            # What follows the wrong field need not be JSON, nor UTF-8.
-            value = None
+def oversized(payload: bytes, *, over_mqtt: bool) -> str:
+    """Why a payload that is longer than any reading is none."""
+    size = f"a reading has at most {MAX_READING_BYTES:,} bytes, this one has {len(payload):,}"
+    what = misread.sent(payload, over_mqtt=over_mqtt)
+    return f"{what} ({size})" if what else size
+
+
+def _unreadable(payload: bytes, error: Exception, over_mqtt: bool) -> InvalidReading:
+    reason = "field" if isinstance(error, msgspec.ValidationError) else "json"
+    what = misread.sent(payload, over_mqtt=over_mqtt)
+    found = field_of(error) if reason == "field" else None
+    if what or found is None:
+        return InvalidReading(what or _no_object(payload, error), reason=reason)
+    name, missing = found
+    value = None if missing else _shown(payload, name)
+    return InvalidReading(in_words(error), field=name, value=value, reason=reason)
+
+
+def _no_object(payload: bytes, error: Exception) -> str:
+    if not payload.strip():
+        return "this is empty, and no reading"
+    return f"this is no reading: {in_words(error)}"
+
+
+def _shown(payload: bytes, field: str) -> Any:
+    """What stands in a field, as far as it is short and can be shown."""
+    try:
+        value: Any = msgspec.json.decode(payload)[field]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        # What follows the wrong field need not be JSON, nor UTF-8.
+        return None
     if not isinstance(value, int | float | str | bool):
-        value = None
-    elif isinstance(value, str) or (isinstance(value, int) and abs(value) > 2**53):
-        value = str(value)[:80]
-    return InvalidReading(message, field=field, value=value, reason="field")
+        return None
+    if isinstance(value, str) or (isinstance(value, int) and abs(value) > 2**53):
+        return str(value)[:80]
+    return value

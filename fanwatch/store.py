@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.in_words import in_words
+from fanwatch.proxies import open_part
 from fanwatch.settings import StoreSettings, secret
 
 RAW = "raw"
@@ -26,6 +28,8 @@ MEANS = "means"
 _LINES = 5000
 """Points in one write."""
 _AWAY = (502, 503, 504)
+_NO_DATABASE = "database not found"
+"""How InfluxDB's refusals begin before it was set up."""
 
 
 class Refused(FanwatchError):
@@ -46,7 +50,7 @@ class Series(NamedTuple):
 
 
 class Store:
-    """One InfluxDB. Every method raises Unavailable where it does not answer in time."""
+    """One InfluxDB. Every method raises Unavailable where it does not answer in time, or was not set up yet."""
 
     def __init__(self, settings: StoreSettings) -> None:
         self.url = settings.influx_url.rstrip("/")
@@ -70,7 +74,7 @@ class Store:
         """What it calls itself, such as 1.8.10; empty where it does not say, None where it does not answer."""
         request = urllib.request.Request(f"{self.url}/ping", headers=self._headers)
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout_s) as response:
+            with open_part(request, self._timeout_s) as response:
                 return str(response.headers.get("X-Influxdb-Version") or "")
         except (OSError, http.client.HTTPException):
             return None
@@ -118,6 +122,7 @@ class Store:
         answer = self._exchange("POST", "/query", urllib.parse.urlencode(form).encode())
         result = (answer.get("results") or [{}])[0]
         if "error" in result:
+            self._set_up(result["error"])
             raise Refused(f"InfluxDB refused {text[:300]!r}: {result['error']}.")
         return [
             Series(found.get("tags", {}), found["columns"], found.get("values", []))
@@ -137,7 +142,7 @@ class Store:
             self.url + path, data=body, headers=self._headers | (headers or {}), method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=timeout_s) as response:
+            with open_part(request, timeout_s) as response:
                 content = response.read()
             return msgspec.json.decode(content) if content else None
         except urllib.error.HTTPError as error:
@@ -145,12 +150,22 @@ class Store:
             message = f"InfluxDB at {self.url} answered {error.code}: {detail}."
             if error.code in _AWAY:
                 raise Unavailable(message) from error
+            self._set_up(detail)
             raise Refused(message, error.code) from error
         except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
             self._left_s(0.0)
+            why = in_words(error) if isinstance(error, msgspec.DecodeError) else error
             raise Unavailable(
-                f"InfluxDB at {self.url} does not answer ({error}). Is it running? `fanwatch status` shows it."
+                f"InfluxDB at {self.url} does not answer ({why}). Is it running? `fanwatch status` shows it."
             ) from error
+
+    def _set_up(self, refusal: str) -> None:
+        """Unavailable where it refuses for want of its database: whoever starts it makes that before long."""
+        if _NO_DATABASE in refusal:
+            raise Unavailable(
+                f"InfluxDB at {self.url} has no database {self.database} yet. `fanwatch history setup` makes it, and "
+                "so does whatever starts InfluxDB."
+            )
 
     def _left_s(self, timeout_s: float) -> float:
         """What of it is left until the deadline. Unavailable where nothing is."""

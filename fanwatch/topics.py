@@ -1,12 +1,19 @@
 """The topics of Fanwatch and MQTT's rules for matching them."""
 
 import re
+from collections.abc import Mapping
 
 READINGS = "fan/messages"
+EVERY_READING = (READINGS, "fan/+/messages")
+"""All topics that fans send to."""
 RESULTS = "fan/anomaly"
 ALARMS = "fan/+/alarm"
 CRON = "cron-function"
 """No topic of the broker: so functions are annotated that OpenFaaS's cron-connector calls by their `schedule`."""
+ANNOTATION = "fanwatch.topics"
+"""What functions are annotated with that our connector calls: topic filters between commas."""
+OPENFAAS_ANNOTATION = "topic"
+"""The same for OpenFaaS's own connectors, whose Community Edition refuses a function with more than one topic in it."""
 DEAD_LETTER_PREFIX = "dead-letter/"
 DEVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 NAMED_DEVICE = re.compile(rb'"deviceID"\s*:\s*"([^"]*)"')
@@ -15,6 +22,12 @@ NAMED_DEVICE = re.compile(rb'"deviceID"\s*:\s*"([^"]*)"')
 # What we publish ourselves: a subscription that matched any of it would feed results back into scoring.
 _OURS = (RESULTS, ALARMS, DEAD_LETTER_PREFIX + "#")
 _MOST_TOPIC_BYTES = 65_535
+
+
+def annotated(annotations: Mapping[str, str]) -> list[str]:
+    """The filters of a function's annotations: by ours, or else by OpenFaaS's. Not cron-connector's, which is none."""
+    text = annotations.get(ANNOTATION, annotations.get(OPENFAAS_ANNOTATION, ""))
+    return [found for topic in text.split(",") if (found := topic.strip()) not in ("", CRON)]
 
 
 def dead_letter(topic: str) -> str:
@@ -37,6 +50,11 @@ def sender_of(topic: str, payload: bytes) -> str | None:
     found = NAMED_DEVICE.search(payload)
     name = device_of(topic) or (found[1].decode(errors="replace") if found else "")
     return name if DEVICE_ID.fullmatch(name) else None
+
+
+def is_readings(topic: str) -> bool:
+    """Whether readings come on it: `fan/messages`, or a device's own."""
+    return topic == READINGS or device_of(topic) is not None
 
 
 def alarm(device: str) -> str:

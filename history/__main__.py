@@ -12,7 +12,8 @@ def main(arguments: list[str] | None = None) -> int:
     """0 for success, 1 for what a person must act on, 2 for bad settings."""
     parser = argparse.ArgumentParser(prog="python -m history", description="History in InfluxDB.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("setup", help="make database and policies, or buckets")
+    make = commands.add_parser("setup", help="make database and policies, or buckets")
+    make.add_argument("--wait", metavar="10m", help="for InfluxDB to start, at most so long")
     run = commands.add_parser("rollup", help="compute ten-minute means")
     run.add_argument("--every", metavar="10m", help="go on, this often, until SIGTERM")
     run.add_argument(
@@ -22,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         if given.command == "setup":
-            setup(os.environ)
+            setup(os.environ, wait=given.wait)
         else:
             rollup(os.environ, every=given.every, since=given.since, full=given.full)
     except FanwatchError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from fanwatch.errors import SettingsError
+from fanwatch.errors import SettingsError, Unavailable
 from fanwatch.logs import Log
 from fanwatch.settings import HistorySettings, ReadingSettings, StoreSettings, duration_ms, load
 from fanwatch.store import Store
@@ -19,16 +19,34 @@ if TYPE_CHECKING:
     from history.export import Say
 
 
+_PAUSE_S = 1.0
+"""Between two looks for a store that is still starting."""
 _UNDER_WAY_MS = 60_000
 """What is younger may not be stored yet; an export that goes on later would miss it."""
 
 
-def setup(environment: Mapping[str, str]) -> None:
-    """Makes or alters what InfluxDB needs, and prints what was done."""
+def setup(environment: Mapping[str, str], *, wait: str | None = None) -> None:
+    """Makes or alters what InfluxDB needs, and prints what was done. Waits for it for a duration such as 10m."""
     # Reads YAML, which the process that goes on computing means does without.
     from history.setup import setup as run
 
-    for line in run(environment) or ["nothing to do"]:
+    deadline = time.monotonic() + (_seconds("--wait", wait) if wait else 0.0)
+    if wait:
+        # As the first process of a container it would not end otherwise.
+        signal.signal(signal.SIGTERM, _stop)
+    waiting = False
+    while True:
+        try:
+            done = run(environment)
+            break
+        except Unavailable as error:
+            if time.monotonic() >= deadline:
+                raise
+            if not waiting:
+                print(f"Waiting {wait} at most. {error}", flush=True)
+            waiting = True
+        time.sleep(_PAUSE_S)
+    for line in done or ["nothing to do"]:
         print(f"{line[0].upper()}{line[1:]}.", flush=True)
 
 
@@ -37,7 +55,7 @@ def rollup(environment: Mapping[str, str], *, every: str | None, since: str | No
     history, reading = load(HistorySettings, environment), load(ReadingSettings, environment)
     _ = reading.rules
     start = _since(since, full=full)
-    every_s = _seconds(every) if every else None
+    every_s = _seconds("--every", every) if every else None
     work = Rollup(store_of(load(StoreSettings, environment), history), history, reading)
     if every_s is None:
         done = work.run(start)
@@ -72,7 +90,7 @@ def export(
         directory,
         until_ms - round(days * 86_400_000),
         until_ms,
-        every_ms=_every_ms(every) if every else None,
+        every_ms=_milliseconds("--every", every) if every else None,
         append=append,
         say=say,
     )
@@ -87,15 +105,19 @@ def _end(number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def _every_ms(text: str) -> int:
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _milliseconds(option: str, text: str) -> int:
     try:
         return duration_ms(text)
     except ValueError as error:
-        raise SettingsError(f"--every: {error}.") from error
+        raise SettingsError(f"{option}: {error}.") from error
 
 
-def _seconds(text: str) -> float:
-    return _every_ms(text) / 1000
+def _seconds(option: str, text: str) -> float:
+    return _milliseconds(option, text) / 1000
 
 
 def _since(text: str | None, *, full: bool) -> int | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
 from fanwatch.errors import FanwatchError
+from fanwatch.files import check_directory, check_file, unwritable
 from fanwatch.reading import FEATURES
 from fanwatch.store import Store
 from fanwatch.timestamps import format_ms, parse_ms, zone
@@ -62,6 +63,8 @@ def export(
     Raises FanwatchError where there is nothing to write, or no room; Unavailable where InfluxDB does not answer.
     """
     target = directory / READINGS
+    check_directory(directory)
+    check_file(target)
     part = directory / f".{READINGS}.{os.getpid()}.part"
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -82,7 +85,7 @@ def export(
             os.fsync(file.fileno())
         part.replace(target)
     except OSError as error:
-        raise FanwatchError(f"{target} cannot be written: {error.strerror or error}.") from error
+        raise unwritable(target, error) from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from fanwatch.errors import SettingsError
+from fanwatch.in_words import in_words
 from fanwatch.settings import HistorySettings, ReadingSettings, duration_ms, load
 from fanwatch.store import MEANS, RAW
 
@@ -46,7 +47,8 @@ def read(environment: Mapping[str, str]) -> dict[str, Policy]:
     try:
         found = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), _File)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
-        said = " ".join(str(error).split())
+        refused = isinstance(error, msgspec.ValidationError | UnicodeDecodeError)
+        said = in_words(error) if refused else " ".join(str(error).split())
         raise SettingsError(
             f"{path} cannot be used: {said}. It needs `raw` and `means`, each with keep, margin and shard."
         ) from error

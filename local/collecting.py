@@ -5,11 +5,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+from fanwatch import files
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import StoreSettings, load
 from fanwatch.store import Store
-from local import grafana, programs, tools
+from local import damage, grafana, programs, tools
+from local.deploy import last_line
 from local.health import Part
 from local.runtime import Runtime
 from local.supervisor import Supervisor
@@ -17,6 +20,8 @@ from local.supervisor import Supervisor
 _POLL_S = 0.2
 _READY_S = 60.0
 _SETUP_S = 60.0
+_AGAIN_S = 5.0
+_KEPT = "Readings are scored all the same, and the broker keeps them to be stored."
 
 
 class Collecting(threading.Thread):
@@ -39,25 +44,40 @@ class Collecting(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._start()
+            while not self._attempt():
+                if self._runtime.stop_event.wait(_AGAIN_S):
+                    return
         except (tools.Stopped, Unavailable) as error:
             self._tell("off", str(error))
         except FanwatchError as error:
-            self._tell(
-                "off", f"{error} Readings are scored all the same, and the broker keeps them to be stored."
-            )
+            self._tell("off", f"{error} {_KEPT}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody is to wait for what does not come
+            self._tell("off", f"InfluxDB could not be started ({error!r}). {_KEPT}")
+
+    def _attempt(self) -> bool:
+        """False where a file could not be written, which is told: there may be room for it later."""
+        try:
+            self._start()
+        except OSError as error:
+            path = Path(error.filename or self._runtime.layout.state)
+            self._tell("down", f"{files.unwritable(path, error)} {_KEPT}")
+            return False
+        return True
 
     def _start(self) -> None:
         runtime = self._runtime
         influxd = self._get(tools.INFLUXD)
-        self._tell("starting", "influxd is starting")
         layout, environment = runtime.layout, runtime.environment
+        self._until(lambda: damage.of_indexes(layout))
+        self._tell("starting", "influxd is starting")
         port = runtime.local.influx_port
         self._supervisor.add(programs.influxd(layout, environment, influxd, port))
         # Built while influxd opens its files.
         telegraf = self._get(tools.TELEGRAF)
         store = Store(load(StoreSettings, environment))
         self._wait(store.ready)
+        if aside := damage.set_aside(layout):
+            runtime.say(aside)
         self._set_up()
         self._before_storing()
         # Only now: Telegraf drops what a missing database refuses.
@@ -89,14 +109,29 @@ class Collecting(threading.Thread):
         )
 
     def _wait(self, ready: Callable[[], bool]) -> None:
+        """For as long as it takes: once what is wrong was put right, it is started by itself and all goes on."""
         deadline = time.monotonic() + _READY_S
-        while not ready():
+        self._until(lambda: None if ready() else self._trouble(late=time.monotonic() > deadline))
+
+    def _until(self, trouble: Callable[[], str | None]) -> None:
+        """Returns once there is none. It is told, with what becomes of readings meanwhile; "" is none to be told."""
+        told = ""
+        while (said := trouble()) is not None:
+            if said and said != told:
+                self._tell("down", f"{said} {_KEPT}")
+                told = said
             if self._runtime.stop_event.wait(_POLL_S):
                 raise tools.Stopped("Stopped while InfluxDB was starting.")
-            if time.monotonic() > deadline:
-                raise FanwatchError(
-                    f"InfluxDB does not answer; its log is {self._runtime.layout.log('influxd')}."
-                )
+
+    def _trouble(self, *, late: bool) -> str:
+        """Why InfluxDB does not answer, where that can be known, or where it is late."""
+        layout = self._runtime.layout
+        states = {each.statename for each in self._supervisor.processes() if each.name == "influxd"}
+        log = layout.log("influxd")
+        if states & {"BACKOFF", "FATAL"}:
+            said = last_line(log) or "it says nothing"
+            return damage.of_store(layout) or f"InfluxDB ends again and again: {said} (log: {log})."
+        return f"InfluxDB does not answer; its log is {log}." if late else ""
 
     def _set_up(self) -> None:
         """Database and retention policies, as `fanwatch history setup` makes them. FanwatchError where that fails."""

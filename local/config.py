@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
+from fanwatch import private, proxies
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import (
     AccessSettings,
@@ -56,14 +57,19 @@ def check(environment: Mapping[str, str]) -> None:
 
 
 def local_environment(environment: Mapping[str, str], layout: Layout) -> dict[str, str]:
-    """The environment of every part on this machine: where the others are, and the gateway's credentials."""
+    """The environment of every part on this machine: where the others are, and the gateway's credentials.
+
+    No proxy is in it: `proxies.outward` is added for those that also reach out of the site.
+    """
     local = load(LocalSettings, environment)
     broker = load(BrokerSettings, environment)
     return {
         # Everything shall be stopped within 10 s; what it has not settled by then stays in the broker.
         "FANWATCH_CONNECTOR_STOP": "2",
-        **environment,
+        **proxies.without(environment),
         "PYTHONUNBUFFERED": "1",
+        # Logs are read as UTF-8, whatever the terminal of `fanwatch up` takes.
+        "PYTHONIOENCODING": "utf-8",
         "FANWATCH_STATE_DIR": str(layout.state),
         "FANWATCH_STACK": str(layout.stack),
         "FANWATCH_BROKER_HOST": LOOPBACK,
@@ -82,9 +88,9 @@ def write_secrets(layout: Layout) -> None:
         ("basic-auth-password", secrets.token_urlsafe(24)),
     ):
         path = layout.secrets / name
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(value, encoding="ascii")
+        # One that a full disk has left empty is no password.
+        if not path.exists() or not path.stat().st_size:
+            private.write({path: value.encode()})
 
 
 def write_mosquitto(layout: Layout, port: int, *, durable: bool, queued_bytes: int) -> Path:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from fanwatch import proxies
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import LocalSettings, load
 from local import refused
@@ -36,6 +37,7 @@ _INHERITED = (
     "VIRTUAL_ENV",
     "PYTHONPATH",
     "PYTHONUNBUFFERED",
+    "PYTHONIOENCODING",
 )
 
 
@@ -88,6 +90,7 @@ class Deployer:
         function = stack.functions[name]
         generation = group.rsplit("-", 1)[1]
         inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
+        inherited |= proxies.outward(os.environ)
         return Program(
             name=group,
             argv=[sys.executable, "-m", "function_server"],

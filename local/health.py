@@ -2,10 +2,10 @@
 
 import contextlib
 import http.client
+import os
 import re
 import socket
 import urllib.error
-import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +14,7 @@ import msgspec
 
 from fanwatch import takeovers
 from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.proxies import open_part
 from fanwatch.settings import (
     BrokerSettings,
     ConnectorSettings,
@@ -33,6 +34,8 @@ from local.supervisor import Process, Supervisor
 from local.unix_http import status
 
 _TIMEOUT_S = 2.0
+_ROOM_BYTES = 10_000_000
+"""Free space below which the disk is as good as full."""
 _SILENT = "does not answer"
 _SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)(?: \d+)?")
 
@@ -53,6 +56,8 @@ class Ledger(msgspec.Struct, frozen=True):
 
     connector: dict[str, float] | None
     stored: dict[str, int] | None
+    off: bool = False
+    """Nothing is stored, as FANWATCH_NO_STORE says: not even asked."""
     unused: Unused | None = None
     """Readings of the last 15 minutes that could not be used."""
 
@@ -60,7 +65,7 @@ class Ledger(msgspec.Struct, frozen=True):
 def http_status(url: str, timeout_s: float = _TIMEOUT_S) -> int | None:
     """The status of a GET; None where nothing answers."""
     try:
-        with urllib.request.urlopen(url, timeout=timeout_s) as response:
+        with open_part(url, timeout_s) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         error.close()
@@ -83,7 +88,7 @@ def connector_trouble(settings: ConnectorSettings) -> str | None:
     """Why the connector is not ready, as it says itself; None where it says nothing."""
     url = f"http://{settings.connector_host}:{settings.connector_port}/readyz"
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S):
+        with open_part(url, _TIMEOUT_S):
             return None
     except urllib.error.HTTPError as error:
         with error:
@@ -152,9 +157,18 @@ def parts(
         if name in processes:
             trouble = "stores nothing" if name == "telegraf" else _SILENT
             part = _program(processes[name], name, answers.get(name), trouble)
-            found.append(named_rivals(part, environment) if name == "telegraf" else part)
+            if part.state != "ok" and store and store.state == "down":
+                # `fanwatch up` knows why, which the process itself does not.
+                part = Part(name, "down", store.detail)
+            found.append(
+                named_rivals(part, environment) if name == "telegraf" and part.state == "ok" else part
+            )
+        elif name != "influxd" and store and store.state == "down":
+            found.append(Part(name, "off", "It waits for InfluxDB."))
         else:
             found.append(Part(name, store.state if store else "off", store.detail if store else ""))
+    if (full := disk(layout)) is not None:
+        found.append(full)
     if "console" in processes:
         console = load(ConsoleSettings, environment)
         found.append(
@@ -176,6 +190,20 @@ def named_rivals(part: Part, environment: Mapping[str, str]) -> Part:
             if client.startswith(takeovers.TELEGRAF):
                 return Part(part.name, "down", takeovers.said(client))
     return part
+
+
+def disk(layout: Layout) -> Part | None:
+    """What is wrong with the disk of the state directory; None where there is room."""
+    found = os.statvfs(layout.state)
+    free = found.f_bavail * found.f_frsize
+    if free >= _ROOM_BYTES:
+        return None
+    return Part(
+        "disk",
+        "down",
+        f"{layout.state} has {free / 1e6:.1f} MB free: nothing more can be stored there, and what the broker keeps is "
+        "lost where it ends. Make room.",
+    )
 
 
 def _replicas(stack: Stack | None, processes: Mapping[str, Process]) -> dict[str, int]:
@@ -229,7 +257,7 @@ def _listens(port: int) -> bool:
 def metrics(url: str) -> dict[str, float] | None:
     """Prometheus samples by name, with their labels in braces as they stand; None where nothing answers."""
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
+        with open_part(url, _TIMEOUT_S) as response:
             text = response.read(4_000_000).decode(errors="replace")
     except (OSError, http.client.HTTPException):
         return None
@@ -277,12 +305,17 @@ def stored_counts(
         return None
 
 
-def ledger(environment: Mapping[str, str], *, store_answers: bool) -> Ledger:
+STORE_OFF = Part("store", "off", "off, as FANWATCH_NO_STORE says: nothing is stored")
+"""What a run says that is to store nothing."""
+
+
+def ledger(environment: Mapping[str, str], *, store_answers: bool, off: bool = False) -> Ledger:
     """What went through, from the connector's counters and from InfluxDB, which is not asked where it is known away."""
     return Ledger(
         connector=connector_counts(load(ConnectorSettings, environment)),
         stored=stored_counts(load(StoreSettings, environment)) if store_answers else None,
         unused=_unused(load(StoreSettings, environment)) if store_answers else None,
+        off=off,
     )
 
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from fanwatch import proxies
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import LocalSettings, StoreSettings, load
 from fanwatch.store import Store
-from local import config, tools
+from local import config, damage, tools
 from local.layout import CHECKOUT, Layout, of
 from local.lock import acquire, holder
 from local.ports import LOOPBACK, listened
@@ -69,12 +70,14 @@ def alone(environment: Mapping[str, str]) -> Iterator[Reached]:
     place = of(load(LocalSettings, environment))
     tool = influxd(environment)
     place.create()
+    if broken := damage.of_indexes(place):
+        raise FanwatchError(broken)
     http, backups = _free(), _free()
     with acquire(place):
         settings = config.influx_environment(place, http) | {"INFLUXDB_BIND_ADDRESS": f"{LOOPBACK}:{backups}"}
         spec = place.run / "influxd.json"
         argv = [tool, "-config", str(CHECKOUT / "infra/influxdb/influxdb.conf")]
-        write_spec(spec, argv, {**environment, **settings}, place.state)
+        write_spec(spec, argv, {**proxies.without(environment), **settings}, place.state)
         with place.log("influxd").open("ab") as log:
             # It ends with this process, however that ends.
             process = subprocess.Popen(argv_of(spec), stdout=log, stderr=log, start_new_session=True)
@@ -96,7 +99,9 @@ def _wait(store: Store, process: "subprocess.Popen[bytes]", place: Layout) -> No
     deadline = time.monotonic() + _READY_S
     while not store.ready():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise FanwatchError(f"InfluxDB does not start; its log is {place.log('influxd')}.")
+            raise FanwatchError(
+                damage.of_store(place) or f"InfluxDB does not start; its log is {place.log('influxd')}."
+            )
         time.sleep(_POLL_S)
 
 

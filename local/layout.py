@@ -9,9 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from fanwatch.errors import FanwatchError
+from fanwatch.errors import FanwatchError, SettingsError
+from fanwatch.files import check_directory, writing
 from fanwatch.settings import LocalSettings
 
+_ROOM_BYTES = 50_000_000
+"""Free space below which nothing is started: the broker keeps readings there, and InfluxDB stores them."""
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 
@@ -69,7 +72,9 @@ class Layout(msgspec.Struct, frozen=True):
         return self.logs / f"{name}.log"
 
     def create(self) -> None:
-        """Makes the directories. FanwatchError where the one for sockets belongs to somebody else."""
+        """Makes the directories. FanwatchError where they cannot be made, or where somebody else's lies in the way."""
+        subject = f"FANWATCH_STATE_DIR={self.state}"
+        check_directory(self.state, _ROOM_BYTES, subject)
         for path in (
             self.logs,
             self.programs,
@@ -78,10 +83,14 @@ class Layout(msgspec.Struct, frozen=True):
             self.state / "mosquitto",
             self.state / "influxdb",
         ):
-            path.mkdir(parents=True, exist_ok=True)
-        self.secrets.chmod(0o700)
-        self.programs.chmod(0o700)
-        self.short.mkdir(mode=0o700, exist_ok=True)
+            check_directory(path, subject=f"{subject}: {path.name}")
+            with writing(path):
+                path.mkdir(parents=True, exist_ok=True)
+        with writing(self.state, subject):
+            self.secrets.chmod(0o700)
+            self.programs.chmod(0o700)
+        with writing(self.short, f"TMPDIR={self.short.parent}"):
+            self.short.mkdir(mode=0o700, exist_ok=True)
         found = self.short.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
             raise FanwatchError(
@@ -103,5 +112,10 @@ def layout(state_dir: str, stack: str = "stack.yml") -> Layout:
 
 
 def of(settings: LocalSettings) -> Layout:
-    """The layout that the settings describe."""
-    return layout(settings.state_dir, settings.stack)
+    """The layout that the settings describe. SettingsError where the state directory is something else."""
+    made = layout(settings.state_dir, settings.stack)
+    if made.state.exists() and not made.state.is_dir():
+        raise SettingsError(
+            f"FANWATCH_STATE_DIR={made.state} is a file. Name a directory, or move the file away."
+        )
+    return made

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO
 
 from fanwatch.errors import FanwatchError
+from fanwatch.files import writing
 from local.layout import Layout
 
 
@@ -15,7 +16,8 @@ class AlreadyRunning(FanwatchError):
 
 def acquire(layout: Layout) -> IO[str]:
     """Locks the state directory for this process. AlreadyRunning where another one has it."""
-    file = layout.lock.open("a+", encoding="ascii")
+    with writing(layout.lock):
+        file = layout.lock.open("a+", encoding="ascii")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -33,12 +35,12 @@ def acquire(layout: Layout) -> IO[str]:
 def holder(layout: Layout) -> int | None:
     """The process id of the `fanwatch up` that runs; None where none does."""
     try:
-        with layout.lock.open("r+", encoding="ascii") as file:
+        with layout.lock.open(encoding="ascii") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return int(file.read() or 0) or None
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         pass
     return None
 

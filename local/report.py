@@ -67,7 +67,9 @@ def collect(environment: Mapping[str, str]) -> Report:
         stack = read_stack(place, environment)
     found = parts(environment, place, stack, said.store)
     away = {part.name for part in found if part.state == "down"}
-    counted = ledger(environment, store_answers="influxd" not in away)
+    stores = any(part.name == "influxd" and part.state == "ok" for part in found)
+    off = load(LocalSettings, environment).no_store
+    counted = ledger(environment, store_answers=stores, off=off)
     return Report(healthy=not away, running=True, parts=found, ledger=counted)
 
 

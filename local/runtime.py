@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import IO
 
+from fanwatch import proxies, topics
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import BrokerSettings, ConnectorSettings, ConsoleSettings, LocalSettings, load
-from local import config, grafana, programs, sessions, tools
+from local import config, damage, grafana, programs, sessions, tools
 from local.deploy import last_line, read_stack
-from local.health import connector_ready, functions_ready, gateway_ready
+from local.health import connector_ready, disk, functions_ready, gateway_ready
 from local.layout import Layout
 from local.lock import acquire, state_file
 from local.ports import LOOPBACK, require_free
@@ -49,6 +50,8 @@ class Runtime:
         self.connector = load(ConnectorSettings, environment)
         self.console = load(ConsoleSettings, environment)
         self.environment = config.local_environment(environment, layout)
+        # For webhooks and Grafana's messages, which leave the site.
+        self._outward = self.environment | proxies.outward(environment)
         self.stack = read_stack(layout, self.environment)
         self.supervisor = Supervisor(layout)
         self.grafana: grafana.Plan | None = None
@@ -65,7 +68,7 @@ class Runtime:
         config.write_secrets(self.layout)
         if not self.local.no_store and not self.local.no_grafana:
             self.grafana = grafana.plan(
-                self.environment, self.layout, self.local.grafana_port, self.ports().values()
+                self._outward, self.layout, self.local.grafana_port, self.ports().values()
             )
         self.layout.refused.unlink(missing_ok=True)
         for left in (*self.layout.programs.iterdir(), *self.layout.short.glob("*.sock")):
@@ -97,7 +100,7 @@ class Runtime:
         )
         self._add(programs.mosquitto(self.layout, self.environment, mosquitto, settings))
         self._add(programs.gateway(self.layout, self.environment))
-        self._add(programs.deploy(self.layout, self.environment))
+        self._add(programs.deploy(self.layout, self._outward))
         self._until(lambda: _listens(port), "mosquitto", "The broker does not answer")
         self._create_sessions()
         self._add(programs.connector(self.layout, self.environment))
@@ -141,7 +144,8 @@ class Runtime:
             self._end_supervisord()
         if self._lock is not None:
             self.layout.leave()
-            state_file(self.layout).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                state_file(self.layout).unlink(missing_ok=True)
             self._lock.close()
         return time.monotonic() - began
 
@@ -163,10 +167,9 @@ class Runtime:
 
     def _create_sessions(self) -> None:
         annotated = [
-            topic.strip()
+            topic
             for function in self.stack.local.values()
-            for topic in function.annotations.get("topic", "").split(",")
-            if topic.strip()
+            for topic in topics.annotated(function.annotations)
         ]
         wanted = [sessions.connector(self.connector, annotated)]
         for session in wanted if self.local.no_store else [*wanted, *sessions.TELEGRAF]:
@@ -181,6 +184,8 @@ class Runtime:
                 raise Interrupted("Stopped while starting.")
             if not self.alive():
                 raise FanwatchError(f"supervisord ended: {last_line(self.layout.log('supervisord.out'))}")
+            if (full := disk(self.layout)) is not None:
+                raise FanwatchError(full.detail)
             now = time.monotonic()
             states = self._states(name)
             if states & {"BACKOFF", "FATAL"}:
@@ -188,6 +193,9 @@ class Runtime:
             elif "RUNNING" in states:
                 ending_since = None
             if now - began > self.local.start_timeout or now - (ending_since or now) > _GIVEN_UP_S:
+                damaged = damage.of_broker(self.layout) if name == "mosquitto" else None
+                if damaged:
+                    raise FanwatchError(damaged)
                 path = self.layout.log(name)
                 reason = last_line(path) or "its log is empty."
                 raise FanwatchError(f"{what} after {now - began:.0f} s: {reason} (log: {path})")

@@ -15,7 +15,7 @@ from rich.live import Live
 from fanwatch.errors import FanwatchError, SettingsError
 from fanwatch.settings import BrokerSettings, ConnectorSettings, LocalSettings, StoreSettings, load
 from fanwatch.signals import on_stop
-from local import demonstration, health, lock, runtime, view
+from local import demonstration, health, lock, runtime, view, watching
 from local.collecting import Collecting
 from local.deploy import last_line
 from local.feed import Feed
@@ -77,9 +77,11 @@ class _Session:
         self._fleet = fleet_size(environment) > 0 and not machine.local.no_fleet
         self._demo = environment.get("DEMO")
         settings = {name: value for name, value in environment.items() if name.startswith("FANWATCH_")}
-        self._state = UpState(os.getpid(), "starting", settings=settings)
+        store = health.STORE_OFF if machine.local.no_store else health.Part("store", "starting", "starting")
+        self._state = UpState(os.getpid(), "starting", store=store, settings=settings)
         self._feed = Feed(load(BrokerSettings, machine.environment))
-        self._picture = view.Picture()
+        self._picture = view.Picture(store=store)
+        self._picture.no_store = machine.local.no_store
         # A demonstration's store is its own, and its days are as many as it likes.
         start_ns = time.time_ns()
         days = machine.local.history_days
@@ -147,10 +149,14 @@ class _Session:
 
     def _watch_plainly(self) -> None:
         last = 0.0
+        disk: health.Part | None = None
         while not self._machine.stop_event.wait(_REFRESH_S):
             self._feed.tick()
             for alarm in self._feed.news():
                 print(view.alarm_line(alarm), flush=True)
+            if self._picture.disk != disk:
+                disk = self._picture.disk
+                print(f"disk: {disk.detail if disk else 'there is room again'}", flush=True)
             if time.monotonic() - last > _PLAIN_LINE_S:
                 last = time.monotonic()
                 print(view.line(self._feed, self._picture), flush=True)
@@ -169,8 +175,11 @@ class _Session:
         while not self._machine.stop_event.is_set():
             if self._picture.store.state == "ok":
                 stored = self._stored.counts()
+                with contextlib.suppress(FanwatchError):
+                    self._picture.judged_ms = watching.judged_ms(environment)
             counted = health.connector_counts(connector)
-            self._picture.ledger = health.Ledger(counted, stored)
+            self._picture.disk = health.disk(self._machine.layout)
+            self._picture.ledger = health.Ledger(counted, stored, self._machine.local.no_store)
             now = (time.monotonic(), view.totals(counted)) if counted is not None else None
             if before and now:
                 self._picture.rates = {
@@ -193,8 +202,10 @@ class _Session:
     def _write_state(self) -> None:
         path = lock.state_file(self._machine.layout)
         fresh = path.with_suffix(".new")
-        fresh.write_bytes(msgspec.json.encode(self._state))
-        fresh.replace(path)
+        # Where the disk is full, that is said of the disk, and readings are scored all the same.
+        with contextlib.suppress(OSError):
+            fresh.write_bytes(msgspec.json.encode(self._state))
+            fresh.replace(path)
 
 
 def fleet_size(environment: Mapping[str, str]) -> int:

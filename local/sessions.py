@@ -32,7 +32,7 @@ class Session(msgspec.Struct, frozen=True):
 
 # The same ids and topics as in infra/telegraf/telegraf.conf, whose client speaks MQTT 3.1.1.
 TELEGRAF = (
-    Session("fanwatch-telegraf-telemetry", (topics.READINGS, "fan/+/messages")),
+    Session("fanwatch-telegraf-telemetry", topics.EVERY_READING),
     Session("fanwatch-telegraf-anomaly", (topics.RESULTS,)),
     Session("fanwatch-telegraf-dead-letter", (topics.dead_letter("#"),)),
     Session("fanwatch-telegraf-alarm", ("fan/+/alarm",)),
@@ -42,11 +42,7 @@ TELEGRAF = (
 def connector(settings: ConnectorSettings, annotated: Iterable[str]) -> Session:
     """The connector's session for the topics of the functions' annotations."""
     wanted = sorted(
-        {
-            topic
-            for topic in annotated
-            if topic != topics.CRON and topics.is_valid_filter(topic) and not topics.feeds_back(topic)
-        }
+        {topic for topic in annotated if topics.is_valid_filter(topic) and not topics.feeds_back(topic)}
     )
     if settings.connector_share:
         wanted = [f"$share/{settings.connector_share}/{topic}" for topic in wanted]
@@ -133,7 +129,7 @@ class _Visit:
 def main() -> int:
     """`python -m local.sessions TOPIC…`: for benchmarks and other runtimes; before connector and Telegraf start."""
     parser = argparse.ArgumentParser(description=(main.__doc__ or "").split(":")[1])
-    parser.add_argument("topics", nargs="*", default=[topics.READINGS, "fan/+/messages"], metavar="TOPIC")
+    parser.add_argument("topics", nargs="*", default=list(topics.EVERY_READING), metavar="TOPIC")
     # A broker with users lets each make its own only, and gives a session what its maker may read.
     parser.add_argument("--of", choices=["connector", "telegraf"], help="one's only, under its own user")
     parser.add_argument("--without-telegraf", action="store_true", help="so that nothing queues for it")

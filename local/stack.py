@@ -10,6 +10,7 @@ import msgspec
 import yaml
 
 from fanwatch.errors import FanwatchError
+from fanwatch.in_words import in_words
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _NAMED = re.compile(r"([A-Za-z_]\w*)(?::-(.*))?")
@@ -157,7 +158,9 @@ def _function(name: str, entry: Any, where: str) -> Function:
         function = msgspec.convert({"name": name, **_filled(entry)}, Function, strict=False)
     except (msgspec.ValidationError, TypeError) as exc:
         known = ", ".join(field for field in Function.__struct_fields__ if field != "name")
-        raise StackError(f"{where}, function {name}: {exc}. Known keys are {known}.") from exc
+        raise StackError(
+            f"{where}, function {name}: {in_words(exc, Function)}. Known keys are {known}."
+        ) from exc
     least = function.labels.get(_MIN_REPLICAS, "1")
     if not re.fullmatch(r"\d{1,2}", least) or not 1 <= int(least) <= 20:
         raise StackError(

@@ -24,6 +24,7 @@ _NOT_SPAWNED = 50
 _STILL_RUNNING = 91
 
 _CHILD = Path(__file__).with_name("child.py")
+_WATCHER = Path(__file__).with_name("watcher.py")
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +98,8 @@ def write_config(layout: Layout, *, as_root: bool) -> list[str]:
         "files=run/programs/*.conf",
     ]
     (layout.state / "supervisord.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-n", "-c", "supervisord.conf"]
+    # -P: what lies beside the script is no part of it.
+    return [sys.executable, "-P", "-W", "ignore", str(_WATCHER), "-n", "-c", "supervisord.conf"]
 
 
 class Supervisor:

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from fanwatch import judged
 from local.feed import Fan, Feed, News
 from local.health import Ledger, Part
 
@@ -21,6 +22,7 @@ _STYLES = {
     "warning": "bold yellow",
     "instrument": "cyan",
     "unknown": "yellow",
+    "out-of-service": "dim",
     "ok": "green",
 }
 _BEHIND_S = 300.0
@@ -32,16 +34,22 @@ class Picture(msgspec.Struct):
     first_result_s: float | None = None
     ledger: Ledger = Ledger(None, None)
     store: Part = Part("store", "starting")
+    disk: Part | None = None
+    """What is wrong with the disk of the state directory; None where nothing is."""
     rates: dict[str, float] | None = None
     """Readings and results a second by the connector's counters."""
+    judged_ms: int = 0
+    """When forecast-fan judged the fleet last, ms since the epoch; 0 where that is not known, or never was."""
+    no_store: bool = False
+    """Whether there is no store by choice."""
     news: list[News] = []
     """The last alarms that have changed, the newest last."""
 
 
 def table(feed: Feed, picture: Picture, height: int) -> RenderableType:
     """Everything at once, in `height` lines."""
-    fans, alarms = feed.fans(), feed.alarms()
-    footer = [*(_news(news) for news in picture.news), *_footer(feed, picture)]
+    fans, states = feed.fans(), _states(feed, picture)
+    footer = [*(_news(news) for news in picture.news), *_footer(feed, picture, states)]
     room = max(3, height - len(footer) - 6)
     grid = Table(expand=True, box=None, pad_edge=False, header_style="bold")
     grid.add_column("fan", no_wrap=True)
@@ -49,8 +57,8 @@ def table(feed: Feed, picture: Picture, height: int) -> RenderableType:
         grid.add_column(f"{_TITLES.get(name, name)}\n{unit}", justify="right", no_wrap=True)
     for name in ("score", "verdict", "cause", "forecast", "age"):
         grid.add_column(name, justify="right" if name in ("score", "age") else "left", no_wrap=True)
-    for name, fan in _worst_first(fans, alarms)[:room]:
-        grid.add_row(*_row(name, fan, alarms.get(name, {})))
+    for name, fan in _worst_first(fans, states)[:room]:
+        grid.add_row(*_row(name, fan, states[name]))
     if len(fans) > room:
         grid.add_row(Text(f"and {len(fans) - room} more", style="dim"))
     if not fans:
@@ -64,7 +72,8 @@ def alarm_line(news: News) -> str:
     since = str(alarm.get("since") or "")[:16].replace("T", " ")
     risk, why = alarm.get("risk"), str(alarm.get("why") or "")
     likely = f", risk {risk:.2f}" if isinstance(risk, int | float) else ""
-    changed = f"{news.before or 'new'} → {alarm.get('state')}"
+    before, after = (judged.word(str(state)) for state in (news.before or "new", alarm.get("state")))
+    changed = f"{before} → {after}"
     return f"{news.device_id}: {changed} (since {since}{likely}): {why}"
 
 
@@ -73,9 +82,11 @@ def line(feed: Feed, picture: Picture) -> str:
     fans = feed.fans()
     rates = _rates(feed, picture)
     faults = sorted(name for name, fan in fans if fan.result.get("fault") == 1)
+    unjudged = list(_states(feed, picture).values()).count("unknown")
     return (
         f"{len(fans)} fans, {rates['readings']:.0f} readings/s, {rates['results']:.0f} results/s; "
-        f"faults: {', '.join(faults[:10]) or 'none'}; {counts(picture.ledger)}; store: {_store(picture.store)}"
+        f"faults: {', '.join(faults[:10]) or 'none'}; "
+        f"not judged: {unjudged}; {counts(picture.ledger)}; store: {_store(picture.store)}"
     )
 
 
@@ -85,7 +96,9 @@ def counts(ledger: Ledger) -> str:
     if ledger.connector is not None:
         values = totals(ledger.connector)
         parts += [f"{name.replace('_', ' ')} {value:,.0f}" for name, value in values.items()]
-    if ledger.stored is not None:
+    if ledger.off:
+        parts.append("stored nothing (off)")
+    elif ledger.stored is not None:
         parts.append("stored " + ", ".join(f"{name} {count:,}" for name, count in ledger.stored.items()))
     return " · ".join(parts) or "no counts yet"
 
@@ -96,22 +109,33 @@ def _rates(feed: Feed, picture: Picture) -> dict[str, float]:
 
 def totals(values: Mapping[str, float]) -> dict[str, float]:
     """The ledger's counts, over all functions and reasons; waiting is what is held and in no call under way."""
-    wanted = ("received", "scored", "dead_lettered", "duplicated", "retried", "held", "in_flight")
+    wanted = ("received", "empty", "scored", "dead_lettered", "duplicated", "retried", "held", "in_flight")
     totals: dict[str, float] = {}
     for name in wanted:
         matching = [value for key, value in values.items() if key == name or key.startswith(name + "{")]
-        if matching:
+        # Somebody clears a retained message now and then: hardly ever, so most never see that it is counted.
+        if matching and (name != "empty" or sum(matching)):
             totals[name] = sum(matching)
     if "held" in totals:
         totals["waiting"] = max(0.0, totals.pop("held") - totals.get("in_flight", 0.0))
     return totals
 
 
-def _worst_first(
-    fans: list[tuple[str, Fan]], alarms: Mapping[str, Mapping[str, object]]
-) -> list[tuple[str, Fan]]:
+def _states(feed: Feed, picture: Picture) -> dict[str, str]:
+    """What is known of each fan that was seen: the state of its alarm, `unknown` for whoever is not judged."""
+    alarms, counts = feed.alarms(), judged.current(picture.judged_ms, time.time_ns() // 1_000_000)
+    said = {name: alarms.get(name, {}) for name, _ in feed.fans()}
+    return {
+        name: judged.state_of(
+            str(alarm["state"]) if "state" in alarm else None, alarm.get("risk"), counts=counts
+        )
+        for name, alarm in said.items()
+    }
+
+
+def _worst_first(fans: list[tuple[str, Fan]], states: Mapping[str, str]) -> list[tuple[str, Fan]]:
     def order(item: tuple[str, Fan]) -> tuple[int, bool, str]:
-        state = str(alarms.get(item[0], {}).get("state"))
+        state = states[item[0]]
         urgent = _URGENT.index(state) if state in _URGENT else len(_URGENT)
         return (urgent, item[1].result.get("fault") != 1, item[0])
 
@@ -124,7 +148,7 @@ def _news(news: News) -> Text:
     return line
 
 
-def _row(name: str, fan: Fan, alarm: Mapping[str, object]) -> list[Text]:
+def _row(name: str, fan: Fan, state: str) -> list[Text]:
     cells = [Text(name)]
     cells += [Text(_number(fan.reading.get(sensor))) for sensor in _SENSORS]
     fault, quality = fan.result.get("fault"), fan.result.get("quality")
@@ -141,8 +165,8 @@ def _row(name: str, fan: Fan, alarm: Mapping[str, object]) -> list[Text]:
     probability = fan.result.get("probability")
     age = time.monotonic() - max(fan.read_at, fan.scored_at)
     cells.append(Text(f"{probability:.4f}" if isinstance(probability, int | float) else "-"))
-    state = str(alarm.get("state") or "")
-    cells += [verdict, Text(str(fan.result.get("cause") or "")), Text(state, style=_STYLES.get(state, ""))]
+    said = Text(judged.word(state), style=_STYLES.get(state, ""))
+    cells += [verdict, Text(str(fan.result.get("cause") or "")), said]
     cells.append(Text(f"{age:.0f} s", style="yellow" if age > _STALE_S else ""))
     return cells
 
@@ -155,7 +179,7 @@ def _store(part: Part) -> str:
     return part.detail or part.state
 
 
-def _footer(feed: Feed, picture: Picture) -> list[Text]:
+def _footer(feed: Feed, picture: Picture, states: Mapping[str, str]) -> list[Text]:
     rates = _rates(feed, picture)
     first = Text(f"{rates['readings']:,.0f} readings/s in, {rates['results']:,.0f} results/s out")
     if picture.first_result_s is not None:
@@ -163,11 +187,24 @@ def _footer(feed: Feed, picture: Picture) -> list[Text]:
     behind = feed.behind_s()
     if behind is not None and behind > _BEHIND_S:
         first.append(f"   played in: readings of {behind / 3600:.1f} h ago", style="bold cyan")
-    lines = [first, Text(counts(picture.ledger))]
+    lines = [first, *_unjudged(picture, list(states.values())), Text(counts(picture.ledger))]
     style = "green" if picture.store.state == "ok" else "yellow"
     lines.append(Text("store: ").append(_store(picture.store), style=style))
+    if picture.disk is not None:
+        lines.append(Text(f"disk: {picture.disk.detail}", style="bold red"))
     if feed.dropped:
         lines.append(
             Text(f"The broker dropped {feed.dropped:,} messages: its queue was full.", style="bold red")
         )
     return lines
+
+
+def _unjudged(picture: Picture, states: list[str]) -> list[Text]:
+    """How many fans have no verdict that counts, and why where that is so for all of them; no line where all have."""
+    unjudged = states.count("unknown")
+    if not unjudged:
+        return []
+    stopped = not judged.current(picture.judged_ms, time.time_ns() // 1_000_000)
+    why = f" {judged.not_since(picture.judged_ms, no_store=picture.no_store)}" if stopped else ""
+    of = f"{unjudged} of {len(states)} fans {'is' if unjudged == 1 else 'are'} not judged."
+    return [Text(f"{of}{why}", style="yellow")]

@@ -14,6 +14,7 @@ from fanwatch.forecasting import episodes, rows
 from fanwatch.forecasting.requests import Retirement
 from fanwatch.forecasting.rows import Row
 from fanwatch.gateway_client import Gateway
+from fanwatch.judged import LAST_RUN, last_run_ms
 from fanwatch.settings import (
     GatewaySettings,
     LocalSettings,
@@ -47,6 +48,11 @@ def fleet(environment: Mapping[str, str]) -> list[Row]:
     store, since_ms = _store(environment)
     found = rows.latest(store, since_ms - rows.DAY_MS)
     return [row for _, row in sorted(found.items()) if not row.note.retired_ms]
+
+
+def judged_ms(environment: Mapping[str, str]) -> int:
+    """When forecast-fan judged the fleet last, ms since the epoch; 0 if never. Unavailable as `fleet`."""
+    return last_run_ms(_store(environment)[0].query(LAST_RUN))
 
 
 def alarms(fans: Iterable[Row]) -> list[Alarm]:

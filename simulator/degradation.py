@@ -4,8 +4,6 @@
 that failed, sorted by their start. Rows are written as they come: memory does not grow with the days.
 """
 
-import contextlib
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Final, NamedTuple, TextIO
 
 import numpy as np
 
+from fanwatch.files import check_directory, replaced
 from simulator.incidents import Event
 from simulator.machines import Machines, Readings
 from simulator.modes import device_id
@@ -59,20 +58,15 @@ def steps(wanted: Wanted, machines: Machines) -> Iterator[tuple[float, Readings]
 
 
 def save(wanted: Wanted, directory: Path) -> Written:
-    """Write both files, which appear under their names only once they are whole."""
-    directory.mkdir(parents=True, exist_ok=True)
-    places = [directory / READINGS_FILE, directory / EVENTS_FILE]
-    parts = [place.with_name(f".{place.name}.{os.getpid()}.part") for place in places]
-    try:
-        with contextlib.ExitStack() as stack:
-            files = [stack.enter_context(part.open("w", encoding="ascii", newline="")) for part in parts]
-            written = write(wanted, *files)
-        for part, place in zip(parts, places, strict=True):
-            part.replace(place)
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
-    return written
+    """Write both files, which are there once they are whole. FanwatchError where they cannot be written."""
+    check_directory(directory)
+    with (
+        replaced(directory / READINGS_FILE) as readings_part,
+        replaced(directory / EVENTS_FILE) as events_part,
+        readings_part.open("w", encoding="ascii", newline="") as readings,
+        events_part.open("w", encoding="ascii", newline="") as events,
+    ):
+        return write(wanted, readings, events)
 
 
 def write(wanted: Wanted, readings: TextIO, events: TextIO) -> Written:

@@ -7,7 +7,6 @@ fan nor the time tells which half. Sensor values are independent draws from the 
 """
 
 import argparse
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Final, NamedTuple, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from fanwatch.files import replaced
 from simulator.boxes import Floats, place
 
 HEADER: Final = "DeviceID,Time,Rotation,Temperature,Vibration,Sound,Faulty"
@@ -66,15 +66,9 @@ def write(rows: int, to: TextIO, *, fans: int = 10, seed: int = 1) -> None:
 
 
 def save(rows: int, path: Path, *, fans: int = 10, seed: int = 1) -> None:
-    """Write the history to a file, which appears under its name only once it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="ascii", newline="") as file:
-            write(rows, file, fans=fans, seed=seed)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    """Write the history to a file, which is there once it is whole. FanwatchError where it cannot be written."""
+    with replaced(path) as part, part.open("w", encoding="ascii", newline="") as file:
+        write(rows, file, fans=fans, seed=seed)
 
 
 def _day(random: np.random.Generator, fans: int, first_step: int) -> Day:

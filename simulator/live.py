@@ -13,6 +13,7 @@ import paho.mqtt.client as mqtt
 
 from fanwatch.broker import tools
 from fanwatch.errors import Unavailable
+from fanwatch.files import opened
 from fanwatch.logs import Log
 from fanwatch.settings import BrokerSettings, StoreSettings, load
 from fanwatch.signals import on_stop
@@ -236,5 +237,5 @@ def _drain(outbox: Outbox) -> None:
 def _recorder(record: Path | None, stack: contextlib.ExitStack) -> Callable[[Entry], None]:
     if record is None:
         return lambda entry: None
-    file = stack.enter_context(record.open("a", encoding="ascii", buffering=1))
+    file = stack.enter_context(opened(record, "a"))
     return lambda entry: print(f"{entry.device_id},{entry.timestamp_ms}", file=file)

@@ -5,7 +5,6 @@ are by now, and what was never stored can be played in as it would have been.
 """
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from fanwatch.errors import FanwatchError
+from fanwatch.files import opened, replaced
 from simulator.degradation import EVENTS_HEADER, event_row
 from simulator.machines import Machines, Readings
 from simulator.outbox import Entry, Outbox
@@ -54,13 +53,8 @@ def birth(file: Path | None, seed: int | None, now_s: float, days: float, interv
 
 
 def _write(file: Path, content: bytes) -> None:
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    with replaced(file) as part:
         part.write_bytes(content)
-        part.replace(file)
-    except OSError as error:
-        raise FanwatchError(f"{file} cannot be written: {error.strerror}. Name another --fleet.") from error
 
 
 def live_through(passed: Iterator[tuple[float, Readings]]) -> None:
@@ -125,15 +119,12 @@ def truth(file: Path | None, stack: contextlib.ExitStack) -> Callable[[Machines]
     """A function that writes down what has befallen a fleet since it was called last; whole lines at once."""
     if file is None:
         return lambda machines: machines.events.clear()
-    try:
-        opened = stack.enter_context(file.open("w", encoding="ascii", buffering=1))
-    except OSError as error:
-        raise FanwatchError(f"--truth {file} cannot be written: {error.strerror}.") from error
-    print(EVENTS_HEADER, file=opened)
+    lines = stack.enter_context(opened(file))
+    print(EVENTS_HEADER, file=lines)
 
     def tell(machines: Machines) -> None:
         for event in sorted(machines.events, key=lambda each: each.start_s):
-            print(event_row(event), file=opened)
+            print(event_row(event), file=lines)
         machines.events.clear()
 
     return tell

@@ -3,12 +3,14 @@
 Files whose tests mostly wait go first, so that with `-n` all processes end together.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from fanwatch import proxies
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
 
@@ -24,6 +26,9 @@ _LONG_FIRST = (
     "tests/infra/",
     "tests/training/",
 )
+
+# Tests reach their own parts with urllib; what they download goes by the machine's proxy all the same.
+os.environ.update(proxies.outward(os.environ))
 
 # On a busy machine an example may take any time; what it costs is no part of what these tests prove.
 hypothesis.settings.register_profile("busy machine", deadline=None)

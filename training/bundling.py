@@ -5,16 +5,25 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 from fanwatch import bundle as bundles
 from fanwatch.bundle import Metadata
 from fanwatch.errors import FanwatchError
 from training import card
 
+_LIBRARIES: Final = ("keras", "numpy", "tensorflow-cpu")
+
 
 class TrainingError(FanwatchError):
     """Training cannot start or cannot keep its result; the message says what to do."""
+
+
+def libraries() -> dict[str, str]:
+    """Versions of what decides, besides data and settings, what a training gives."""
+    return {name: version(name) for name in _LIBRARIES}
 
 
 def check_target(out: Path) -> None:

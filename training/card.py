@@ -25,6 +25,7 @@ def write(metadata: Metadata) -> str:
         for f in metadata.features
     )
     settings = ", ".join(f"{name} {value:g}" for name, value in metadata.origin.settings.items())
+    libraries = ", ".join(f"{name} {version}" for name, version in metadata.origin.libraries.items())
     faults = metrics["true_positive"] + metrics["false_negative"]
     healthy = metrics["true_negative"] + metrics["false_positive"]
     found, missed = f"{metrics['true_positive']:,.0f} found", f"{metrics['false_negative']:,.0f} missed"
@@ -87,7 +88,7 @@ On {metrics["n"]:,.0f} rows that neither training nor the threshold has seen, wi
 {rows["train"]:,} rows for training, {rows["validation"]:,} for validation, {rows["test"]:,} for the test. `scores.csv`
 holds how often the model gave each probability on the latter two, `validation.csv` some of the validation rows.
 Settings: {settings}.
-History SHA-256 `{metadata.origin.data_sha256}`, training code SHA-256 `{metadata.origin.code_sha256}`.
+Libraries: {libraries}. History SHA-256 `{metadata.origin.data_sha256}`.
 """
 
 

@@ -12,7 +12,7 @@ from fanwatch.scorers import open_scorer
 from training.metrics import Interval, Metrics, intervals, measured
 from training.rows import Progress
 from training.scores import Scores, count
-from training.table import HistoryError, Table, read
+from training.table import HistoryError, Table, implausible, read
 
 _ROWS_AT_ONCE: Final = 8192
 
@@ -66,7 +66,8 @@ def evaluate(
     table = read(csv, on_bytes)
     if not len(table.faulty):
         raise HistoryError(
-            f"{csv}: none of its {table.implausible:,} rows holds values that working sensors give."
+            f"{csv}: none of its {table.implausible:,} rows holds values that working sensors give:"
+            f" {implausible(table.quality)}. See that each column has its own sensor's values, in the right unit."
         )
     probabilities = probabilities_of(bundle, table.features, engine=engine)
     scores = count(probabilities, table.faulty)

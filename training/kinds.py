@@ -8,9 +8,11 @@ from fanwatch import bundle as bundles
 from fanwatch.bundle import Bundle
 from fanwatch.errors import BundleError
 from fanwatch.forecast import bundle as forecasts
+from fanwatch.forecast import golden
 from fanwatch.forecast.bundle import ForecastBundle
-from fanwatch.forecast.engines import open_engine
+from fanwatch.forecast.engines import Trained, open_engine
 from fanwatch.forecast.model import NAME
+from fanwatch.in_words import in_words
 from fanwatch.scorers import open_scorer
 
 AnyBundle = Bundle | ForecastBundle
@@ -26,14 +28,23 @@ def load(source: str | Path, pin: str | None = None) -> AnyBundle:
     try:
         name = msgspec.json.decode(raw, type=_Named).name
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BundleError(f"{path / bundles.METADATA} is not the description of a model: {error}.") from error
+        raise BundleError(
+            f"{path / bundles.METADATA} is not the description of a model: {in_words(error)}."
+        ) from error
     return forecasts.load(source, pin) if name == NAME else bundles.load(source, pin)
 
 
 def try_out(bundle: AnyBundle) -> None:
-    """BundleError unless an engine that is installed gives the bundle's test vector."""
+    """BundleError unless an engine that is installed gives the bundle's test vector and its golden predictions."""
     if isinstance(bundle, ForecastBundle):
-        open_engine(bundle)
+        engine = open_engine(bundle)
+        kept = golden.read(bundle)
+        off = 0.0 if kept is None else golden.furthest(kept, Trained(bundle, engine))
+        if not off <= golden.TOLERANCE:
+            raise BundleError(
+                f"{bundle.path} forecasts otherwise with this software than when it was trained: its golden risks are"
+                f" off by {off:.2g}. Train it again."
+            )
     else:
         open_scorer(bundle)
 

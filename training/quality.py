@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from training.repeats import Repeats
 from training.sample import Kept
 from training.sensors import SENSORS
 
@@ -49,7 +50,11 @@ class Quality(NamedTuple):
     """Of these, after repeats were taken out; fewer where the file was sampled."""
     sampled: bool
     repeated: int
-    """Copies of a row; of a sampled file, among the rows that were drawn."""
+    """Rows whose device and time come again further down; of a sampled file, among the rows that were drawn."""
+    replaced: int
+    """Of these, those that have other values."""
+    replaced_first: str
+    """The first ones of them, in words."""
     blank: int
     backwards: int
     """Rows that are older than the row above them of the same device."""
@@ -76,10 +81,15 @@ class Quality(NamedTuple):
 
 
 def survey(
-    rows: Kept, devices: list[str], forms: dict[str, tuple[str, int]], blank: int, seen: int, repeated: int
+    rows: Kept,
+    devices: list[str],
+    forms: dict[str, tuple[str, int]],
+    blank: int,
+    seen: int,
+    repeats: Repeats,
 ) -> Quality:
     """Look at the rows of a file, in its order and without repeats; `seen` rows were in the file."""
-    sampled = seen > len(rows.line) + repeated
+    sampled = seen > len(rows.line) + repeats.repeated
     fit = rows.plausible()
     order = np.argsort(rows.device, kind="stable")
     backwards = (np.diff(rows.time_ms[order]) < 0) & (np.diff(rows.device[order]) == 0)
@@ -89,7 +99,9 @@ def survey(
         rows=seen,
         kept=len(rows.line),
         sampled=sampled,
-        repeated=repeated,
+        repeated=repeats.repeated,
+        replaced=repeats.replaced,
+        replaced_first=repeats.first,
         blank=blank,
         backwards=int(backwards.sum()),
         implausible=int((~fit).sum()),
@@ -123,8 +135,13 @@ def notes_on(quality: Quality) -> list[str]:
         notes.append(
             f"Times come in {len(quality.time_forms)} forms, and those without a zone were read as UTC: {forms}."
         )
-    if quality.repeated:
-        notes.append(f"Repeated rows, read once each: {quality.repeated:,}.")
+    if quality.repeated > quality.replaced:
+        notes.append(f"Repeated rows, read once each: {quality.repeated - quality.replaced:,}.")
+    if quality.replaced:
+        notes.append(
+            f"Rows whose device and time come again with other values, of which the last one counts, as in InfluxDB:"
+            f" {quality.replaced:,}: {quality.replaced_first}."
+        )
     if quality.backwards:
         notes.append(
             f"Rows that are older than the one above them of the same device, put in order: {quality.backwards:,}."

@@ -3,11 +3,15 @@
 import csv
 import hashlib
 import io
+import itertools
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from fanwatch import misread
 from fanwatch.errors import FanwatchError
+from fanwatch.problems import Problems
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -15,18 +19,30 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE: Final = 8192
 _LONGEST_LINE: Final = 65_536
 """Characters; without a bound, a file that is one long line would be read whole."""
-_SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 """What a file in UTF-16 begins with, as Excel's "Unicode text" does."""
+_FOREIGN: Final = re.compile("[\udc80-\udcff]")
+"""A byte that is no UTF-8, as `surrogateescape` reads it."""
+CHECK: Final = "fanwatch history check"
+"""The command that lists all problems of a history."""
 
 Progress = Callable[[int, int], None]
 """Told how many bytes of how many are read."""
 
 
 class HistoryError(FanwatchError):
-    """The history file cannot be used; the message names the line and column."""
+    """The history file cannot be used; the message names lines and columns."""
 
     status = 400
+
+    def __init__(self, message: str, problems: tuple[Problems, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+        """What the message is about, line by line, where it is about lines."""
+
+
+class _Unreadable(Exception):
+    """Nothing behind this line of the file can be read."""
 
 
 class Batch(NamedTuple):
@@ -38,10 +54,12 @@ class Batch(NamedTuple):
 
 
 class Rows:
-    """The rows of a CSV file below its header. Iterate once."""
+    """The rows of a CSV file below its header. Iterate once; whoever does adds to `problems` what is wrong in a row."""
 
     def __init__(self, path: Path, progress: Progress = lambda done, total: None) -> None:
         self.path = path
+        self.problems = Problems(path, CHECK)
+        """All that is wrong with the file; the iteration ends with a HistoryError where there is anything."""
         self._progress = progress
         self._digest = hashlib.sha256()
         self.header: list[str] = []
@@ -57,66 +75,103 @@ class Rows:
         return self._digest.hexdigest()
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield all rows in batches. HistoryError where the file is not CSV in UTF-8."""
-        line = 0
+        """Yield all rows in batches. HistoryError, once all were read, says whatever is wrong with the file."""
         try:
             with self.path.open("rb", buffering=0) as file:
                 total = self.path.stat().st_size
                 buffered = io.BufferedReader(_Hashing(file, self._digest), 1 << 20)
-                reader = csv.reader(
-                    self._lines(io.TextIOWrapper(buffered, "utf-8-sig", newline="")), strict=True
-                )
-                self.header = [name.strip() for name in next(reader, [])]
-                _check_header(self.path, self.header)
-                line = reader.line_num
-                lines: list[int] = []
-                rows: list[list[str]] = []
-                for row in reader:
-                    line = reader.line_num
-                    if not row:
-                        self.blank += 1
-                        continue
-                    lines.append(line)
-                    rows.append(row)
-                    if len(rows) == ROWS_AT_ONCE:
-                        self._progress(file.tell(), total)
-                        yield Batch(lines, rows)
-                        lines, rows = [], []
-                if rows:
-                    yield Batch(lines, rows)
+                self._check_kind(buffered.peek(misread.LOOKED_AT))
+                text = io.TextIOWrapper(buffered, "utf-8-sig", "surrogateescape", newline="")
+                for batch in self._batches(self._lines(text)):
+                    self._progress(file.tell(), total)
+                    yield batch
                 self._progress(total, total)
         except OSError as error:
             raise HistoryError(
                 f"{self.path} cannot be read: {error.strerror}. Check its name, and that you may read it."
             ) from error
-        except UnicodeDecodeError as error:
-            raise HistoryError(self._not_utf8(error)) from error
+        if self.problems:
+            raise HistoryError(str(self.problems), (self.problems,))
+
+    def _batches(self, text: Iterator[str]) -> Iterator[Batch]:
+        line = 0
+        try:
+            first = next(text, "")
+            separator = self._separator(first)
+            reader = csv.reader(itertools.chain([first], text), strict=True, delimiter=separator)
+            self.header = [name.strip() for name in next(reader, [])]
+            self._check_header()
+            line = reader.line_num
+            lines: list[int] = []
+            rows: list[list[str]] = []
+            for row in reader:
+                line = reader.line_num
+                if not row:
+                    self.blank += 1
+                    continue
+                lines.append(line)
+                # Such a file is refused; what else is wrong with it shall be said, and not each decimal comma.
+                rows.append(row if separator == "," else [cell.replace(",", ".") for cell in row])
+                if len(rows) == ROWS_AT_ONCE:
+                    yield Batch(lines, rows)
+                    lines, rows = [], []
+            if rows:
+                yield Batch(lines, rows)
         except csv.Error as error:
-            raise HistoryError(
-                f"{self.path} line {line + 1} is not CSV ({error}): a quotation mark there is not closed, or stands"
-                " within a cell. Remove it."
-            ) from error
+            self.problems.add(
+                line + 1,
+                "",
+                f"is not CSV ({error}): a quotation mark there is not closed, or stands within a cell. Remove it;"
+                " what follows was not read.",
+            )
+        except _Unreadable:
+            pass
 
     def _lines(self, file: io.TextIOWrapper) -> Iterator[str]:
         while line := file.readline(_LONGEST_LINE):
             self._begun += 1
             if len(line) == _LONGEST_LINE and line[-1] not in "\r\n":
-                raise HistoryError(
-                    f"{self.path} line {self._begun} has more than {_LONGEST_LINE:,} characters: it is no CSV file."
-                    " Save it with a line for each row."
+                self.problems.add(
+                    self._begun,
+                    "",
+                    f"has more than {_LONGEST_LINE:,} characters: it is no CSV file. Save it with a line for each row.",
+                )
+                raise _Unreadable
+            if not line.isascii() and (foreign := _FOREIGN.search(line)):
+                byte = f"0x{ord(foreign[0]) - 0xDC00:02x}"
+                self.problems.add(
+                    self._begun,
+                    "",
+                    f"has a byte that is not UTF-8 ({byte}): save the file as CSV UTF-8, or, if Windows or an older"
+                    " Excel wrote it, convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW.",
                 )
             yield line
 
-    def _not_utf8(self, error: UnicodeDecodeError) -> str:
-        if self._begun == 0 and error.object[:2] in _UTF16:
-            return _in_utf16(self.path)
-        before = error.object[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        line = self._begun + 1 + before.count(b"\n")
-        return (
-            f"{self.path} line {line} has a byte that is not UTF-8"
-            f" (0x{error.object[error.start]:02x}): save the file as CSV UTF-8, or, if Windows or an older Excel wrote"
-            " it, convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW."
-        )
+    def _check_kind(self, start: bytes) -> None:
+        """HistoryError for a file that is something else than text in lines."""
+        found = misread.look(start)
+        if found is not None and found.unpack:
+            raise HistoryError(f"{self.path} is {found.what}. Unpack it first: {found.unpack} > NEW.")
+        if start[:2] in _UTF16 or b"\0" in start[:200]:
+            raise HistoryError(
+                f"{self.path} line 1: the file is in UTF-16, and UTF-8 is needed: save it as CSV UTF-8 (in Excel, not"
+                " as Unicode text), or convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW."
+            )
+        if start.lstrip()[:1] in (b"{", b"["):
+            raise HistoryError(f"{self.path} is JSON, and a history is CSV: export it as CSV, with a header.")
+
+    def _separator(self, first: str) -> str:
+        mark = misread.separator(first)
+        if mark != ",":
+            by = misread.SEPARATORS[mark]
+            self.problems.add(
+                1, "", f"separates its columns by {by}: save it with commas (and 0.5, not 0,5)."
+            )
+        return mark
+
+    def _check_header(self) -> None:
+        for name in sorted({name for name in self.header if self.header.count(name) > 1 and name}):
+            self.problems.add(1, "", f"names the column {name} twice: remove or rename one.")
 
 
 class _Hashing(io.RawIOBase):
@@ -132,23 +187,3 @@ class _Hashing(io.RawIOBase):
         count = self._file.readinto(buffer) or 0
         self._digest.update(memoryview(buffer)[:count])
         return count
-
-
-def _in_utf16(path: Path) -> str:
-    return (
-        f"{path} line 1: the file is in UTF-16, and UTF-8 is needed: save it as CSV UTF-8 (in Excel, not as Unicode"
-        " text), or convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW."
-    )
-
-
-def _check_header(path: Path, header: list[str]) -> None:
-    if any("\0" in name for name in header):
-        raise HistoryError(_in_utf16(path))  # without the mark at its beginning
-    for mark, name in _SEPARATORS.items():
-        if len(header) == 1 and mark in header[0]:
-            raise HistoryError(
-                f"{path} line 1 separates its columns by {name}: save it with commas (and 0.5, not 0,5)."
-            )
-    twice = sorted({name for name in header if header.count(name) > 1 and name})
-    if twice:
-        raise HistoryError(f"{path} line 1 names the column {twice[0]} twice: remove or rename one.")

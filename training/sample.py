@@ -35,6 +35,12 @@ class Kept(NamedTuple):
             self.features[rows], self.faulty[rows], self.device[rows], self.time_ms[rows], self.line[rows]
         )
 
+    def differ(self, some: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each two rows, given by their indices, differ in values or label."""
+        values: NDArray[np.bool_] = (self.features[some] != self.features[others]).any(axis=1)
+        labels: NDArray[np.bool_] = self.faulty[some] != self.faulty[others]
+        return np.logical_or(values, labels)
+
     def plausible(self) -> NDArray[np.bool_]:
         """Shape (n,): whether working sensors could have given the values."""
         low, high = np.array([sensor.plausible for sensor in SENSORS]).T

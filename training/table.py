@@ -12,7 +12,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fanwatch.problems import Problems
 from training.quality import Quality, notes_on, survey
+from training.repeats import last_of_each
 from training.rows import Batch, HistoryError, Progress, Rows
 from training.sample import Codes, Kept, Sample, Times
 from training.sensors import SENSORS
@@ -53,78 +55,104 @@ class Table(NamedTuple):
     """Cells of the columns that are not used, of some rows."""
     others_faulty: NDArray[np.bool_]
     """Labels of these rows."""
+    replaced: list[str]
+    """In words, the rows whose device and time come again further down with other values, which count."""
 
 
 def read(path: Path, progress: Progress = lambda done, total: None, *, limit: int = LIMIT) -> Table:
-    """Read and check a history file. HistoryError names the first line that is wrong, and how."""
+    """Read and check a history file; of two rows of one device and time the last one counts, as in InfluxDB.
+
+    HistoryError says all that is wrong, by kind: how many lines have it, and which are the first.
+    """
     rows = Rows(path, progress)
     devices, times = Codes(), Times()
-    sample: Sample | None = None
+    sample, order = Sample(limit), None
     for batch in rows:
-        if sample is None:
-            order = _order(path, rows.header)
-            extra = [i for i, name in enumerate(rows.header) if name and i not in order]
-            sample = Sample(limit)
-        sample.add(_parsed(path, batch, order, devices, times), batch.rows, extra)
-    if sample is None:
-        _order(path, rows.header)
-        raise HistoryError(
-            f"{path} has a header but no rows below it: export it once more, with its readings."
-        )
-    kept, repeated = _without_repeats(path, sample.kept(), devices, times)
-    quality = survey(kept, devices.names, times.forms, rows.blank, sample.seen, repeated)
+        order = _order(rows) if order is None else order
+        extra = [i for i, name in enumerate(rows.header) if name and i not in order]
+        parsed = _parsed(rows.problems, batch, order, devices, times)
+        if parsed is not None and not rows.problems:
+            sample.add(parsed, batch.rows, extra)
+    if order is None:
+        raise HistoryError(_nothing(path, rows))
+    all_kept = sample.kept()
+    repeats = last_of_each(devices.names, all_kept.device, all_kept.time_ms, all_kept.line, all_kept.differ)
+    kept = all_kept.at(repeats.kept) if repeats.repeated else all_kept
+    quality = survey(kept, devices.names, times.forms, rows.blank, sample.seen, repeats)
     fit = kept.plausible()
     names = [rows.header[i] for i in extra]
     others = dict(zip(names, map(list, zip(*sample.others, strict=True)), strict=True)) if names else {}
     return Table(
         kept.features[fit], kept.faulty[fit], int((~fit).sum()), rows.sha256, notes_on(quality), quality,
         kept.device[fit], kept.time_ms[fit], kept.line[fit], others, np.array(sample.others_faulty, dtype=np.bool_),
+        repeats.listed,
     )  # fmt: skip
 
 
 def check_learnable(table: Table, path: Path) -> None:
     """Raise HistoryError unless the table has enough rows of each kind and few implausible ones."""
-    for kind, rows in (("faulty", int(table.faulty.sum())), ("healthy", int((~table.faulty).sum()))):
-        if rows < _FEWEST_OF_A_KIND:
-            raise HistoryError(
-                f"{path} has {rows} {kind} rows (column Faulty) of {len(table.faulty):,}; training needs at least"
-                f" {_FEWEST_OF_A_KIND} of each kind: take a longer history, or label more of it."
-            )
-    share = table.implausible / (len(table.faulty) + table.implausible)
-    if share > _MOST_IMPLAUSIBLE:
-        raise HistoryError(
-            f"{path}: {share:.0%} of the rows hold values that no working sensor gives, and at most"
-            f" {_MOST_IMPLAUSIBLE:.0%} may: {_implausible(table.quality)}. See that each column has its own sensor's"
+    quality, left_out = table.quality, table.implausible
+    wrong = []
+    if left_out > _MOST_IMPLAUSIBLE * quality.kept:
+        wrong.append(
+            f"{path}: {left_out / quality.kept:.0%} of the rows hold values that no working sensor gives, and at most"
+            f" {_MOST_IMPLAUSIBLE:.0%} may: {implausible(quality)}. See that each column has its own sensor's"
             " values, in the right unit, and leave out the rows in which a sensor was broken."
         )
+    faulty = sum(quality.device_faulty)
+    for kind, rows, usable in (
+        ("faulty", faulty, int(table.faulty.sum())),
+        ("healthy", quality.kept - faulty, int((~table.faulty).sum())),
+    ):
+        # What was left out for its values is told by them, and not once more as missing labels.
+        if (rows if wrong else usable) < _FEWEST_OF_A_KIND:
+            lost = f" ({rows - usable:,} more were left out: {implausible(quality)})" if rows > usable else ""
+            wrong.append(
+                f"{path} has {usable:,} {kind} rows (column Faulty) of {len(table.faulty):,}{lost}; training needs at"
+                f" least {_FEWEST_OF_A_KIND} of each kind: take a longer history, or label more of it."
+            )
+    if wrong:
+        raise HistoryError("\n".join(wrong))
 
 
-def _implausible(quality: Quality) -> str:
-    """Of each column that has such values: how many, where the first is, and what is possible."""
+def implausible(quality: Quality) -> str:
+    """Of each column that has such values: in how many rows, where the first is, and what is possible."""
     ranges = {sensor.column: (*sensor.plausible, sensor.unit) for sensor in SENSORS}
     found = sorted((each for each in quality.columns if each.implausible), key=lambda each: -each.implausible)
     told = []
     for each in found:
         low, high, unit = ranges[each.name]
         told.append(
-            f"{each.name} in {each.implausible:,} rows (the first in line {each.implausible_line}), where"
-            f" {low:g} to {high:g}{'' if ' ' in unit else f' {unit}'} can be"
+            f"{each.name} in {each.implausible:,} of {quality.kept:,} rows (the first in line {each.implausible_line}),"
+            f" where {low:g} to {high:g}{'' if ' ' in unit else f' {unit}'} can be"
         )
     return "; ".join(told)
 
 
-def _order(path: Path, header: list[str]) -> list[int]:
-    missing = [name for name in COLUMNS if name not in header]
+def _nothing(path: Path, rows: Rows) -> str:
+    """Of a file without a row."""
+    _order(rows)
+    if rows.problems:
+        return str(rows.problems)
+    return f"{path} has a header but no rows below it: export it once more, with its readings."
+
+
+def _order(rows: Rows) -> list[int]:
+    """Where each of COLUMNS stands in a row; -1 for one that is missing, which is a problem."""
+    missing = [name for name in COLUMNS if name not in rows.header]
     if missing:
-        found = f" It names {','.join(header)[:200]}." if any(header) else ""
-        raise HistoryError(
-            f"{path} line 1 has no column {', '.join(missing)}: it must name {','.join(COLUMNS)}.{found}"
+        found = f" It names {','.join(rows.header)[:200]}." if any(rows.header) else ""
+        rows.problems.add(
+            1, "", f"has no column {', '.join(missing)}: it must name {','.join(COLUMNS)}.{found}"
         )
-    return [header.index(name) for name in COLUMNS]
+    return [rows.header.index(name) if name in rows.header else -1 for name in COLUMNS]
 
 
-def _parsed(path: Path, batch: Batch, order: list[int], devices: Codes, times: Times) -> Kept:
+def _parsed(problems: Problems, batch: Batch, order: list[int], devices: Codes, times: Times) -> Kept | None:
+    """The rows of a batch; None where something is wrong in any of them, all of which is added to `problems`."""
     try:
+        if min(order) < 0:
+            raise IndexError
         columns = [[row[index] for row in batch.rows] for index in order]
         values = np.array([list(map(float, column)) for column in columns[2:-1]])
         if not np.isfinite(values).all():
@@ -137,37 +165,45 @@ def _parsed(path: Path, batch: Batch, order: list[int], devices: Codes, times: T
             np.array(batch.lines, dtype=np.int64),
         )
     except (ValueError, KeyError, IndexError):
-        # Something in this batch is wrong: find the first cell that is, and say so.
         for line, row in zip(batch.lines, batch.rows, strict=True):
-            _check(f"{path} line {line}", line, row, order, devices, times)
-        raise
+            _check(problems, line, row, order, devices, times)
+        return None
 
 
-def _check(where: str, line: int, row: list[str], order: list[int], devices: Codes, times: Times) -> None:
-    if len(row) <= max(order):
-        missing = ", ".join(name for name, index in zip(COLUMNS, order, strict=True) if index >= len(row))
-        raise HistoryError(
-            f"{where} has {len(row)} values, none of them for {missing}: add it, or remove the line."
-        )
-    cells = [row[index].strip() for index in order]
+def _check(
+    problems: Problems, line: int, row: list[str], order: list[int], devices: Codes, times: Times
+) -> None:
+    """Add whatever is wrong in a row."""
+    short = [name for name, index in zip(COLUMNS, order, strict=True) if index >= len(row)]
+    if short:
+        what = f"has {len(row)} values, none of them for {', '.join(short)}: add it, or remove the line."
+        problems.add(line, "", what)
+    cells = {
+        name: row[index].strip() for name, index in zip(COLUMNS, order, strict=True) if 0 <= index < len(row)
+    }
+    for name, cell in cells.items():
+        wrong = _wrong(name, cell, line, devices, times)
+        if wrong:
+            problems.add(line, name, wrong, cell if cell or name != "DeviceID" else None)
+
+
+def _wrong(name: str, cell: str, line: int, devices: Codes, times: Times) -> str | None:
+    """What is wrong with a cell, the end of a sentence."""
     try:
-        devices.code(cells[0])
+        if name == "DeviceID":
+            devices.code(cell)
+        elif name == "Time":
+            times.ms(cell, line)
+        elif name == "Faulty":
+            if not _holds(lambda: _label(cell) >= 0):
+                return "must be 0 or 1, for healthy or faulty: write one, or remove the line."
+        elif not _holds(lambda: math.isfinite(float(cell))):
+            number = "write one such as 47.9, with a point and without a unit, or remove the line."
+            return f"is not a finite number: {number}"
     except ValueError as error:
-        raise HistoryError(f"{where}: {error} Put the fan's name there, or remove the line.") from None
-    try:
-        times.ms(cells[1], line)
-    except ValueError as error:
-        raise HistoryError(f"{where}: Time {cells[1][:60]!r} {error}") from None
-    for cell, sensor in zip(cells[2:-1], SENSORS, strict=True):
-        if not _holds(lambda cell=cell: math.isfinite(float(cell))):  # type: ignore[misc]
-            raise HistoryError(
-                f"{where}: {sensor.column} {cell[:60]!r} is not a finite number: write one such as 47.9,"
-                " with a point and without a unit, or remove the line."
-            )
-    if not _holds(lambda: _label(cells[-1]) >= 0):
-        raise HistoryError(
-            f"{where}: Faulty {cells[-1][:60]!r} must be 0 or 1, for healthy or faulty: write one, or remove the line."
-        )
+        told = str(error).removeprefix("DeviceID ")
+        return f"{told} Put the fan's name there, or remove the line." if name == "DeviceID" else told
+    return None
 
 
 def _holds(claim: Callable[[], bool]) -> bool:
@@ -180,33 +216,3 @@ def _holds(claim: Callable[[], bool]) -> bool:
 def _label(cell: str) -> int:
     found = _LABELS.get(cell)
     return (_LABELS | _LABELS_OF_EXCEL)[cell.strip()] if found is None else found
-
-
-def _without_repeats(path: Path, rows: Kept, devices: Codes, times: Times) -> tuple[Kept, int]:
-    """The rows in the file's order, each once, and how many were repeats.
-
-    Raises HistoryError where two rows of one device and time differ.
-    """
-    order = np.lexsort((rows.line, rows.time_ms, rows.device))
-    later, earlier = order[1:], order[:-1]
-    again = (rows.device[later] == rows.device[earlier]) & (rows.time_ms[later] == rows.time_ms[earlier])
-    later, earlier = later[again], earlier[again]
-    other = (rows.features[later] != rows.features[earlier]).any(axis=1) | (
-        rows.faulty[later] != rows.faulty[earlier]
-    )
-    if other.any():
-        first = later[other][np.argmin(rows.line[later[other]])]
-        mixed = (
-            " Times without a zone are read as UTC here, and not all have one."
-            if len(times.forms) > 1
-            else ""
-        )
-        before = earlier[other][np.argmin(rows.line[later[other]])]
-        raise HistoryError(
-            f"{path} line {rows.line[first]}: {devices.names[rows.device[first]]} has another row at"
-            f" {np.datetime64(int(rows.time_ms[first]), 'ms').item():%Y-%m-%d %H:%M:%S} with other values"
-            f" (line {rows.line[before]}): remove one of them.{mixed}"
-        )
-    once = np.ones(len(rows.line), dtype=np.bool_)
-    once[later] = False
-    return (rows if once.all() else rows.at(once)), len(later)

@@ -1,6 +1,5 @@
 """`train`: from a history file to a bundle directory. TensorFlow is imported once it is needed."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from fanwatch import bundle as bundles
 from training import card
 from training import scores as score_files
-from training.bundling import TrainingError, check_target, directory, seal
+from training.bundling import TrainingError, check_target, directory, libraries, seal
 from training.evaluate import probabilities_of
 from training.metrics import Interval, Metrics, intervals, measured, plain
 from training.rows import Progress
@@ -25,22 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Trained", "TrainingError", "train"]
 
-_CODE: Final = (
-    "sensors.py",
-    "rows.py",
-    "sample.py",
-    "table.py",
-    "split.py",
-    "tensorflow.py",
-    "network.py",
-    "export.py",
-    "scores.py",
-    "metrics.py",
-    "bundling.py",
-    "card.py",
-    "train.py",
-)
-"""The modules that decide what a bundle holds; their hash goes into it."""
 _COMPARED_ROWS: Final = 2000
 """Validation rows that a bundle carries, so that the next one can be compared with it anywhere."""
 
@@ -184,7 +167,5 @@ def _compared(table: Table, parts: Split) -> str:
 
 
 def _origin(table: Table, parts: Split, recipe: "Recipe") -> bundles.Origin:
-    here = Path(__file__).parent
-    code = hashlib.sha256(b"".join((here / name).read_bytes() for name in _CODE)).hexdigest()
     rows = {name: len(part) for name, part in parts._asdict().items()}
-    return bundles.Origin(table.sha256, code, rows, recipe._asdict())
+    return bundles.Origin(table.sha256, rows, recipe._asdict(), libraries())

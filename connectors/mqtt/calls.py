@@ -10,6 +10,7 @@ from connectors.mqtt.delivery import Delivery
 from fanwatch import batch
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.gateway_client import Gateway, Response
+from fanwatch.in_words import in_words
 
 _CONDEMNED = (400, 413, 422)
 
@@ -95,7 +96,7 @@ class Calls:
             try:
                 verdicts = [Verdict(status, error) for status, error in batch.decode_outcomes(response.body)]
             except msgspec.DecodeError as error:
-                return Failed(f"{self.function} answered a batch with something else: {error}")
+                return Failed(f"{self.function} answered a batch with something else: {in_words(error)}")
             if len(verdicts) != count:
                 return Failed(f"{self.function} answered {len(verdicts)} lines to {count} messages")
             return verdicts

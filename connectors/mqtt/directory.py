@@ -9,7 +9,6 @@ from fanwatch.gateway_client import FunctionInfo, Gateway
 from fanwatch.logs import Log
 from fanwatch.settings import ConnectorSettings
 
-TOPIC = "topic"
 BATCH = "fanwatch.batch"
 # With 6 levels, 191 filters bring a topic's messages.
 _MOST_LEVELS = 6
@@ -84,7 +83,7 @@ class Directory:
 
     def _update(self, name: str, info: FunctionInfo) -> bool:
         annotations = info.annotations or {}
-        wanted = self._accepted(name, (topic.strip() for topic in annotations.get(TOPIC, "").split(",")))
+        wanted = self._accepted(name, topics.annotated(annotations))
         entry = self.entries.get(name)
         if entry is None and not wanted:
             return False
@@ -111,9 +110,7 @@ class Directory:
 
     def _accepted(self, name: str, filters: Iterable[str]) -> frozenset[str]:
         accepted = set()
-        for pattern in filter(None, filters):
-            if pattern == topics.CRON:
-                continue
+        for pattern in filters:
             why = _why_not(pattern)
             if why is None:
                 accepted.add(pattern)

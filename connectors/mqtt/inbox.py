@@ -13,7 +13,7 @@ from connectors.mqtt.waiting import Waiting
 from fanwatch import topics
 from fanwatch.broker import Message
 from fanwatch.logs import Log
-from fanwatch.reading import MAX_READING_BYTES
+from fanwatch.reading import MAX_READING_BYTES, oversized
 
 # Routes are remembered for so many topics of at most so many characters; readings' topics are short.
 _KNOWN_TOPICS = 20_000
@@ -54,8 +54,15 @@ class Inbox:
         return self._held < fold * self._most and self._held_bytes < fold * self._most_bytes
 
     def take(self, message: Message) -> None:
-        """Routes a message to every function of its topic."""
+        """Routes a message to every function of its topic; an empty one of a reading's topic is over at once."""
         metrics.RECEIVED.value += 1
+        if not message.payload and topics.is_readings(message.topic):
+            # So somebody clears a message that the broker retained: it is no reading, and nothing is lost with it.
+            metrics.EMPTY.value += 1
+            ignored = Delivery(message, 0, lambda _over: None)
+            ignored.expect(1)
+            ignored.settle()
+            return
         if self._expected:
             with self._lock:
                 held = self._expected.pop((message.topic, message.payload), None)
@@ -152,10 +159,9 @@ class Inbox:
 
     def _refuse_oversized(self, delivery: Delivery, message: Message) -> None:
         delivery.expect(1)
-        length = len(message.payload)
+        error = oversized(message.payload, over_mqtt=True)
         identity = Identity.of(message.topic, message.payload)
         message.payload = b""
-        error = f"a reading has at most {MAX_READING_BYTES} bytes, this one has {length}"
         self._letters.condemn_as(identity, delivery, "oversized", error, 0)
 
     def _release(self, delivery: Delivery) -> None:

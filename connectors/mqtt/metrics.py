@@ -23,6 +23,10 @@ class Tally:
 RECEIVED = Tally(
     "fanwatch_connector_received_total", "Messages received from the broker, repeated ones included"
 )
+EMPTY = Tally(
+    "fanwatch_connector_empty_total",
+    "Empty messages on topics of readings, as clear a retained message: no readings, acknowledged and ignored",
+)
 SCORED = Counter("fanwatch_connector_scored_total", "Messages that a function settled with 200", ["function"])
 DEAD_LETTERED = Counter(
     "fanwatch_connector_dead_lettered_total", "Messages whose dead letter the broker has taken", ["reason"]

@@ -58,7 +58,10 @@ export default {
               <span v-if="each.ended" class="ep-note fw-soft">{{ lasted(each) }}</span></td>
             <td>
               <template v-if="each.found"><b>{{ each.found }}</b><span v-if="each.note" class="ep-note">{{ each.note }}</span>
-                <span class="fw-soft ep-why">{{ each.foundBy }}<template v-if="each.closed">, <fw-time :ms="each.closed" form="when"></fw-time></template></span></template>
+                <span class="fw-soft ep-why">{{ each.foundBy }}<template v-if="each.closed">, <fw-time :ms="each.closed" form="when"></fw-time></template></span>
+                <span v-if="each.former" class="fw-soft ep-note">{{ formerly(each) }}</span>
+                <span v-if="each.episode in busy" class="ep-busy">{{ busy[each.episode] }}</span>
+                <button v-else-if="may" type="button" class="fw-button ep-small" @click="ask('close', each)">Correct<span class="ep-hidden"> what was said of {{ each.device }}</span></button></template>
               <span v-else-if="each.episode in busy" class="ep-busy">{{ busy[each.episode] }}</span>
               <button v-else-if="may" type="button" class="fw-button ep-small" @click="ask('close', each)">Say what it was<span class="ep-hidden"> with {{ each.device }}</span></button>
               <span v-else class="fw-soft">Nobody has said</span>
@@ -76,9 +79,9 @@ export default {
         <div class="ep-foot"><button type="button" class="fw-button" @click="cancel('snooze')">Cancel</button></div>
       </dialog>
       <dialog ref="close" class="ep-dialog" :aria-labelledby="id + '-close'" @cancel="asked = null">
-        <form method="dialog" @submit.prevent="missing() || decide({ action: 'close', found, mode: modes().length && mode !== unknown ? mode : null, ...ended(), note: note.trim() || null })">
+        <form method="dialog" @submit.prevent="missing() || decide({ action: 'close', found, mode: modes().length && mode !== unknown ? mode : null, ...ended(), note: note.trim() || null, corrects: !!(asked && asked.found) })">
           <h2 :id="id + '-close'">What was wrong with {{ asked && asked.device }}?</h2>
-          <p class="fw-soft">{{ past ? "What you say is kept with the episode." : "Your answer closes the episode." }} The next model is trained with it.</p>
+          <p class="fw-soft">{{ asked && asked.found ? "What was said before is kept beside it." : past ? "What you say is kept with the episode." : "Your answer closes the episode." }} The next model is trained with it.</p>
           <fieldset class="ep-found">
             <legend class="ep-hidden">What was found</legend>
             <label v-for="(words, value) in foundWords" :key="value"><input type="radio" :name="id + '-found'" :value="value" v-model="found" required>{{ words }}</label>
@@ -177,6 +180,9 @@ export default {
     local(each) {
       return window.fanwatch.local(each.why, this.now(each));
     },
+    formerly(each) {
+      return window.fanwatch.local(each.former, this.now(each));
+    },
     exact: (ms) => new Date(ms).toLocaleString(),
     span(each) {
       return window.fanwatch.span(each.left[0], each.left[1], this.now(each));
@@ -264,7 +270,9 @@ export default {
         this.noted.add(episode);
         setTimeout(() => this.noted.delete(episode) && delete this.busy[episode], SHOWN_MS);
       }
-      if (error) this.errors[episode] = error;
+      // Where somebody else has closed it meanwhile, there is no card any more to say so.
+      if (error && !this.shown.some((each) => each.episode === episode)) [this.said, this.seen] = [error, false];
+      else if (error) this.errors[episode] = error;
       else this.said = words;
     },
   },

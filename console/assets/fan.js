@@ -64,7 +64,7 @@ export default {
       <section class="fw-card" aria-label="Episodes">
         <h2>Episodes</h2>
         <p v-if="!history" class="fw-soft">Asking InfluxDB …</p>
-        <p v-else-if="problem" class="fw-soft">Not known while InfluxDB is away.</p>
+        <p v-else-if="problem" class="fw-soft">Not known without InfluxDB.</p>
         <p v-else-if="!episodes.length" class="fw-soft">None so far.</p>
         <ul v-else class="fp-episodes">
           <li v-for="each in episodes" :key="each.since_ms" :class="'s-' + each.state">
@@ -100,7 +100,7 @@ export default {
       return window.fanwatch.when(this.now.clock);
     },
     began() {
-      return ["ok", "unknown"].includes(this.now.state) ? `${this.look.word} since` : "Began";
+      return ["ok", "unknown", "out-of-service"].includes(this.now.state) ? `${this.look.word} since` : "Began";
     },
     snoozed() {
       return window.fanwatch.when(this.now.snoozed);
@@ -210,7 +210,7 @@ export default {
       return this.states.find((each) => each.name === state).word;
     },
     open(each) {
-      return Boolean(this.now) && this.now.since === each.since_ms && !["ok", "unknown"].includes(this.now.state);
+      return Boolean(this.now) && this.now.since === each.since_ms && !["ok", "unknown", "out-of-service"].includes(this.now.state);
     },
     /** When it was over; a fan whose past comes in was told of later than it is for it. */
     ended(each) {
@@ -246,7 +246,7 @@ export default {
       const soft = color("soft");
       const line = color("line");
       const main = now && now.state !== "instrument" ? now.sensor : null;
-      const troubled = now && CAUSES.includes(main) && !["ok", "unknown", "silent"].includes(now.state);
+      const troubled = now && CAUSES.includes(main) && !["ok", "unknown", "silent", "out-of-service"].includes(now.state);
       const episodes = this.history.episodes
         .flatMap((each) => {
           const open = this.open(each);

@@ -33,7 +33,7 @@ function path(line) {
 
 export default {
   template: `
-<div class="fl" :class="[narrow ? 'fl-narrow' : 'fl-broad', { 'fl-calm': ready && total && !needs && !away && !hidden }]">
+<div class="fl" :class="[narrow ? 'fl-narrow' : 'fl-broad', { 'fl-calm': calm }]">
   <header class="fl-head"><div class="fl-says">
     <h1 class="fl-title"><template v-if="!ready">Fleet</template><template v-else>{{ headline }}</template></h1>
     <p class="fl-lead" v-if="ready && lead">
@@ -77,7 +77,7 @@ export default {
         role="row" :aria-rowindex="row.at + 2" :style="{ transform: 'translateY(' + row.at * height + 'px)', height: height + 'px' }">
         <div class="fl-c-need" role="cell"><span class="fw-state"><svg viewBox="0 0 20 20" aria-hidden="true" v-html="states[row.code].sign"></svg>{{ states[row.code].word }}</span><small v-if="row.hand" class="fl-by">{{ row.by ? row.by + ' has it' : 'snoozed' }}</small></div>
         <div class="fl-c-name" role="cell"><a :href="'/fan/' + row.id" :data-at="row.at">{{ row.id }}</a></div>
-        <div class="fl-c-why" role="cell"><b v-if="row.cause">{{ row.cause }}</b><span v-if="row.why">{{ row.why }}</span><span v-else-if="row.code === 7" class="fl-usual">{{ row.risk === null ? "No forecast yet" : "As usual" }}</span></div>
+        <div class="fl-c-why" role="cell"><b v-if="row.cause">{{ row.cause }}</b><span v-if="row.why">{{ row.why }}</span><span v-else-if="states[row.code].name === 'ok'" class="fl-usual">As usual</span></div>
         <div class="fl-c-left" role="cell"><template v-if="row.latest"><b>{{ row.left }}</b><small>{{ row.until }}</small></template><span v-else-if="row.code > 0 && row.code < 4" class="fl-none">not known</span></div>
         <div class="fl-c-risk" role="cell"><template v-if="row.risk !== null"><span class="fl-bar" aria-hidden="true"><i :style="{ transform: 'scaleX(' + row.risk + ')' }"></i></span><span>{{ row.percent }}</span></template><span v-else class="fl-none" aria-label="no risk known">–</span></div>
         <div v-for="(signal, k) in signals" :key="signal.name" role="cell" class="fl-signal" :class="['fl-c-' + signal.name, { 'fl-out': row.out[k] }]">
@@ -110,6 +110,8 @@ export default {
       n: 0,
       needs: 0,
       hand: 0,
+      faulty: 0,
+      unjudged: "",
       past: 0,
       counts: [],
       leading: null,
@@ -135,33 +137,43 @@ export default {
         this.sort(value);
       },
     },
+    well() {
+      return this.count("ok");
+    },
+    /** Green only where each fan has a verdict that it is well, or somebody who takes care of it. */
+    calm() {
+      return this.ready && this.total > 0 && !this.needs && !this.away && !this.hidden && this.well + this.hand >= this.total;
+    },
     headline() {
-      const { total, needs } = this;
-      if (!total) return this.away ? "Waiting for the broker" : "Waiting for the first fan";
+      const { total, needs, faulty, away } = this;
+      if (!total) return away ? "Waiting for the broker" : "Waiting for the first fan";
+      if (away && !needs) return "The broker does not answer";
+      const rest = this.rest();
+      if (needs && faulty === needs) return [faulty === 1 ? "One fan’s readings are faulty" : `The readings of ${faulty.toLocaleString()} fans are faulty`, ...rest].join(", ");
+      const found = faulty ? [`the readings of ${faulty === 1 ? "one" : faulty.toLocaleString()} are faulty`] : [];
+      if (needs) return [needs === 1 ? "One fan needs you" : `${needs.toLocaleString()} fans need you`, ...found, ...rest].join(", ");
       // Nobody knows how those are that there is no room for.
-      if (!needs && this.hidden) return "No fan that is shown needs you";
-      if (!needs && this.hand) return total === 1 ? "The fan is looked after" : `All ${total.toLocaleString()} fans are looked after`;
-      // The last state is `ok`; whose history is too short to judge is not called well.
-      if (!needs && this.counts[this.states.length - 1] < total) return "No fan needs you";
-      if (!needs) return total === 1 ? "The fan is well" : `All ${total.toLocaleString()} fans are well`;
-      return needs === 1 ? "One fan needs you" : `${needs.toLocaleString()} fans need you`;
+      if (this.hidden) return ["No fan that is shown needs you", ...rest].join(", ");
+      return this.how();
     },
     subline() {
+      if (this.away) return `When it was heard last: ${this.how()}.`;
       if (this.hidden) return `${this.hidden === 1 ? "One is" : `${this.hidden.toLocaleString()} are`} not shown.`;
+      if (this.count("unknown")) return this.unjudged || "Whether they are well is not known; their lines say why.";
       if (this.hand) return `${this.hand === 1 ? "One is" : `${this.hand} are`} in somebody’s hands; nothing else stands out.`;
       return "Nothing stands out.";
     },
     lead() {
       const lead = this.leading;
       if (!lead) return null;
-      const [id, code, cause, earliest, latest, clock] = lead;
+      const [id, code, cause, earliest, latest, clock, still] = lead;
       const name = this.states[code].name;
       const about = cause ? ` (${cause.toLowerCase()})` : "";
       const words = {
         stopped: cause ? `has stopped, as its ${cause.toLowerCase()} had announced` : "has stopped",
         alarm: `${latest ? "is likely to fail" : "raises an alarm"}${about}`,
         warning: `${latest ? "may fail" : "gives a warning"}${about}`,
-        suspect: cause ? `is suspect${about}` : "does not turn",
+        suspect: still ? "does not turn" : `gives readings that are scored as faulty${about}`,
         instrument: `cannot be judged: ${cause.toLowerCase()}`,
         silent: "has gone silent",
       }[name];
@@ -216,6 +228,29 @@ export default {
     window.removeEventListener("fanwatch:connect", this.reconnected);
   },
   methods: {
+    count(name) {
+      return this.counts[this.states.findIndex((state) => state.name === name)] || 0;
+    },
+    /** What the headline adds of fans that have no verdict. */
+    rest() {
+      const unjudged = this.count("unknown");
+      return unjudged ? [`${unjudged === 1 ? "one is" : `${unjudged.toLocaleString()} are`} not judged`] : [];
+    },
+    /** How the fleet is where nobody needs anything. */
+    how() {
+      const { total, hand, well } = this;
+      const all = total.toLocaleString();
+      const unjudged = this.count("unknown");
+      const out = this.count("out-of-service");
+      if (unjudged === total) return total === 1 ? "The fan is not judged" : `None of ${all} fans is judged`;
+      if (out === total) return total === 1 ? "The fan is out of service" : `All ${all} fans are out of service`;
+      if (unjudged || out) {
+        const is = (count, what) => (count ? [`${count.toLocaleString()} ${count === 1 ? "is" : "are"} ${what}`] : []);
+        return [`${well.toLocaleString()} of ${all} fans ${well === 1 ? "is" : "are"} well`, ...is(hand, "looked after"), ...is(out, "out of service"), ...is(unjudged, "not judged")].join(", ");
+      }
+      if (hand) return total === 1 ? "The fan is looked after" : `All ${all} fans are looked after`;
+      return total === 1 ? "The fan is well" : `All ${all} fans are well`;
+    },
     fit() {
       const place = this.$refs.scroll;
       if (!place) return;
@@ -288,7 +323,7 @@ export default {
       const page = message.page;
       if (!page) return;
       this.ready = true;
-      Object.assign(this, { total: page.total, hidden: page.hidden, n: page.n, needs: page.needs, hand: page.hand, past: page.past, counts: page.counts, leading: page.lead });
+      Object.assign(this, { total: page.total, hidden: page.hidden, n: page.n, needs: page.needs, hand: page.hand, faulty: page.faulty, unjudged: page.unjudged, past: page.past, counts: page.counts, leading: page.lead });
       const known = new Map();
       const now = message.broker || message.at;
       this.shown = page.rows.map((row, k) => this.line(row, page.first + k, page, known, now));

@@ -1,5 +1,5 @@
 // How the parts are, the ledger, and dead letters. What came from outside is put in as text by Vue.
-const TONE = { ok: "ok", attention: "warning", down: "alarm", unknown: "unknown" };
+const TONE = { ok: "ok", attention: "warning", down: "alarm", unknown: "unknown", off: "unknown" };
 
 export default {
   template: `
@@ -35,7 +35,7 @@ export default {
           <h2 id="pl-letters">Dead letters</h2>
           <p class="fw-soft pl-about">Messages that could not be scored. Each is kept as it came, and can be sent again once its cause is gone.</p>
           <p class="ep-said" role="status" aria-live="polite">{{ said }}</p>
-          <p v-if="letters === null" class="fw-empty">Not known while the store is away.</p>
+          <p v-if="letters === null" class="fw-empty">Not known without the store.</p>
           <p v-else-if="!letters.length" class="fw-empty">There are none.</p>
           <table v-else class="fw-table pl-table">
             <thead><tr><th scope="col">First seen</th><th scope="col">Reason</th><th scope="col">Topic</th><th scope="col">Content</th><th scope="col"><span class="ep-hidden">Actions</span></th></tr></thead>

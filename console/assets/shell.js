@@ -176,7 +176,8 @@
     else if (last) {
       if (last.broker) shown.push(["broker", `The broker is away since ${when(last.broker)}: no new readings. Shown are the last ones; this page tries again by itself.`]);
       if (last.hidden) shown.push(["hidden", `${last.hidden === 1 ? "One fan is" : `${last.hidden.toLocaleString()} fans are`} not shown: this page has room for ${last.room.toLocaleString()}. Raise FANWATCH_CONSOLE_FANS and start it anew.`]);
-      if (last.store) shown.push(["store", `InfluxDB is away since ${when(last.store)}: history is not shown until it is back. Live values go on.`]);
+      if (last.store === "off") shown.push(["store", "Nothing is stored, as FANWATCH_NO_STORE says: there is no history and no forecast. Live values go on."]);
+      else if (last.store) shown.push(["store", `InfluxDB is away since ${when(last.store)}: history is not shown until it is back. Live values go on.`]);
     }
     root.dataset.live = lost ? "lost" : !last ? "wait" : last.broker ? "away" : "live";
     const text = shown.map((each) => each[1]).join("\n");

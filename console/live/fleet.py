@@ -4,26 +4,15 @@ Written by the broker's thread, read by the page's loop; `lock` is held for as l
 milliseconds at most. Whatever comes twice, late or out of order leaves the newest value standing.
 """
 
-import math
-
 import numpy as np
 
 from console.live.absent import Absent
 from console.live.places import NOBODY
 from console.live.trends import MINUTES
 from console.live.unusable import BEHIND_MS, Unusable
+from console.live.verdicts import Verdicts
 from fanwatch.alarm import EPISODES, Alarm
 
-SUSPECT = 0.5
-"""Share of faulty results among those of the last minutes from which a fan counts as suspect ..."""
-SUSPECT_THOUGH_WELL = 0.85
-"""... and one that the forecast calls well, which knows how such a fan comes and goes at the edge of what is usual."""
-_BACK_MS = 120_000
-"""So far back that share looks: what a sensor does by itself lasts as long."""
-_MOST_WEIGHT = 0.3
-"""Of one result in it, however seldom they come."""
-ENOUGH = 5
-"""Results before which nothing is said of that share."""
 KNOWN_MS = 86_400_000
 """A fan that was silent for as long is not there any more."""
 
@@ -31,7 +20,7 @@ KNOWN_MS = 86_400_000
 class Fleet(Unusable):
     """All fans that were heard of within a day, or have an open episode. Hold the lock for whatever is called here."""
 
-    def __init__(self, most: int, silent_s: float) -> None:
+    def __init__(self, most: int, silent_s: float, verdicts: Verdicts | None = None) -> None:
         """`most` fans are held; after `silent_s` seconds without a reading one is called silent."""
         super().__init__(most, silent_s)
         self.listening_ms = 0
@@ -39,6 +28,7 @@ class Fleet(Unusable):
         self.remembers = False
         """Whether InfluxDB was asked what came before: who was not heard of by then has been silent for a day."""
         self.absent = Absent(most)
+        self.verdicts = verdicts or Verdicts()
         self.model = ""
         """Name and version of the model that gave the newest result."""
 
@@ -125,10 +115,9 @@ class Fleet(Unusable):
             self.values[index] = values
             self.revision += 1
 
-    def recall_share(self, index: int, share: float, results: int) -> None:
-        """Takes the share of faulty ones among so many results of just before this process began."""
-        self.share[index] += share * (1 - self.share[index])
-        self.scores[index] += results
+    def recall_results(self, index: int, ms: int, faults: int, results: int) -> None:
+        """Takes how many results of before this process began were faults; `ms` is when the newest was measured."""
+        self.recent.add(index, ms, faults, results)
         self.revision += 1
 
     def score(
@@ -140,17 +129,13 @@ class Fleet(Unusable):
             return
         if probability is not None:
             self.trends.add_score(index, ms, probability)
-        # Also for a result that came twice: the share must not count it twice.
+        # Also for a result that came twice: it must not be counted twice.
         if ms > self.scored_ms[index]:
-            since_ms = ms - int(self.scored_ms[index])
             self.scored_ms[index] = ms
             self.probability[index] = np.nan if probability is None else probability
             self.fault[index] = NOBODY if fault is None else fault
             if fault is not None:
-                scores = int(self.scores[index]) + 1
-                self.scores[index] = min(scores, 1_000_000)
-                weight = min(_MOST_WEIGHT, 1 - math.exp(-since_ms / _BACK_MS))
-                self.share[index] += (fault - self.share[index]) * weight
+                self.recent.add(index, ms, fault)
             if fault:
                 self.causes[index] = cause
         self.revision += 1
@@ -189,7 +174,7 @@ class Fleet(Unusable):
         if not free.any():
             return None
         late = now_ms - self.heard_ms[:count] > self.silent_ms
-        well = free & ~(late | self.standing() | self.suspects())
+        well = free & ~(late | self.standing() | self.faulty())
         able = np.flatnonzero(well if well.any() else free)
         return int(able[np.nan_to_num(self.risk[able]).argmin()])
 
@@ -235,15 +220,6 @@ class Fleet(Unusable):
             found = {alarm.deviceID: alarm for alarm in self.alarms if alarm is not None}
             return found | {alarm.deviceID: alarm for alarm in self.absent.episodes()}
 
-    def doubtful(self, index: int) -> bool:
-        """Whether most of a fan's last readings were called faulty."""
-        return bool(self.share[index] >= SUSPECT and self.scores[index] >= ENOUGH)
-
-    def suspects(self) -> np.ndarray:
-        """By fan, whether most of its last readings were called faulty; of one that is called well, nearly all."""
-        count = len(self.names)
-        well = np.fromiter(
-            (alarm is not None and alarm.state == "ok" for alarm in self.alarms), np.bool_, count
-        )
-        enough = np.where(well, SUSPECT_THOUGH_WELL, SUSPECT)
-        return (self.share[:count] >= enough) & (self.scores[:count] >= ENOUGH)
+    def faulty(self) -> np.ndarray:
+        """By fan, whether most of its last readings were called faulty, by the rule of Grafana's *Fan needs you*."""
+        return self.recent.faulty(len(self.names))

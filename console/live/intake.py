@@ -105,6 +105,8 @@ class Intake(Link):
                 fleet.model = score.model
             return
         device = topics.alarm_device_of(topic)
+        if device is None and not payload:
+            return  # so a retained message is cleared: it is no reading, and nothing is wrong with it
         if device is None:
             self._take_reading(topic, payload, time.time_ns() // 1_000_000)
         elif payload:

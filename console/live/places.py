@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
+from console.live.recent import Recent
 from console.live.trends import Trends
 from fanwatch.alarm import EPISODES, Alarm
 from fanwatch.reading import FEATURES
@@ -37,8 +38,6 @@ class Places:
         self.values = np.zeros((most, len(FEATURES)), np.float64)
         self.probability = np.zeros(most, np.float64)
         self.fault = np.zeros(most, np.int8)
-        self.share = np.zeros(most, np.float64)
-        self.scores = np.zeros(most, np.int32)
         self.causes: list[str | None] = []
         self.still = np.zeros(most, np.bool_)
         """Whether it stands still, once its readings have said so for a moment."""
@@ -64,6 +63,7 @@ class Places:
         self.snoozed_ms = np.zeros(most, np.int64)
         """Until when it is to be quiet; 0 where it is not."""
         self.trends = Trends(most)
+        self.recent = Recent(most)
         self._index: dict[str, int] = {}
         self._lists: tuple[list[object], ...] = (
             self.names,
@@ -115,6 +115,7 @@ class Places:
             array[index] = array[last]
             array[last] = 0
         self.trends.move(last, index)
+        self.recent.move(last, index)
 
     def _seen(self, index: int, alarm: Alarm | None) -> Alarm | None:
         """What is said of a fan, as it is shown."""

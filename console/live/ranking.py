@@ -14,6 +14,7 @@ LONGEST_SEARCH: Final = 100
 _FRESH_MS: Final = 400
 """A ranking is used again for as long: several viewers are told in the same second."""
 _SIGNALS: Final = ("rotation", "temperature", "vibration", "sound")
+_SUSPECT: Final = STATES.index("suspect")
 _NUMBER = re.compile(r"(\d+)")
 
 
@@ -39,6 +40,8 @@ class Ranking(msgspec.Struct, frozen=True):
     """By fan, whether somebody has to do something who does not do it yet."""
     in_hand: np.ndarray
     """By fan, whether it would need somebody, and somebody has acknowledged or snoozed it."""
+    faulty: int
+    """How many of those that need somebody do so for readings that are called faulty, and nothing else."""
     order: np.ndarray
     """Places of fans, the first one needing a person most."""
     counts: list[int]
@@ -78,7 +81,8 @@ class Ranker:
         order = np.lexsort((self.names(), -risk, self._left(), codes, group))
         counts = np.bincount(codes, minlength=len(STATES)).tolist()
         clocks, past_ms = fleet.clocks(now_ms), fleet.past_ms(now_ms)
-        self._last = Ranking(now_ms, codes, needs, in_hand, order, counts, clocks, past_ms)
+        faulty = int((needs & (codes == _SUSPECT) & fleet.faulty()).sum())
+        self._last = Ranking(now_ms, codes, needs, in_hand, faulty, order, counts, clocks, past_ms)
         return self._last
 
     def chosen(self, wish: Wish, now_ms: int) -> np.ndarray:

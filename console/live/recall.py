@@ -14,6 +14,7 @@ from console.live.trends import MINUTES
 from console.store import StoreReader
 from fanwatch.errors import FanwatchError
 from fanwatch.forecasting.rows import MEASUREMENT, note_of
+from fanwatch.judged import FAULTY_S
 from fanwatch.logs import Log
 from fanwatch.reading import FEATURES
 from fanwatch.store import MEANS
@@ -35,9 +36,9 @@ _LAST = (
 )
 _NOTES = f'SELECT last("note") AS "note" FROM "{MEASUREMENT}" WHERE time >= now() - 3d GROUP BY "deviceID"'
 """A fan's point stands at its checkpoint, which may lie a while before its last reading."""
-_SHARES = (
-    'SELECT mean("fault") AS "share", count("fault") AS "results" FROM "anomaly" '
-    'WHERE time >= now() - 4m GROUP BY "deviceID"'
+_RESULTS = (
+    'SELECT sum("fault") AS "faults", count("fault") AS "results" FROM "anomaly" '
+    f'WHERE time >= now() - {FAULTY_S}s GROUP BY "deviceID"'
 )
 _TREND = (
     ", ".join(f'mean("{name}") AS "{name}"' for name in FEATURES),
@@ -48,7 +49,7 @@ _TREND = (
 async def recall(fleet: Fleet, store: StoreReader, log: Log) -> None:
     """Returns once everything was read. InfluxDB may be away or have no database yet; live values come meanwhile."""
     said = False
-    while True:
+    while not store.off:
         try:
             await _all(fleet, store, at_once=not said)
         except FanwatchError as error:
@@ -63,11 +64,11 @@ async def recall(fleet: Fleet, store: StoreReader, log: Log) -> None:
 
 async def _all(fleet: Fleet, store: StoreReader, *, at_once: bool) -> None:
     # Later, the last minutes have been seen live.
-    minutes = await store.query(_SHARES) if at_once else []
+    minutes = await store.query(_RESULTS) if at_once else []
     away = retired(await store.query(_NOTES))
     last(fleet, await store.query(_BEFORE, MEANS), away)
     last(fleet, await store.query(_LAST), away)
-    shares(fleet, minutes)
+    results(fleet, minutes)
     end_s = time.time_ns() // 1_000_000_000
     end_s -= end_s % 60  # the minute under way is seen live
     for piece in range(MINUTES * 60 // _PIECE_S):
@@ -100,13 +101,14 @@ def last(fleet: Fleet, rows: list[dict[str, Any]], away: Mapping[str, int] | Non
                 )
 
 
-def shares(fleet: Fleet, rows: list[dict[str, Any]]) -> None:
-    """Takes the share of faulty results in the last minutes: who was suspect before a restart is so after it."""
+def results(fleet: Fleet, rows: list[dict[str, Any]]) -> None:
+    """Takes how many of the last minutes' results were faults: who was suspect before a restart is so after it."""
     with fleet.lock:
         for row in rows:
             place = fleet.find(row["deviceID"])
-            if place is not None and row.get("share") is not None:
-                fleet.recall_share(place, float(row["share"]), int(row["results"]))
+            if place is not None and row.get("results"):
+                newest_ms = int(fleet.read_ms[place])
+                fleet.recall_results(place, newest_ms, int(row["faults"]), int(row["results"]))
 
 
 def trend(fleet: Fleet, rows: list[dict[str, Any]]) -> None:

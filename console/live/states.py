@@ -5,13 +5,16 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from console.live.fleet import ENOUGH, Fleet
-from fanwatch.alarm import Alarm
+from console.live.fleet import Fleet
+from fanwatch.alarm import OUT_OF_SERVICE, Alarm
 from fanwatch.heard import Heard
 
-STATES: Final = ("stopped", "alarm", "suspect", "warning", "instrument", "silent", "unknown", "ok")
+STATES: Final = (
+    "stopped", "alarm", "suspect", "warning", "instrument", "silent", "unknown", OUT_OF_SERVICE, "ok",
+)  # fmt: skip
 """The first one needs a person most. `suspect` (its readings are called faulty, but no alarm has come) and `silent`
-are the page's own; the others are those of an alarm."""
+are the page's own; the others are those of an alarm. `ok` has only who has a risk, of a forecast-fan that goes on
+judging: everybody else is `unknown`, which people read as *Not judged*."""
 LAST_NEED: Final = STATES.index("silent")
 """Up to this one somebody has to do something."""
 _CODES: Final = {name: code for code, name in enumerate(STATES)}
@@ -26,19 +29,21 @@ def states(fleet: Fleet, now_ms: int) -> np.ndarray:
     codes = np.fromiter(
         (_UNKNOWN if alarm is None else _CODES[alarm.state] for alarm in fleet.alarms), np.int8, count
     )
-    told = np.fromiter((alarm is not None for alarm in fleet.alarms), np.bool_, count)
-    # Without a forecast, a fan whose readings are scored and not called faulty is as well as anybody knows.
-    codes[~told & (fleet.scored_ms[:count] > 0)] = _OK
+    said_nothing = codes == _UNKNOWN
+    current = fleet.verdicts.current(now_ms)
+    codes[(codes == _OK) & ~(np.isfinite(fleet.risk[:count]) & current)] = _UNKNOWN
+    out = codes == _CODES[OUT_OF_SERVICE]
     quiet = codes >= _SILENT
-    codes[quiet & fleet.suspects()] = _SUSPECT
+    codes[quiet & fleet.faulty()] = _SUSPECT
     heard = np.maximum(fleet.heard_ms[:count], fleet.listening_ms)
     late = now_ms - heard > fleet.silent_ms
-    # Where the forecast knows nothing yet, a fan that does not turn is all but healthy.
-    unjudged = ~told | (codes == _UNKNOWN)
-    codes[unjudged & quiet & ~late & fleet.standing()] = _SUSPECT
+    # Of a fan of which the forecast knows nothing yet, nobody can say that it only rests.
+    codes[said_nothing & quiet & ~late & fleet.standing()] = _SUSPECT
     codes[late & (codes >= _SILENT)] = _SILENT
     # Whoever is heard and cannot be used is not silent, and nobody knows how its fan is.
     codes[(codes >= _SILENT) & fleet.unusable(now_ms)] = _SENSOR
+    # Whatever its readings are scored as, or though none come: somebody knows of it.
+    codes[out] = _CODES[OUT_OF_SERVICE]
     return codes
 
 
@@ -54,17 +59,15 @@ class Now(msgspec.Struct, frozen=True):
     fault: int | None
     cause: str | None
     """The sensor that the last faulty result named."""
-    share: float
-    """Share of faulty ones among the last results, 0 to 1; NaN before there are enough."""
     alarm: Alarm | None
     state: str
     """One of STATES."""
     standing: bool = False
     """Whether it stands still."""
-    doubtful: bool = False
-    """Whether most of its last readings were scored as faulty."""
     heard: Heard | None = None
     """Why it cannot be used though it is heard."""
+    unjudged: str = ""
+    """Why no fan of the fleet has a verdict that counts, in a sentence; empty where forecast-fan goes on judging."""
     clock_ms: int = 0
     """The time that it is for it where its past is being played in, else 0."""
 
@@ -85,11 +88,10 @@ def now(fleet: Fleet, device: str, now_ms: int) -> Now | None:
             probability=float(fleet.probability[index]),
             fault=None if fault < 0 else fault,
             cause=fleet.causes[index],
-            share=float(fleet.share[index]) if fleet.scores[index] >= ENOUGH else float("nan"),
             alarm=fleet.alarms[index],
             state=STATES[int(states(fleet, now_ms)[index])],
             standing=bool(fleet.standing()[index]),
-            doubtful=fleet.doubtful(index),
             heard=fleet.heard(index, now_ms),
+            unjudged=fleet.verdicts.why(now_ms),
             clock_ms=fleet.clock(index, now_ms),
         )

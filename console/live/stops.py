@@ -2,20 +2,13 @@
 bins have passed; until then the page puts it in the same words, and an acknowledgement ends here as it will there.
 """
 
-from typing import Final
-
 import msgspec
 import numpy as np
 
 from console.live.places import Places
 from fanwatch.alarm import Alarm, with_lapsed
+from fanwatch.still import STILL_RPM, STILL_VIBRATION, SURE_MS
 from fanwatch.timestamps import format_ms
-
-STILL_RPM: Final = 50.0
-STILL_VIBRATION: Final = 20.0
-"""Below both of them a fan stands still, as in fanwatch/forecast/cleaning.py: one sensor at zero says nothing."""
-SURE_MS: Final = 5000
-"""For as long readings have to say the same before it counts, two at least: a lone one turns nothing."""
 
 
 class Stopped(Alarm, frozen=True, kw_only=True):

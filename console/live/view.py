@@ -14,6 +14,7 @@ from fanwatch.bundle import Feature
 
 MOST_LINES: Final = 120
 """Lines in one message, whatever a viewer asks for."""
+_UNKNOWN: Final = STATES.index("unknown")
 _LEVELS: Final = 56
 _FIRST: Final = 35
 """A trend travels as text: '#' is the lowest level, '[' the highest, a space none. None of them needs an escape."""
@@ -29,9 +30,9 @@ class FleetView:
         self._fleet = fleet
         self._ranker = ranker
         self._low, self._high = scales(features)
-        self._told: dict[str, tuple[int, int, int]] = {}
-
-    """By fan on the screen: the alarm, the state (with whether it turns, and is doubtful), and the minute."""
+        self._told: dict[str, tuple[int, int, str, int]] = {}
+        """By fan on the screen: the alarm, the state with whether it turns, why nobody is judged, and the minute."""
+        self._unjudged = ""
 
     def forget(self) -> None:
         """The viewer's page begins anew: it knows nothing."""
@@ -45,6 +46,7 @@ class FleetView:
             first = max(0, min(self.wish.first, len(chosen) - 1))
             shown = chosen[first : first + max(1, min(self.wish.count, MOST_LINES))].tolist()
             minute = now_ms // 60_000
+            self._unjudged = self._fleet.verdicts.why(now_ms)
             names = self._fleet.names
             fresh = {place: self._news(place, ranking, minute) for place in shown}
             told = {names[place]: fresh[place][0] for place in shown}
@@ -56,28 +58,31 @@ class FleetView:
                 "counts": ranking.counts,
                 "needs": int(ranking.needs.sum()),
                 "hand": int(ranking.in_hand.sum()),
+                "faulty": ranking.faulty,
+                "unjudged": self._unjudged,
                 "past": ranking.past_ms,
                 "lead": self._lead(ranking),
                 "rows": [self._row(place, ranking, now_ms) for place in shown],
                 "words": {names[place]: self._words(place, ranking) for place in shown if fresh[place][1]},
                 "lines": {
-                    names[place]: self._lines(place, fresh[place][0][2]) for place in shown if fresh[place][2]
+                    names[place]: self._lines(place, fresh[place][0][3]) for place in shown if fresh[place][2]
                 },
             }
         self._told = told
         return message
 
-    def _news(self, place: int, ranking: Ranking, minute: int) -> tuple[tuple[int, int, int], bool, bool]:
+    def _news(
+        self, place: int, ranking: Ranking, minute: int
+    ) -> tuple[tuple[int, int, str, int], bool, bool]:
         end = self._fleet.trend_end(place, minute)
-        live = 2 * int(self._fleet.still[place]) + self._fleet.doubtful(place)
-        code = int(ranking.codes[place]) * 4 + live
+        live = int(ranking.codes[place]) * 2 + int(self._fleet.still[place])
         # What is wrong with one that cannot be used has the time of its last message, and more to say each minute.
-        code += 100 * minute if self._unusable(place, ranking) else 0
-        state = (self._fleet.alarm_seen[place], code, end)
+        live += 100 * minute if self._unusable(place, ranking) else 0
+        state = (self._fleet.alarm_seen[place], live, self._unjudged, end)
         before = self._told.get(self._fleet.names[place])
         if before is None:
             return state, True, True
-        return state, before[:2] != state[:2], before[2] != end
+        return state, before[:3] != state[:3], before[3] != end
 
     def _row(self, place: int, ranking: Ranking, now_ms: int) -> list[Any]:
         fleet = self._fleet
@@ -87,7 +92,8 @@ class FleetView:
             int(fleet.read_ms[place]),
             *(_number(value, 1) for value in fleet.values[place].tolist()),
             _number(float(fleet.probability[place]), 3),
-            _number(float(fleet.risk[place]), 2),
+            # A risk that is old, or of nobody's verdict, is none.
+            None if ranking.codes[place] == _UNKNOWN else _number(float(fleet.risk[place]), 2),
             int(fleet.earliest_ms[place]),
             int(fleet.latest_ms[place]),
             int(ranking.in_hand[place]),
@@ -97,9 +103,9 @@ class FleetView:
     def _words(self, place: int, ranking: Ranking) -> tuple[str, str, str]:
         fleet = self._fleet
         state = STATES[ranking.codes[place]]
-        still, doubtful = bool(fleet.still[place]), fleet.doubtful(place)
+        still = bool(fleet.still[place])
         heard = fleet.heard(place, ranking.at_ms) if self._unusable(place, ranking) else None
-        return words.told(state, fleet.causes[place], fleet.alarms[place], still, doubtful, heard)
+        return words.told(state, fleet.causes[place], fleet.alarms[place], still, self._unjudged, heard)
 
     def _unusable(self, place: int, ranking: Ranking) -> bool:
         """Whether the page says so by itself, and not as forecast-fan does."""
@@ -126,6 +132,7 @@ class FleetView:
             int(fleet.earliest_ms[place]),
             int(fleet.latest_ms[place]),
             int(ranking.clocks[place]),
+            int(fleet.still[place]),
         ]
 
 

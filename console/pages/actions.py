@@ -154,6 +154,7 @@ def past_card(each: Past, clock_ms: int = 0) -> dict[str, Any]:
         "stopped": each.stopped_ms,
         "found": each.found,
         "note": each.note,
+        "former": each.former,
         "foundBy": each.found_by,
         "closed": each.closed_ms,
     }
@@ -169,7 +170,8 @@ def _command(asked: Mapping[str, Any], by: str) -> dict[str, str | bool]:
     """What the browser asks for, in somebody's name; `send` judges what it says."""
     names = ("episode", "action", "until", "found", "mode", "outcome", "outcomeAt", "note")
     given = {name: text for name in names if (text := _text(asked.get(name)))}
-    return {**given, "by": by} | ({"stands": True} if asked.get("stands") is True else {})
+    flags = {name: True for name in ("stands", "corrects") if asked.get(name) is True}
+    return {**given, "by": by} | flags
 
 
 def _text(value: object) -> str | None:

@@ -10,13 +10,14 @@ from nicegui.events import GenericEventArguments
 from console import shell
 from console.context import Console
 from console.episodes import DAYS, SHOWN_OPEN, SHOWN_PAST, left_out, open_ones, past, past_queries
-from console.live.states import LAST_NEED, states
+from console.live.states import LAST_NEED, STATES, states
 from console.pages.actions import Episodes, cards, past_card
 from fanwatch.alarm import Alarm
 from fanwatch.errors import FanwatchError
 from fanwatch.store import MEANS
 from fanwatch.topics import DEVICE_ID
 
+_UNKNOWN = STATES.index("unknown")
 _AGAIN_S = 15
 """A page that reconnects has missed what it was told; so often it is told anew."""
 _PAST_AGAIN_S = 2
@@ -52,13 +53,14 @@ class _Told:
             hidden = console.fleet.hidden
         # Fans that need somebody although the forecast has not said so.
         others = int((codes <= LAST_NEED).sum()) - len(found)
+        unjudged = int((codes == _UNKNOWN).sum())
         away = console.intake.away_since_ms is not None
         shown = cards(console, found, now_ms)
         self._again_ms = 1000 * (_PAST_AGAIN_S if any(each["clock"] for each in shown) else _AGAIN_S)
         return {
             "episodes": shown,
-            "calm": others <= 0 and len(codes) > 0 and not away and not hidden,
-            "empty": _empty(len(codes), others, away, hidden),
+            "calm": others <= 0 and len(codes) > 0 and not away and not hidden and not unjudged,
+            "empty": _empty(len(codes), others, away, hidden, unjudged),
             "head": _head(found, now_ms),
         }
 
@@ -167,7 +169,7 @@ def _none(device: str) -> str:
     )
 
 
-def _empty(fans: int, others: int, away: bool, hidden: int) -> str:
+def _empty(fans: int, others: int, away: bool, hidden: int, unjudged: int = 0) -> str:
     if not fans:
         return "The broker is away: no fan is known yet." if away else "No fan has been heard of yet."
     if away:
@@ -175,6 +177,9 @@ def _empty(fans: int, others: int, away: bool, hidden: int) -> str:
     if others <= 0 and hidden:
         count, it = ("One fan is", "it is") if hidden == 1 else (f"{hidden:,} fans are", "they are")
         return f"No alarm is open. {count} not shown, though, and how {it} is not known here."
+    if others <= 0 and unjudged:
+        are = "is" if unjudged == 1 else "are"
+        return f"No alarm is open, but {unjudged:,} of {fans:,} fans {are} not judged: the fleet says why."
     if others <= 0:
         return "Nothing needs you. Every fan that is heard of is well."
     need = "One fan needs a look" if others == 1 else f"{others} fans need a look"

@@ -193,7 +193,7 @@ def described(found: Now) -> dict[str, Any]:
     """One fan as the page is told of it."""
     alarm = found.alarm
     expected = alarm.failureExpected if alarm else None
-    about, why, by = words.told(found.state, found.cause, alarm, found.standing, found.doubtful, found.heard)
+    about, why, by = words.told(found.state, found.cause, alarm, found.standing, found.unjudged, found.heard)
     return {
         "state": found.state,
         "cause": about,
@@ -204,7 +204,7 @@ def described(found: Now) -> dict[str, Any]:
         # What is the page's own is not since then.
         "since": alarm.since_ms if alarm and found.state == alarm.state else 0,
         "stood": alarm.stood_ms if isinstance(alarm, Stopped) else 0,
-        "risk": alarm.risk if alarm else None,
+        "risk": alarm.risk if alarm and found.state != "unknown" else None,
         "earliest": words.ms(expected.earliest) if expected else 0,
         "latest": words.ms(expected.latest) if expected else 0,
         "read": found.read_ms,

@@ -22,7 +22,13 @@ _FRESH_S: Final = 5.0
 """So long viewers share one look at the parts."""
 _SHOWN: Final = 200
 _MOST_TEXT: Final = 4000
-_WORDS: Final = {"ok": "Works", "attention": "Look here", "down": "Does not work", "unknown": "Not known"}
+_WORDS: Final = {
+    "ok": "Works",
+    "attention": "Look here",
+    "down": "Does not work",
+    "unknown": "Not known",
+    "off": "Off",
+}
 _LOG = Log("console")
 
 
@@ -44,7 +50,10 @@ class _Looks:
                     f"It does not answer at {console.intake.where}." if console.intake.away_since_ms else None
                 )
                 self._seen = await console.call(
-                    health.collect, console.store.store, console.gateway.answers, trouble
+                    health.collect,
+                    None if console.store.off else console.store.store,
+                    console.gateway.answers,
+                    trouble,
                 )
                 self._at = time.monotonic()
             return self._seen
@@ -78,6 +87,8 @@ class Pipeline(ui.element, component="../assets/pipeline.js"):
             self.update()
 
     async def _letters(self) -> list[dict[str, Any]] | None:
+        if self._console.store.off:
+            return None
         try:
             found = await self._console.call(letters.recent, self._console.store.store, _SHOWN)
         except FanwatchError:
@@ -117,7 +128,9 @@ class Pipeline(ui.element, component="../assets/pipeline.js"):
         try:
             letter: letters.Letter = await console.call(letters.with_id, console.store.store, identity)
             letters.require_whole([letter])
-            await console.call(letters.publish, console.operator, letter)
+            trouble = await console.call(letters.resend, console.store.store, console.operator, letter)
+            if trouble:
+                _LOG.warning("a dead letter was sent again, which is not noted", why=trouble)
             return letter
         finally:
             self._sending = False

@@ -12,6 +12,7 @@ from fanwatch.checked import Checked
 from fanwatch.errors import BundleError
 from fanwatch.forecast.model import NAME, Machine
 from fanwatch.forecast.windows import NAMES
+from fanwatch.in_words import in_words
 from fanwatch.reading import FEATURES
 
 OUTPUT_NAMES: Final = (
@@ -72,7 +73,8 @@ def load(source: str | Path, pin: str | None = None) -> ForecastBundle:
         metadata = msgspec.json.decode(raw, type=ForecastMetadata)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(
-            f"{path / bundles.METADATA} does not describe a forecast model: {error}."
+            f"{path / bundles.METADATA} does not describe a forecast model:"
+            f" {in_words(error, ForecastMetadata)}. Train it again."
         ) from error
     _check(path / bundles.METADATA, metadata)
     return ForecastBundle(path, digest, metadata, bundles.checked(path, metadata.files))

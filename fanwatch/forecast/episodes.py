@@ -41,7 +41,7 @@ def smooth(
 
 def step(memory: Memory, cleaned: Cleaned, machine: Machine, number: int) -> None:
     """Move every fan's state on by one bin."""
-    _count(memory, machine, cleaned.heard)
+    _count(memory, machine, cleaned)
     open_ = (memory.state == WARNING) | (memory.state == ALARM)
     known = (memory.first > 0) & (number - memory.first >= machine.warmup_bins)
     stopped, was_stopped = memory.still >= STILL_BINS, memory.state == STOPPED
@@ -87,14 +87,15 @@ def close(memory: Memory, number: int) -> None:
     memory.muted[:] = np.where(instrument, _UNTIL_SOUND, _UNTIL_QUIET)
 
 
-def _count(memory: Memory, machine: Machine, heard: Flags) -> None:
+def _count(memory: Memory, machine: Machine, cleaned: Cleaned) -> None:
     for counter, holds in (
         (memory.above, memory.risk >= machine.warning),
         (memory.urgent, (memory.risk >= machine.warning) & (memory.borne >= machine.alarm)),
         (memory.quiet, memory.risk < machine.exit),
     ):
-        counter[:] = np.where(holds, counter + heard, 0)
-    over = (memory.quiet >= machine.warning_bins) | (memory.still > 0)
+        counter[:] = np.where(holds, counter + cleaned.heard, 0)
+    # Not with its stop: its risk is as high as it was then, and what was closed would begin anew.
+    over = (memory.quiet >= machine.warning_bins) | cleaned.restarted
     memory.muted[(memory.muted == _UNTIL_QUIET) & over] = 0
     memory.muted[(memory.muted == _UNTIL_SOUND) & (memory.fault.max(axis=1) <= 0)] = 0
 

@@ -36,7 +36,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     stopped_ms: int | None = None
     """stopped: since when the fan stands still, which is a little before it was called so."""
     silent_ms: int | None = None
-    """Since when no reading of it is known, where that is called silence; `why` says so by `heard.silence`."""
+    """Since when no reading of it is known, where that is called silence; `why` says so by `heard.silence`. None where
+    something comes of it."""
+    turns: bool = True
+    """Whether it turns, and has for as long as it takes to end a stop. False also where nothing comes of it."""
 
     @property
     def episode(self) -> str:

@@ -40,17 +40,22 @@ _LATELY: Final = (HOURS.index(6), HOURS.index(24))
 def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
     """The verdict on the one fan of `memory`."""
     state, number = int(memory.state[0]), int(memory.last[0])
+    # Nothing is as usual that has no risk: since a restart there may be too little to tell one by.
+    calm = state == OK
+    state = UNKNOWN if calm and not memory.scored[0] > 0 else state
     trouble, cause = state in (WARNING, ALARM, STOPPED), int(memory.cause[0]) - 1
     at_ms = (number + 1) * BIN_MS if number else 0
     expected = _expected_ms(memory, model.machine, at_ms) if state in (WARNING, ALARM) else None
     judged = number > 0 and state not in (UNKNOWN, STOPPED) and memory.scored[0] > 0
     instrument = state == INSTRUMENT
     sensor = int(memory.sensor[0]) - 1
+    silent = _is_silent(memory)
+    heard = memory.first[0] > 0
     return Verdict(
         device=device,
         at_ms=at_ms,
         state=ORDER[state],
-        since_ms=int(memory.since[0]) * BIN_MS,
+        since_ms=int(max(memory.since[0], memory.restarted[0] if calm else 0)) * BIN_MS,
         risk=round(float(memory.risk[0]), 4) if judged else None,
         cause=_instrument_cause(memory, cause)
         if instrument
@@ -61,7 +66,8 @@ def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
         expected_ms=expected,
         why=_why(memory, model, state, cause, sensor, number, expected is None),
         stopped_ms=_stopped_ms(memory) if state == STOPPED else None,
-        silent_ms=_silent_ms(memory) if _is_silent(memory) else None,
+        silent_ms=_silent_ms(memory) if silent else None,
+        turns=bool(heard and state != STOPPED and memory.still[0] == 0 and not silent),
     )
 
 
@@ -111,11 +117,7 @@ def _why(
     memory: Memory, model: ForecastModel, state: int, cause: int, sensor: int, number: int, untold: bool
 ) -> str:
     if state == UNKNOWN:
-        return (
-            "Nothing is known of it yet."
-            if not memory.first[0]
-            else "It is known for too short a time to be judged."
-        )
+        return _unjudged(memory, model.machine, number)
     if state == OK:
         return "All sensors are as usual for this fan."
     if state == STOPPED:
@@ -128,6 +130,21 @@ def _why(
         said += ", and no other sensor bears it out yet: the fan, or its sensor"
     said += f"; {_untold(memory, model.machine)}" if untold else ""
     return f"{said}{_besides(memory)}."
+
+
+def _unjudged(memory: Memory, machine: Machine, number: int) -> str:
+    """Why there is no verdict, with the times behind it; no cause that was not looked for."""
+    if not memory.first[0]:
+        return "Nothing is known of it yet."
+    if int(memory.state[0]) == UNKNOWN:
+        first, needed = at_minute(round(float(memory.first[0])) * BIN_MS), _hours(machine.warmup_bins)
+        return f"It is known only since {first}; it is judged once it is known for {needed}."
+    turns = at_minute(round(float(memory.restarted[0])) * BIN_MS)
+    # As many bins with readings as a fan's windows need after a restart.
+    needed_bins = machine.restart_bins * max(1, round(float(memory.interval[0])))
+    if number + 1 - memory.restarted[0] < needed_bins:
+        return f"It last began to turn at {turns}; it is judged once it has turned for {_hours(needed_bins)}."
+    return f"It last began to turn at {turns}; too few of its readings since then can be used to judge it."
 
 
 def _besides(memory: Memory) -> str:

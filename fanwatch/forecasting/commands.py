@@ -5,8 +5,9 @@ import msgspec
 from fanwatch.alarm import EPISODES, Alarm, InvalidAlarm
 from fanwatch.command import Command
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.forecasting import episodes, rows, wording
+from fanwatch.forecasting import episodes, rows, standing, wording
 from fanwatch.forecasting.announcer import Announcer
+from fanwatch.forecasting.episodes import Said
 from fanwatch.forecasting.requests import Retirement
 from fanwatch.forecasting.rows import Row
 from fanwatch.store import Store
@@ -52,7 +53,16 @@ class Commands:
         if command.action != "close":
             raise Over(f"The episode {command.episode} is over; only what was found can still be said of it.")
         self._require_time(command, began_ms)
-        episodes.write_label(self._store, command, began_ms, now_ms)
+        said = episodes.said_of(self._store, command.device, began_ms)
+        if said is not None and said.by != command.by and not (said.same(command) or command.corrects):
+            raise Over(
+                f"{said.in_words} If that is wrong, correct it on the page Alarms, or by `fanwatch alarms close "
+                f"{command.episode} --correct`. What {said.by} said is kept beside it."
+            )
+        self._label(command, said, began_ms, now_ms)
+        if row.note.closed != command.episode:
+            note = msgspec.structs.replace(row.note, labelled=command.episode)
+            rows.save(self._store, [msgspec.structs.replace(row, note=note)])
         return row.alarm
 
     def retire(self, retirement: Retirement, now_ms: int, since_ms: int) -> Alarm:
@@ -75,7 +85,7 @@ class Commands:
 
     def _require_time(self, command: Command, began_ms: int) -> None:
         untimed = command.outcome == "failed" and command.outcomeAt is None
-        if untimed and not episodes.seen_to_stop(self._store, command.device, began_ms):
+        if untimed and episodes.stopped_ms(self._store, command.device, began_ms) is None:
             raise InvalidAlarm("When did it fail? Say outcomeAt: the forecast has not seen this fan stop.")
 
     def _open(self, row: Row, before: Alarm, command: Command, now_ms: int) -> Alarm:
@@ -87,10 +97,17 @@ class Commands:
         elif command.action == "snooze":
             alarm = msgspec.structs.replace(before, snoozedUntil=format_ms(command.until_ms or 0))
         else:
-            alarm = wording.closed(before, row.told_ms, command.by, command.found or "", command.mode)
+            why = wording.closed_why(before, command.by, command.found or "", command.mode)
+            note = self._standing(row, before, command)
+            alarm = (
+                wording.out_of_service(row.fan, note.out_ms, why)
+                if note.out_ms
+                else wording.closed(before, row.told_ms, why)
+            )
             note = msgspec.structs.replace(
                 note,
                 closed=command.episode,
+                closed_why=why,
                 closed_ms=row.told_ms,
                 said_ms=row.told_ms,
                 opened_ms=0,
@@ -100,10 +117,21 @@ class Commands:
         if alarm != before:
             self._say(alarm)
         if command.action == "close":
-            episodes.write_label(self._store, command, before.since_ms, now_ms)
+            said = episodes.said_of(self._store, command.device, before.since_ms)
+            self._label(command, said, before.since_ms, now_ms)
             episodes.ended(self._store, before, row.told_ms)
         rows.save(self._store, [msgspec.structs.replace(row, alarm=alarm, note=note)])
         return alarm
+
+    def _standing(self, row: Row, before: Alarm, command: Command) -> rows.Note:
+        """Whether the fan is out of service, and which stop still belongs to what is closed."""
+        stopped_ms = episodes.stopped_ms(self._store, row.fan, before.since_ms)
+        own = standing.seen(self._store, row.fan, before.since_ms - rows.DAY_MS)
+        return standing.closing(row.note, before, command.found or "", row.told_ms, stopped_ms, own)
+
+    def _label(self, command: Command, said: Said | None, began_ms: int, now_ms: int) -> None:
+        if said is None or not said.same(command):
+            episodes.write_label(self._store, command, began_ms, now_ms, said)
 
     def _say(self, alarm: Alarm) -> None:
         failed = self._announcer.say([alarm])

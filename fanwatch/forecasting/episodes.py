@@ -10,8 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from fanwatch.alarm import Alarm, instrument_mode
-from fanwatch.command import Command
+from fanwatch.command import LONGEST_NOTE, Command
 from fanwatch.store import MEANS, RAW, Refused, Store, point, quoted
+from fanwatch.timestamps import format_ms
 
 EPISODES = "forecast_episode"
 LABELS = "label"
@@ -105,15 +106,64 @@ def known(store: Store, device: str, since_ms: int) -> bool:
     )
 
 
-def seen_to_stop(store: Store, device: str, since_ms: int) -> bool:
-    """Whether the fan was seen to stop in the episode that began then."""
+def stopped_ms(store: Store, device: str, since_ms: int) -> int | None:
+    """When the fan was seen to stop in the episode that began then; None where it was not."""
     where = f'WHERE time = {since_ms * _MS} AND "deviceID" = {quoted(device)}'
     rows = store.query(f'SELECT "stopped_ms" FROM "{EPISODES}" {where}', MEANS)
-    return any(row["stopped_ms"] is not None for row in rows)
+    return next((int(row["stopped_ms"]) for row in rows if row["stopped_ms"] is not None), None)
 
 
-def write_label(store: Store, command: Command, since_ms: int, now_ms: int) -> None:
-    """What was found; said again, it replaces what was said before. All fields, for none of it shall stay."""
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody has said of an episode already, as it is stored: empty or 0 where they did not."""
+
+    found: str
+    mode: str = ""
+    outcome: str = ""
+    outcome_ms: int = 0
+    note: str = ""
+    by: str = ""
+    closed_ms: int = 0
+    former: str = ""
+    """What others had said before, which was corrected."""
+
+    def same(self, command: Command) -> bool:
+        """Whether the command says nothing else."""
+        new = (command.found or "", command.mode or "", command.outcome or "", command.outcome_ms or 0)
+        said = (self.found, self.mode, self.outcome, self.outcome_ms)
+        return (new, command.note or "", command.by) == (said, self.note, self.by)
+
+    @property
+    def in_words(self) -> str:
+        """One sentence: who closed it when, and as what."""
+        details = ", ".join(each for each in (self.mode, self.outcome) if each)
+        note = f": {self.note.removesuffix('.')}" if self.note else ""
+        at = format_ms(self.closed_ms)[:16].replace("T", " ")
+        return (
+            f"{self.by} has closed it on {at} UTC as {self.found}{f' ({details})' if details else ''}{note}."
+        )
+
+
+def said_of(store: Store, device: str, since_ms: int) -> Said | None:
+    """What was said of the episode that began then; None where nobody has said anything."""
+    where = f'WHERE time = {since_ms * _MS} AND "deviceID" = {quoted(device)}'
+    rows = store.query(f'SELECT {_names(Said)} FROM "{LABELS}" {where}', MEANS)
+    return msgspec.convert({key: value for key, value in rows[0].items() if value}, Said) if rows else None
+
+
+def _names(of: type[msgspec.Struct]) -> str:
+    return ", ".join(f'"{name}"' for name in of.__struct_fields__)
+
+
+def write_label(
+    store: Store, command: Command, since_ms: int, now_ms: int, before: Said | None = None
+) -> None:
+    """What was found, in place of what was said `before`. All fields, for none of it shall stay.
+
+    What another person had said is kept beside it, in words.
+    """
+    former = "" if before is None else before.former
+    if before is not None and before.by != command.by:
+        former = f"{former} {before.in_words}".strip()[-LONGEST_NOTE:]
     fields: dict[str, object] = {
         "episode": command.episode,
         "found": command.found or "",
@@ -121,6 +171,7 @@ def write_label(store: Store, command: Command, since_ms: int, now_ms: int) -> N
         "outcome": command.outcome or "",
         "outcome_ms": command.outcome_ms or 0,
         "note": command.note or "",
+        "former": former,
         "by": command.by,
         "since_ms": since_ms,
         "closed_ms": now_ms,

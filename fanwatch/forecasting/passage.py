@@ -8,7 +8,9 @@ import numpy as np
 
 from fanwatch.alarm import EPISODES, Alarm
 from fanwatch.forecast import BIN_MS, Fleet, ForecastModel, Verdict
-from fanwatch.forecasting import hearing, wording
+from fanwatch.forecast.bins import Ints
+from fanwatch.forecast.verdict import STOPPED
+from fanwatch.forecasting import hearing, standing, wording
 from fanwatch.forecasting.aggregates import Span
 from fanwatch.forecasting.episodes import Turn
 from fanwatch.forecasting.gathering import Goal
@@ -60,11 +62,13 @@ class _Passage:
             at_ms = span.start_ms + (place + 1) * BIN_MS
             self._fleet.advance(span.bins(place))
             for number in self._closes.get(at_ms, ()):
-                self._fleet.close(number)
+                # A stop that was closed is still that stop, until the fan turns.
+                if self._fleet.state[number] != STOPPED:
+                    self._fleet.close(number)
             if at_ms == keep_ms:
                 states = [self._fleet.pack(number) for number in range(len(self._group))]
             after = self._fleet.state
-            for number in np.flatnonzero(after != before).tolist() if caught_up else ():
+            for number in self._moved(before, after) if caught_up else ():
                 if at_ms > self._group[number].told_ms:
                     self._say(number, self._fleet.verdict(number), at_ms)
             before = after
@@ -72,6 +76,12 @@ class _Passage:
             for number in range(len(self._group)):
                 self._say(number, self._fleet.verdict(number), span.end_ms, last=True)
         return self._results(states, keep_ms, caught_up)
+
+    def _moved(self, before: Ints, after: Ints) -> list[int]:
+        """Fans whose state has changed, and those out of service: that a silent one turns again is no change of it."""
+        out = np.array([note.out_ms > 0 for note in self._notes])
+        moved: list[int] = np.flatnonzero((after != before) | out).tolist()
+        return moved
 
     def _say(self, number: int, verdict: Verdict, at_ms: int, *, last: bool = False) -> None:
         before, note = self._alarms[number], self._notes[number]
@@ -85,9 +95,21 @@ class _Passage:
             heard = self._goal.hearing.of(verdict.device, good_ms)
             blind = blind if heard is None else heard.sentence
         known = note.stop_known(self._goal.now_ms)
-        alarm = wording.alarm_of(
-            verdict, before, seen_ms, self._goal.now_ms, blind, note.lapsed, stop_known=known
-        )
+        changed = standing.after(note, verdict, at_ms)
+        if changed.out_ms:
+            alarm = wording.out_of_service(verdict.device, changed.out_ms, note.closed_why)
+        else:
+            alarm = wording.alarm_of(
+                verdict,
+                before,
+                seen_ms,
+                self._goal.now_ms,
+                blind,
+                note.lapsed,
+                stop_known=known,
+                done=(note.closed, note.labelled),
+            )
+        self._notes[number] = changed
         if not wording.is_news(alarm, before, at_ms - note.said_ms):
             return
         self._turn(number, alarm, at_ms, verdict.stopped_ms)
@@ -98,8 +120,8 @@ class _Passage:
             opened_ms = note.opened_ms if goes_on and not lapsing else self._goal.now_ms
             lapsed = lapsing or (note.lapsed if goes_on else "")
         self._alarms[number] = alarm
-        changed = {"said_ms": at_ms, "opened_ms": opened_ms, "lapsed": lapsed}
-        self._notes[number] = msgspec.structs.replace(note, **changed)
+        said = {"said_ms": at_ms, "opened_ms": opened_ms, "lapsed": lapsed}
+        self._notes[number] = msgspec.structs.replace(changed, **said)
         self._said[number].append(alarm)
 
     def _turn(self, number: int, alarm: Alarm, at_ms: int, stopped_ms: int | None) -> None:

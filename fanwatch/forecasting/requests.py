@@ -6,6 +6,7 @@ import msgspec
 
 from fanwatch.alarm import LONGEST_BY, InvalidAlarm
 from fanwatch.command import Command, decode_command
+from fanwatch.in_words import in_words
 from fanwatch.topics import DEVICE_ID
 
 
@@ -30,7 +31,7 @@ def decode_request(body: bytes, now_ms: int) -> Command | Retirement | None:
             return decode_command(body, now_ms)
         retirement = msgspec.json.decode(body, type=Retirement)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidAlarm(f"This is no command: {error}.") from error
+        raise InvalidAlarm(f"This is no command: {in_words(error, Retirement)}.") from error
     if DEVICE_ID.fullmatch(retirement.deviceID) is None:
         raise InvalidAlarm("deviceID must be 1 to 64 letters, digits, _ or -.")
     if not retirement.by.strip() or len(retirement.by) > LONGEST_BY or not retirement.by.isprintable():

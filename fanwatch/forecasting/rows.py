@@ -43,6 +43,16 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     """The episode that a person has closed last."""
     closed_ms: int = 0
     """Up to when readings were known then: there, the fan's state forgets the episode."""
+    closed_why: str = ""
+    """Who closed it as what, a sentence."""
+    labelled: str = ""
+    """The episode, over by itself, of which somebody has said last what it was."""
+    out_ms: int = 0
+    """Since when the fan stands, or sends nothing, that is out of service until it turns; 0 where it is not."""
+    out_unseen: bool = False
+    """It is so by its last readings, which the forecast did not know yet."""
+    awaited_ms: int = 0
+    """A stop that begins before belongs to the episode that was closed last; 0 in notes of earlier versions."""
     retired_ms: int = 0
     """The fan was retired; what is not newer does not bring it back."""
 

@@ -21,6 +21,7 @@ from fanwatch.alarm import EPISODES, Alarm
 from fanwatch.errors import FanwatchError, SettingsError
 from fanwatch.forecasting.rows import Row
 from fanwatch.logs import Log
+from fanwatch.proxies import Outward
 from fanwatch.settings import ForecastSettings, secret
 from fanwatch.store import Store, point
 
@@ -40,9 +41,6 @@ class _Stays(urllib.request.HTTPRedirectHandler):
         return None
 
 
-_open = urllib.request.build_opener(_Stays).open
-
-
 class Webhook:
     """Give it the fleet after each run: `tell`."""
 
@@ -52,6 +50,8 @@ class Webhook:
         if self._url and not self._url.startswith(("http://", "https://")):
             raise SettingsError("FANWATCH_WEBHOOK_URL is no address such as https://example.com/alarms.")
         self._timeout_s = settings.webhook_timeout
+        # It may lie outside the site: a proxy of the environment is asked, but never for this machine.
+        self._opener = urllib.request.build_opener(_Stays, Outward())
         self._store, self._log = store, log
         self._queue: queue.Queue[tuple[str, Alarm]] = queue.Queue(_QUEUED)
         self._waiting: set[str] = set()
@@ -124,7 +124,7 @@ class Webhook:
             method="POST",
         )
         try:
-            with _open(request, timeout=self._timeout_s) as response:
+            with self._opener.open(request, timeout=self._timeout_s) as response:
                 response.read(1)
         except urllib.error.HTTPError as error:
             error.close()

@@ -6,7 +6,16 @@ earlier, so that an acknowledgement holds and nobody is told twice.
 
 import msgspec
 
-from fanwatch.alarm import EPISODES, FAN_EPISODES, Alarm, Expected, State, episode_name, with_lapsed
+from fanwatch.alarm import (
+    EPISODES,
+    FAN_EPISODES,
+    OUT_OF_SERVICE,
+    Alarm,
+    Expected,
+    State,
+    episode_name,
+    with_lapsed,
+)
 from fanwatch.forecast import Verdict
 from fanwatch.heard import NOBODY, OTHERS, resumed
 from fanwatch.timestamps import at_minute, format_ms, parse_ms, zone
@@ -32,13 +41,15 @@ def alarm_of(
     lapsed: str = "",
     *,
     stop_known: bool = False,
+    done: tuple[str, ...] = (),
 ) -> Alarm:
     """The alarm that the verdict makes of what was published `before`, of which bins up to `seen_ms` were known.
 
     `blind` says why nothing newer is known of any fan: then a fan without an episode is unknown. A snooze that is over
     at `now_ms` is said no longer, which is how all who listen learn that it is. An acknowledgement was of a fan that
     ran: with its stop it has lapsed, for all who listen likewise, and `lapsed` is whose it was, once it has; unless the
-    stop was seen by people first, and what they acknowledged (`stop_known`).
+    stop was seen by people first, and what they acknowledged (`stop_known`). The name of an episode of which people
+    have said what it was (`done`) is not given again: what begins then has one of its own.
     """
     state: State = verdict.state
     why, risk, since_ms = verdict.why, verdict.risk, verdict.since_ms
@@ -50,6 +61,8 @@ def alarm_of(
         if verdict.cause == "resumed":
             # What an episode was remains to be read once it is over.
             why = before.why if before.cause == "resumed" else resumed(before.why)
+    elif state in EPISODES and episode_name(verdict.device, since_ms) in done:
+        since_ms = verdict.at_ms
     alarm = Alarm(
         deviceID=verdict.device,
         episode=episode_name(verdict.device, since_ms),
@@ -99,9 +112,28 @@ def is_news(alarm: Alarm, before: Alarm | None, quiet_ms: int) -> bool:
     return moved or (alarm.why != before.why and quiet_ms >= _REFRESH_MS.get(alarm.state, _SELDOM_MS))
 
 
-def closed(before: Alarm, at_ms: int, by: str, found: str, mode: str | None = None) -> Alarm:
-    """What is left of an episode that a person has closed."""
+def closed_why(before: Alarm, by: str, found: str, mode: str | None = None) -> str:
+    """Who has closed an episode, and as what."""
     began, of = before.since[:16].replace("T", " "), f" ({mode})" if mode else ""
+    return f"{by} closed the episode of {began} UTC: {found}{of}."
+
+
+def out_of_service(device: str, since_ms: int, why: str) -> Alarm:
+    """What is said of a fan that stands, or sends nothing, since its episode was closed; `why` as `closed_why`."""
+    return Alarm(
+        deviceID=device,
+        episode=episode_name(device, since_ms),
+        state=OUT_OF_SERVICE,
+        since=format_ms(since_ms),
+        risk=None,
+        cause=None,
+        failureExpected=None,
+        why=f"{why} It is out of service until it turns.".strip(),
+    )
+
+
+def closed(before: Alarm, at_ms: int, why: str) -> Alarm:
+    """What is left of an episode that a person has closed, of a fan that turns; `why` as `closed_why`."""
     return Alarm(
         deviceID=before.deviceID,
         episode=episode_name(before.deviceID, at_ms),
@@ -110,7 +142,7 @@ def closed(before: Alarm, at_ms: int, by: str, found: str, mode: str | None = No
         risk=before.risk,
         cause=None,
         failureExpected=None,
-        why=f"{by} closed the episode of {began} UTC: {found}{of}.",
+        why=why,
     )
 
 

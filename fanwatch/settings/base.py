@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 import msgspec
 
 from fanwatch.errors import SettingsError
+from fanwatch.in_words import field_of, must_be
 
 PREFIX = "FANWATCH_"
 
@@ -61,11 +62,11 @@ def load(cls: type[T], environment: Mapping[str, str] | None = None) -> T:
     """The settings of one part. SettingsError names what is unknown or out of range; an empty value counts as unset."""
     environment = os.environ if environment is None else environment
     given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
-    names = known()
-    for name in sorted(given.keys() - names):
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise SettingsError(f"{name} is no setting.{hint} Known are: {', '.join(sorted(names))}.")
+    for name in sorted(given.keys() - known()):
+        *others, last = (PREFIX + near for near in _nearest(name))
+        raise SettingsError(
+            f"{name} is no setting. Did you mean {', '.join(others)} or {last}? `fanwatch settings` lists all."
+        )
     fields = {}
     for field in cls.__struct_fields__:
         value = given.get(PREFIX + field.upper())
@@ -74,15 +75,17 @@ def load(cls: type[T], environment: Mapping[str, str] | None = None) -> T:
     try:
         return msgspec.convert(fields, cls, strict=False)
     except msgspec.ValidationError as error:
-        at = re.search(r"at `\$\.(\w+)`", str(error))
-        field = at[1] if at else ""
-        problem = re.sub(r"Expected `(\w+)`, got `str`", _wanted, str(error).split(" - at")[0])
+        field, _ = field_of(error) or ("", False)
+        # In the environment all is text, and what is unset stands for null.
+        problem = must_be(error, cls).replace("true or false", "1 or 0").replace(" or null", "")
         raise SettingsError(f"{PREFIX}{field.upper()}={fields.get(field)!r}: {problem}.") from error
 
 
-def _wanted(found: re.Match[str]) -> str:
-    wanted = {"int": "a whole number", "float": "a number", "bool": "1 or 0"}
-    return f"it must be {wanted.get(found[1], found[1])}"
+def _nearest(name: str) -> list[str]:
+    """The three settings that are spelt most like it, without their prefix, the nearest first."""
+    # What all names begin with says nothing about how near two of them are.
+    names = sorted(known_name.removeprefix(PREFIX) for known_name in known())
+    return difflib.get_close_matches(name.removeprefix(PREFIX), names, n=3, cutoff=0.0)
 
 
 def secret(path: str | None, setting: str) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from fanwatch.errors import InvalidReading
+from fanwatch.in_words import in_words
 from fanwatch.reading import FEATURES
 from fanwatch.scorers import open_judge
 from fanwatch.settings import InferSettings, load
@@ -54,7 +55,7 @@ def _rows(body: bytes) -> tuple[list[_Row], bool]:
     except msgspec.ValidationError as error:
         raise _wrong(body, error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidReading(f"not JSON: {error}") from error
+        raise InvalidReading(f"This is no request: {in_words(error)}") from error
     if len(rows) > MAX_ROWS:
         raise InvalidReading(f"at most {MAX_ROWS} rows in one request", field="params", value=len(rows))
     return rows, single
@@ -64,8 +65,8 @@ def _wrong(body: bytes, error: Exception) -> InvalidReading:
     """Find what the decoder, which is quick but terse, has stumbled over."""
     try:
         content = json.loads(body, parse_int=float)
-    except (ValueError, RecursionError) as unreadable:
-        return InvalidReading(f"not JSON: {unreadable}")
+    except (ValueError, RecursionError):
+        return InvalidReading(f"This is no request: {in_words(error)}")
     params = content.get("params") if isinstance(content, dict) else None
     if not isinstance(params, list) or not params:
         problem = f"params must be a list of {len(FEATURES)} numbers, or a list of such lists"
@@ -74,7 +75,7 @@ def _wrong(body: bytes, error: Exception) -> InvalidReading:
     for index, row in enumerate([params] if single else params):
         if not isinstance(row, list) or len(row) != len(FEATURES) or not all(map(_is_number, row)):
             return _wrong_row(row, index, single)
-    return InvalidReading(str(error), field="params")
+    return InvalidReading(in_words(error), field="params")
 
 
 def _wrong_row(row: Any, index: int, single: bool) -> InvalidReading:

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 from prometheus_client import Counter
 
-from fanwatch import batch
+from fanwatch import batch, misread
 from fanwatch.broker import NO_SUBSCRIBER, PUBLISHED, Publisher
 from fanwatch.errors import FanwatchError, InvalidReading, Unavailable, UpstreamFailed
 from fanwatch.gateway_client import Gateway, Response
+from fanwatch.in_words import in_words
 from fanwatch.logs import Log
 from fanwatch.reading import Reading, parse, parse_from_topic
 from fanwatch.result import Decision, Result, decode_decisions, encode_json
@@ -53,11 +54,14 @@ def handle(event: Any, context: Any) -> dict[str, Any]:
             return _answer(200, batch.encode_outcomes([_outcome(line) for line in scored]), _BYTES)
         if kind in _NDJSON:
             scored = _score([(topic, line) for line in _lines(event.body)])
+            _require_lines(event.body, scored)
             return _answer(200, "".join(map(_line, scored)), "application/x-ndjson")
         [only] = _score([(topic, event.body)])
         return _answer(*_single(only))
-    except (FanwatchError, msgspec.DecodeError) as error:
-        return _answer(getattr(error, "status", 400), _json({"error": str(error)}))
+    except FanwatchError as error:
+        return _answer(error.status, _json(_problem(error)))
+    except msgspec.DecodeError as error:
+        return _answer(400, _json({"error": f"This is no batch: {in_words(error, list[batch.Message])}."}))
 
 
 def warm() -> None:
@@ -118,7 +122,8 @@ def _judge(readings: Sequence[Reading]) -> list[Decision]:
         try:
             some = decode_decisions(answer.body)
         except (ValueError, RecursionError) as error:
-            raise UpstreamFailed(f"{_SETTINGS.infer_function} answered with no decisions: {error}") from error
+            why = in_words(error, list[Decision])
+            raise UpstreamFailed(f"{_SETTINGS.infer_function} answered with no decisions: {why}") from error
         if len(some) != len(rows):
             raise UpstreamFailed(f"{_SETTINGS.infer_function} decided on {len(some)} rows of {len(rows)}")
         decisions += some
@@ -160,10 +165,19 @@ def _count_unheard(count: int) -> None:
 def _lines(body: bytes) -> list[bytes]:
     lines = [line for line in body.splitlines() if line.strip()]
     if len(lines) > MAX_LINES:
-        raise InvalidReading(
-            f"at most {MAX_LINES} readings in one request, these are {len(lines)}", reason="oversized"
-        )
+        what = None if body.lstrip().startswith(b"{") else misread.sent(body, over_mqtt=False)
+        many = f"at most {MAX_LINES:,} readings in one request, these are {len(lines):,}"
+        raise InvalidReading(what or many, reason="oversized")
     return lines
+
+
+def _require_lines(body: bytes, scored: Sequence[Scored]) -> None:
+    """InvalidReading, once, for a body of several lines of which none is JSON, where one can tell what it is."""
+    unreadable = all(isinstance(line, InvalidReading) and line.field is None for line in scored)
+    if len(scored) > 1 and unreadable and not body.lstrip().startswith(b"{"):
+        said = misread.sent(body, over_mqtt=False)
+        if said:
+            raise InvalidReading(said, reason="json")
 
 
 def _outcome(scored: Scored) -> batch.Outcome:

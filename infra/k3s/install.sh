@@ -5,7 +5,7 @@
 #   infra/k3s/install.sh [--check] [--host NAME]... OVERLAY
 #   infra/k3s/install.sh --images | --publish
 #
-# --check     only look whether all is there, make missing secrets, and render
+# --check     only look whether all is there and would be taken, and make missing secrets
 # --publish   only start the pod through which models go into the store (docs/k3s.md, "A model by the store")
 # --images    only list the images of our own parts, on any machine
 # --host      name or address under which fans reach the broker, needed the first time: it goes into its certificate
@@ -126,18 +126,20 @@ secrets() {
     if [ ! -e "$files/ca" ]; then
         [ -n "$hosts" ] || fail "--host is missing: the name or address under which fans reach the broker."
         # shellcheck disable=SC2086 # Each host is a word.
-        fanwatch certs init --dir "$files" $hosts
+        fanwatch certs init --dir "$files" $hosts > /dev/null
+        echo "Made the broker's certificates and users in $files. Keep a copy of this folder in a safe place: the" \
+            "CA's keys are only there."
     elif [ -n "$hosts" ]; then
         echo "The broker has its certificate already; --host changes nothing. For one more name:" \
             "fanwatch certs rotate --dir $files --host NAME, and this again (docs/security.md)."
     fi
     for user in connector score-fan forecast-fan telegraf console operator; do
-        [ -e "$files/services/$user" ] || fanwatch users add --dir "$files" "$user"
+        [ -e "$files/services/$user" ] || fanwatch users add --dir "$files" "$user" > /dev/null
     done
     # What a role may do is this release's.
     fanwatch users refresh --dir "$files" > /dev/null
     # shellcheck disable=SC2086 # Each host is a word.
-    [ -e "$files/services/console/page.crt" ] || fanwatch certs page --dir "$files" $hosts
+    [ -e "$files/services/console/page.crt" ] || fanwatch certs page --dir "$files" $hosts > /dev/null
     # Nobody may log in until `fanwatch console users add` says who.
     [ -e "$files/services/console/logins" ] || : > "$files/services/console/logins"
     password openfaas/basic-auth-password
@@ -164,16 +166,38 @@ render() {
     named < "$rendered.own" > "$rendered"
 }
 
+# On the server: the dashboards are larger than what an annotation may hold.
+apply() {
+    kubectl apply --request-timeout=60s --server-side --field-manager=fanwatch "$@" -f "$rendered"
+}
+
+# The cluster is asked first, without a change: halfway is where nobody wants to be.
+accepted() {
+    if apply --dry-run=server > /dev/null 2> "$rendered.log"; then
+        return
+    fi
+    # Namespaces that are not there yet are made by the apply itself.
+    sed -i -e '/^Warning: /d' -e '/(NotFound): namespaces "[a-z-]*" not found$/d' "$rendered.log"
+    refused=$(grep -c -E '^(The |Error|error)' "$rendered.log") || [ -s "$rendered.log" ] || return 0
+    class=$(kubectl --request-timeout=10s -n fanwatch get pvc grafana -o 'jsonpath={.spec.storageClassName}' 2>/dev/null) ||
+        class=
+    fail "the cluster refuses $refused of what $overlay would change, so nothing was changed. The first:" \
+        "$(head -n 1 "$rendered.log")${class:+ Volumes keep their class, here $class: use an overlay that has it.}"
+}
+
 arguments "$@"
 cluster
 secrets
 rendered=$(mktemp)
 trap 'rm -f "$rendered" "$rendered.own" "$rendered.log"' EXIT
 render
+accepted
 if [ -n "$check" ]; then
-    echo "All is there, and $overlay renders. Without --check it is applied."
+    echo "All is there, $overlay renders, and the cluster would take it. Without --check it is applied."
     exit 0
 fi
-# On the server: the dashboards are larger than what an annotation may hold.
-kubectl apply --request-timeout=60s --server-side --field-manager=fanwatch -f "$rendered"
+apply
+# What the command says after a change there.
+echo "run '${REGISTRY:+REGISTRY=$REGISTRY }${TAG:+TAG=$TAG }infra/k3s/install.sh $overlay' again. It takes the change to" \
+    "the cluster, where the broker reads it within two minutes, without a restart." > "$files/next"
 echo "Next: OpenFaaS's chart with infra/k3s/openfaas-values.yaml, then faas-cli up, as docs/k3s.md says."

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from fanwatch.command import FAULT_MODES, INSTRUMENT_MODES
+from fanwatch.judged import LAST_RUN, VERDICT_S
 from fanwatch.store import point
-from fanwatch.timestamps import parse_ms, zone
+from fanwatch.timestamps import format_ms, parse_ms, zone
 from tests.support.http_stub import HttpStub, Reply, Request
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
@@ -137,6 +138,33 @@ def test_from_an_alarm_to_a_label(rig: Rig, tmp_path: Path) -> None:
             assert (len(learned.faults), len(learned.broken)) == ((1, 0) if found == "fault" else (0, 1)), (
                 said
             )
+
+
+def test_a_list_counts_who_is_not_judged_and_calls_nobody_well_once_the_forecast_has_stopped(
+    rig: Rig,
+) -> None:
+    good, store = rig.watched.fan("good"), rig.watched.store
+    head = rig.said("fans", "list").splitlines()
+    states = [line[21:31].strip() for line in head[1:-1]]
+    well, unjudged = states.count("ok"), states.count("not judged")
+    is_ = "is" if unjudged == 1 else "are"
+    told_unjudged = f", {unjudged} {is_} not judged" if unjudged else ""
+    assert head[-1] == f"{well} of {len(states)} fans are well{told_unjudged}."
+    line = next(line for line in head if line.startswith(good))
+    assert "All sensors are as usual" in line
+    [last] = store.query(LAST_RUN)
+    store.execute('DROP SERIES FROM "forecast"')
+    old_ms = last["time"] // 1_000_000 - VERDICT_S * 1000 - 60_000
+    store.write([point("forecast", {}, {"clock_ms": old_ms}, old_ms * 1_000_000)])
+    stopped = f"forecast-fan has not judged any fan since {format_ms(old_ms)[:16].replace('T', ' ')} UTC."
+    lines = rig.said("fans", "list").splitlines()
+    line = next(line for line in lines if line.startswith(good))
+    assert ("not judged" in line, "as usual" in line, stopped in line) == (True, False, True)
+    assert lines[-1].endswith(f"not judged. {stopped}")
+    told = {each["deviceID"]: each for each in json.loads(rig.said("fans", "list", "--json"))}
+    assert (told[good]["state"], told[good]["risk"], told[good]["why"]) == ("unknown", None, stopped)
+    rig.watched.run()
+    assert "All sensors are as usual" in rig.said("fans", "list")
 
 
 def test_a_fan_is_retired(rig: Rig) -> None:

@@ -69,6 +69,9 @@ def test_a_deployments_credentials_from_first_to_last(fanwatch: Operator) -> Non
     listed = json.loads(fanwatch("users", "list", "--json"))
     assert [user["name"] for user in listed] == ["connector", "hall-1", "telegraf"]
     assert "gateway" in fanwatch("users", "list")
+    (fanwatch.folder / "secrets/next").write_text("do as this says.\n", encoding="utf-8")
+    for call in (["users", "refresh"], ["certs", "rotate"], ["certs", "page"]):
+        assert "Next: do as this says." in fanwatch(*call)
     secrets = [
         line
         for pattern in ("**/password", "**/*.key")

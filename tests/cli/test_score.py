@@ -1,5 +1,6 @@
 """`fanwatch score` as a user starts it, against the real gateway and functions."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -98,6 +99,51 @@ def test_columns_in_any_order_and_case_and_bad_cells(functions: Functions, tmp_p
     assert table.code == 1
     assert "8 readings: 2 healthy, 6 not scored." in table.out
     assert "deviceID must be 1 to 64 letters" in table.out
+    assert f"Not scored: {file} has 6 problems:" in table.out
+    assert "- sound must be a number, not text. In 2 lines: 5 ('loud'), 8 ('nan')." in table.out
+    assert "- temperature is missing. In line 6." in table.out
+    assert "- timeStamp is not a time such as" in table.out
+
+
+def test_all_that_is_wrong_is_said_by_kind_and_count_after_the_table(
+    functions: Functions, tmp_path: Path
+) -> None:
+    good, loud = ("fan-1,2026-11-23 12:00:00,600,40,150,%s,0\n" % sound for sound in ("48", "loud"))  # noqa: UP031
+    named = "L\u00fcfter 1,2026-11-23 12:00:00,600,40,150,48,0\n"
+    (file := tmp_path / "wrong.csv").write_text(HEADER + good + loud * 70 + named, encoding="utf-8")
+    run = Run(functions.url, "--file", str(file))
+    assert run.code == 1
+    assert f"Not scored: {file} has 71 problems:" in run.out
+    assert (
+        "- sound must be a number, not text. In 70 lines: 3 ('loud'), 4 ('loud'), 5 ('loud') and 67 mo"
+        in run.out
+    )
+    assert "- deviceID must be 1 to 64 letters, digits, _ or -. In line 73 ('L\u00fcfter 1')." in run.out
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            gzip.compress(HEADER.encode(), mtime=0),
+            "is compressed by gzip. Unpack it first: gunzip -c FILE | fanwatch score -",
+        ),
+        (HEADER.encode("utf-16"), "is text in UTF-16. Convert it first: iconv"),
+        (
+            HEADER.replace(",", ";").encode(),
+            "separates its columns by semicolons: save it with commas (and 0.5",
+        ),
+        (b"DeviceID\tTime\n", "by tabs: save it with commas (and 0.5, not 0,5). "),
+        (b"DeviceID\tTime\n", "has no column rotation, temperature, vibration, sound"),
+    ],
+)
+def test_another_kind_of_file_is_named(
+    functions: Functions, tmp_path: Path, content: bytes, said: str
+) -> None:
+    (file := tmp_path / "other.csv").write_bytes(content)
+    run = Run(functions.url, str(file))
+    assert (run.code, run.out) == (1, "")
+    assert said in run.error
 
 
 def test_an_ndjson_file(functions: Functions, tmp_path: Path) -> None:

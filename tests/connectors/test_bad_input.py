@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fanwatch.broker import Publisher
 from fanwatch.logs import Log
+from tests.fanwatch.test_misread import SENT
 from tests.support.listener import Listener
 from tests.support.pipeline import Pipeline
 from tests.support.readings import TOPIC, bad, reading
@@ -132,8 +133,44 @@ def test_a_large_body_over_http(pipeline: Pipeline, size: int) -> None:
     assert json.loads(answer.body)["error"]
 
 
+@pytest.mark.parametrize("name", SENT)
+def test_what_is_no_reading_is_named_by_http_and_by_mqtt(
+    pipeline: Pipeline, letters: Listener, sender: Publisher, name: str
+) -> None:
+    payload, what, call = SENT[name]
+    answer = pipeline.front.call("POST", "/function/score-fan", payload)
+    assert answer.status == 400
+    said = json.loads(answer.body)["error"]
+    assert said.startswith(f"This is {what}")
+    assert call in said
+    assert sender.publish([(TOPIC, payload)]) == [""]
+    letter = condemned(letters, {identity(TOPIC, payload)})[identity(TOPIC, payload)]
+    assert letter["error"].startswith(f"This is {what}")
+    assert "FILE" not in letter["error"]
+
+
+def test_a_cleared_retained_message_is_counted_and_no_dead_letter(
+    pipeline: Pipeline, results: Listener, letters: Listener, sender: Publisher
+) -> None:
+    def counted() -> tuple[float, float]:
+        return pipeline.metric("fanwatch_connector_empty_total"), pipeline.metric("fanwatch_connector_held")
+
+    before, _ = counted()
+    assert sender.publish([(TOPIC, b""), ("fan/fan-07/messages", b"")]) == ["", ""]
+    blank = (TOPIC, b" ")
+    assert sender.publish([blank, (TOPIC, json.dumps(reading("after")).encode())]) == ["", ""]
+    found = condemned(letters, {identity(*blank)})
+    assert json.loads(results.payloads(1)[0])["deviceID"] == "after"
+    until(lambda: counted() == (before + 2, 0), 10, "the empty ones to be counted and acknowledged")
+    assert not {identity(TOPIC, b""), identity("fan/fan-07/messages", b"")} & found.keys()
+    assert all(letter["length"] for letter in found.values())
+    assert letters.got
+    assert all(json.loads(payload)["length"] for _, payload in letters.got)
+
+
 devices = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"], exclude_characters="+#/"), max_size=9)
-payloads = st.binary(max_size=60) | st.binary(max_size=20).map(lambda tail: GOOD[:-2] + tail)
+# An empty message is no reading, and ignored.
+payloads = st.binary(min_size=1, max_size=60) | st.binary(max_size=20).map(lambda tail: GOOD[:-2] + tail)
 
 
 @settings(

@@ -23,6 +23,20 @@ def test_topics_of_an_annotation_are_split_at_commas_and_may_have_wildcards(benc
     assert sorted(taken) == ["deep/a/b/c", "fan/messages", "fan/messages", "plant/a/fan"]
 
 
+def test_its_own_annotation_goes_before_openfaass(bench: Bench) -> None:
+    both = function("score-fan", "fan/messages")
+    both["annotations"]["fanwatch.topics"] = "fan/messages,fan/+/messages"
+    bench.gateway.functions = [both, function("other", "other/topic")]
+    bench.connect()
+    for topic in ("fan/fan-01/messages", "fan/messages", "other/topic"):
+        bench.broker.publish(topic, topic.encode())
+    until(lambda: len(bench.gateway.messages()) == 3, 10, "one of each topic")
+    called = {(call.function, topic) for call in bench.gateway.calls for topic, _ in call.messages}
+    assert called == {
+        ("score-fan", "fan/fan-01/messages"), ("score-fan", "fan/messages"), ("other", "other/topic"),
+    }  # fmt: skip
+
+
 def test_a_topic_added_while_it_runs_is_taken(bench: Bench) -> None:
     connector = bench.connect()
     bench.gateway.functions = [function("score-fan"), function("other", "other/topic")]

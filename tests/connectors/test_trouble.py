@@ -104,6 +104,27 @@ def test_a_gateway_that_is_gone_comes_back(bench: Bench) -> None:
     until(lambda: connector.metric("acknowledged_total") == 1, 10, "the reading to be scored")
 
 
+def test_without_a_list_of_functions_a_running_one_goes_on_and_a_new_one_waits(bench: Bench) -> None:
+    """As docs/k3s.md says of a gateway whose Prometheus is away."""
+    connector = bench.connect()
+    bench.gateway.listing = False
+    seen = bench.gateway.listed
+    until(lambda: bench.gateway.listed > seen + 2, 10, "it to ask for the list in vain")
+    bench.broker.publish("fan/messages", b"running")
+    until(lambda: connector.metric("acknowledged_total") == 1, 10, "the reading to be scored")
+    assert connector.get("/readyz")[0] == 200
+    connector.stop()
+    connector.start()
+    seen = bench.gateway.listed
+    until(lambda: bench.gateway.listed > seen + 2, 10, "the new one to ask for the list in vain")
+    bench.broker.publish("fan/messages", b"waits")
+    assert connector.get("/readyz")[0] == 503
+    assert bench.gateway.payloads() == [b"running"]
+    bench.gateway.listing = True
+    connector.wait()
+    until(lambda: bench.gateway.payloads() == [b"running", b"waits"], 10, "what waited in the broker")
+
+
 def test_a_hanging_call_times_out_and_is_made_again(bench: Bench) -> None:
     def answer(call: Call) -> Reply:
         if len(bench.gateway.calls) == 1:

@@ -101,6 +101,48 @@ def test_acknowledge_and_close_reach_the_store_and_come_back(
     }, json.dumps(label)  # fmt: skip
 
 
+def test_a_stopped_fan_that_is_closed_is_out_of_service_and_a_second_finding_is_a_correction(
+    console: Console, watched: Watched, browser: Browser
+) -> None:
+    with watched.listener() as listener:
+        until(lambda: listener.of("bad"), 30, "the alarm")
+        episode = listener.of("bad")[-1].episode
+        context = browser.new_context()
+        context.set_default_timeout(30_000)
+        try:
+            page = context.new_page()
+            page.goto(console.url + "/alarms")
+            card = page.locator(f'[data-episode="{episode}"]')
+            asked = page.get_by_role("dialog")
+            # While somebody fills in what they found, somebody else closes it.
+            card.get_by_role("button", name="Close").click()
+            asked.get_by_label("False alarm").check()
+            said = {"episode": episode, "action": "close", "by": "Anna", "found": "fault", "mode": "motor"}
+            assert watched.order(**said)[0] == 200
+            expect(page.get_by_text("No open episodes")).to_be_visible()
+            asked.get_by_role("button", name="Close the episode").click()
+            expect(page.get_by_text("Anna has closed it on")).to_be_visible()
+            page.goto(console.url)
+            row = page.locator(".fl-row", has_text=watched.fan("bad"))
+            expect(row).to_contain_text("Out of service")
+            expect(row).to_contain_text("Anna closed the episode")
+            expect(page.get_by_role("heading", level=1)).to_have_text("No fan needs you")
+            page.goto(f"{console.url}/fan/{watched.fan('bad')}")
+            expect(page.get_by_text("It is out of service until it turns")).to_be_visible()
+            page.goto(console.url + "/alarms")
+            past = page.get_by_role("region", name="The last 30 days").locator(f'[data-episode="{episode}"]')
+            expect(past).to_contain_text("A fault of the fan: Motor")
+            past.get_by_role("button", name="Correct").click()
+            asked.get_by_label("False alarm").check()
+            asked.get_by_role("button", name="Keep what it was").click()
+            expect(past).to_contain_text("False alarm")
+            expect(past).to_contain_text("Anna has closed it on")
+        finally:
+            context.close()
+    [label] = watched.store.query(READ)
+    assert (label["found"], label["by"]) == ("false alarm", "technician")
+
+
 @pytest.mark.parametrize("watched", [27], indirect=True)
 def test_who_acknowledges_that_it_stands_has_it_in_hand_before_the_forecast_has_seen_that(
     console: Console, watched: Watched, broker: Mosquitto, browser: Browser

@@ -9,7 +9,7 @@ from console.live.states import STATES, now, states
 from console.live.view import FleetView
 from fanwatch.alarm import encode_alarm
 from tests.support.console import alarm
-from tests.support.live import NOW, VALUES, fleet_of, intake_of
+from tests.support.live import NOW, VALUES, fleet_of, intake_of, judging
 
 DAY = 86_400_000
 
@@ -31,7 +31,7 @@ def test_a_fan_is_forgotten_after_a_day_of_silence_and_one_with_an_open_episode_
     assert len(ranker.rank(NOW + DAY).order) == 4
     fleet.tidy(NOW + DAY)
     # Whoever moved into a freed place has kept what is its own; a ranking of before is of no use.
-    assert shown(fleet, NOW + DAY) == {"fan-1": "ok", "ill": "instrument"}
+    assert shown(fleet, NOW + DAY) == {"fan-1": "unknown", "ill": "instrument"}
     assert [fleet.names[place] for place in ranker.rank(NOW + DAY).order] == ["ill", "fan-1"]
     one = now(fleet, "fan-1", NOW + DAY)
     assert one is not None
@@ -67,7 +67,7 @@ def test_a_fan_that_was_retired_is_gone_at_once_and_back_with_its_next_reading()
 
 
 def test_a_start_shows_no_fan_of_which_only_an_old_alarm_is_retained() -> None:
-    fleet = Fleet(10, silent_s=60)
+    fleet = judging(Fleet(10, silent_s=60))
     fleet.alarm(alarm("old", "unknown", "too little history", risk=None))
     fleet.alarm(alarm("ill", "stopped", "it stands", cause="sound"))
     fleet.tidy(NOW)

@@ -8,7 +8,7 @@ from console.episodes import SHOWN_PAST
 from fanwatch import topics
 from fanwatch.alarm import episode_name
 from fanwatch.store import point
-from tests.support.console import HOUR_MS, Console, alarm, now_ms, raise_alarm, reading, result
+from tests.support.console import HOUR_MS, Console, alarm, judged, now_ms, raise_alarm, reading, result
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
 from tests.support.wait import until
@@ -71,10 +71,10 @@ def test_what_is_not_shown_is_said(
         expect(page.get_by_text("No alarm is open. One fan is not shown, though")).to_be_visible()
         page.goto(console.url)
         title = page.get_by_role("heading", level=1)
-        expect(title).to_have_text("No fan that is shown needs you")
+        expect(title).to_have_text("No fan that is shown needs you, 2 are not judged")
         expect(page.locator(".fl-calm")).to_have_count(0)
         raise_alarm(broker, alarm("well-3", "alarm", "sound has risen", cause="sound", hours=(3, 7)))
-        expect(title).to_have_text("One fan needs you")
+        expect(title).to_have_text("One fan needs you, one is not judged")
         expect(page.locator(".fl-row[aria-rowindex='2']")).to_contain_text("well-3")
         expect(banner).to_contain_text("One fan is not shown")
         line = '"event":"fans are not shown, for want of room","fans":1,"room":2'
@@ -84,6 +84,8 @@ def test_what_is_not_shown_is_said(
         for device in ("well-1", "well-2"):
             broker.publish(topics.READINGS, reading(device))
             broker.publish(topics.RESULTS, result(device, 0.02))
+            raise_alarm(broker, alarm(device, "ok", "All sensors are as usual for this fan.", risk=0.02))
+        judged(influx)
         expect(title).to_have_text("All 2 fans are well")
         expect(banner).not_to_contain_text("not shown")
     finally:

@@ -14,7 +14,7 @@ from fanwatch.alarm import Expected
 from fanwatch.forecasting.rows import Note, Row, line
 from fanwatch.store import MEANS, point
 from fanwatch.timestamps import format_ms
-from tests.support.console import Console, alarm, now_ms, raise_alarm, reading, result
+from tests.support.console import Console, alarm, judged, now_ms, raise_alarm, reading, result
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
 from tests.support.wait import patience
@@ -46,14 +46,20 @@ def publish(broker: Mosquitto, *devices: str, probability: float = 0.02) -> None
 
 
 def test_fans_turn_up_and_the_one_that_fails_comes_first_with_cause_and_time_left(
-    page: Page, console: Console, broker: Mosquitto
+    page: Page, console: Console, broker: Mosquitto, influx: Influx
 ) -> None:
     page.goto(console.url)
     expect(page.get_by_role("heading", name="No fan has sent anything yet")).to_be_visible()
     publish(broker, "fan-01", "fan-02", "fan-03")
     rows = page.locator(".fl-row")
     expect(rows).to_have_count(3)
-    expect(page.get_by_role("heading", level=1)).to_have_text("All 3 fans are well")
+    headline = page.get_by_role("heading", level=1)
+    expect(headline).to_have_text("None of 3 fans is judged")
+    expect(page.locator(".fl-lead")).to_have_text("forecast-fan has not judged any fan yet.")
+    for device in ("fan-01", "fan-02", "fan-03"):
+        raise_alarm(broker, alarm(device, "ok", "All sensors are as usual for this fan.", risk=0.02))
+    judged(influx)
+    expect(headline).to_have_text("All 3 fans are well")
     why = "vibration has risen for 31 h <img src=x onerror=\"document.title='taken'\">"
     raise_alarm(broker, alarm("fan-02", "alarm", why, cause="vibration", hours=(3.2, 7.4), risk=0.91))
     first = page.locator(".fl-row[aria-rowindex='2']")

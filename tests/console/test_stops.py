@@ -7,12 +7,14 @@ import pytest
 
 from console.live.fleet import Fleet
 from console.live.ranking import Ranker
-from console.live.stops import STILL_RPM, STILL_VIBRATION, SURE_MS, stopped
+from console.live.states import STATES
+from console.live.stops import stopped
 from console.live.view import FleetView
 from console.pages.actions import card
 from fanwatch.alarm import Alarm
 from fanwatch.forecast import Verdict, cleaning
 from fanwatch.forecasting import wording
+from fanwatch.still import STILL_RPM, STILL_VIBRATION, SURE_MS
 from fanwatch.timestamps import format_ms
 from tests.support.console import alarm
 from tests.support.live import NOW, VALUES, fleet_of
@@ -123,7 +125,7 @@ def test_who_stands_still_and_is_well_or_quiet_needs_nobody() -> None:
         send(fleet, name, STILL, 1, 60)
     told = Viewer(fleet).look(61)
     assert (told["needs"], told["hand"], told["lead"]) == (0, 1, None)
-    assert [row[:2] for row in told["rows"]] == [["quiet", 0], ["well", 7]]
+    assert [row[:2] for row in told["rows"]] == [["quiet", 0], ["well", STATES.index("ok")]]
 
 
 def test_a_fan_that_is_read_seldom_needs_two_readings_and_one_the_store_remembers_counts() -> None:

@@ -192,7 +192,7 @@ def test_parts_go_away_and_come_back_in_words(world: World, page: Page) -> None:
     try:
         expect(_part(page, "Store")).to_contain_text("Does not work")
         expect(_part(page, "Broker")).to_contain_text("Does not work")
-        expect(page.get_by_text("Not known while the store is away.")).to_be_visible()
+        expect(page.get_by_text("Not known without the store.")).to_be_visible()
     finally:
         world.influx.start()
         world.influx.wait()

@@ -16,11 +16,10 @@ from fanwatch import topics
 from fanwatch.heard import silence
 from fanwatch.timestamps import at_minute, format_ms
 from tests.support.console import alarm, reading
-from tests.support.live import VALUES, fleet_of, intake_of
+from tests.support.live import NOW, VALUES, fleet_of, intake_of
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
-NOW = 1_796_086_200_000
 AGAIN = "It sends again; this ends once it has done so for half an hour. Before: "
 
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from credentials import authority
-from credentials.certificates import HOSTS, Certificates
+from credentials.certificates import HOSTS, PAGE_HOSTS, Certificates
 from fanwatch.errors import FanwatchError
 from fanwatch.private import write
 
@@ -167,7 +167,9 @@ def test_without_a_ca_it_says_how_to_make_one(tmp_path: Path) -> None:
 def test_the_page_has_the_brokers_names_and_a_key_of_its_own(made: Certificates) -> None:
     path = made.page(["console.example"])
     found = load(path)
-    assert authority.hosts_of(found) == ["192.0.2.1", "broker.example", *HOSTS, "console.example"]
+    assert authority.hosts_of(found) == [
+        "192.0.2.1", "broker.example", *HOSTS, *PAGE_HOSTS, "console.example",
+    ]  # fmt: skip
     assert found.public_key() != load(made.broker / "server.crt").public_key()
     found.verify_directly_issued_by(load(made.folder / "ca/current.crt"))
     assert (path.parent / "ca.crt").read_bytes() == (made.broker / "ca.crt").read_bytes()

@@ -7,8 +7,7 @@ from typing import Any
 
 from fanwatch.store import Store, point
 
-WELL, FAILING, QUIET, BROKEN = "fan-01", "fan-03", "fan-04", "fan-05"
-FANS = (WELL, "fan-02", FAILING, QUIET, BROKEN)
+WELL, OUT, FAILING, QUIET, BROKEN = FANS = tuple(f"fan-0{number}" for number in range(1, 6))
 MODEL, THRESHOLD = "fan-anomaly@1", 0.3801
 
 SECOND_MS = 1_000
@@ -127,6 +126,8 @@ class Fleet:
             "risk": 0.0,
             "why": "sound has been 0 for an hour",
         }
+        closed = {"episode": f"{OUT} {began}", "state": "out-of-service", "severity": -1, "since_ms": began}
+        yield point("alarm", {"deviceID": OUT}, closed | {"why": "Anna closed it"}, began * 1_000_000)
         yield point("alarm", {"deviceID": BROKEN}, sensor | {"since_ms": began}, began * 1_000_000)
         yield point("episode", {"deviceID": BROKEN}, sensor | {"updated_ms": began}, began * 1_000_000)
 

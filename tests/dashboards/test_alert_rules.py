@@ -271,6 +271,18 @@ def test_what_forecast_fan_says(fleet: Fleet, store_url: str, severity: int, rul
     assert told(fleet, store_url, 1) == {}
 
 
+def test_a_fan_out_of_service_is_nobodys_business(fleet: Fleet, store_url: str) -> None:
+    """Whatever its readings are scored as, and where none come; once it turns it is as any other."""
+    fleet.say("fan-01", 5, ago_ms=3_600_000)
+    fleet.say("fan-01", -1)
+    fleet.faulty = {"fan-01"}
+    assert told(fleet, store_url, 6) == {}
+    fleet.silent = {"fan-01"}
+    assert told(fleet, store_url, 6) == {}
+    fleet.say("fan-01", 0)
+    assert set(told(fleet, store_url, 3)) == {"fan-silent"}
+
+
 @pytest.mark.parametrize(("severity", "urgent"), [(3, False), (4, True), (5, True)])
 def test_what_can_wait_is_told_once_it_was_said_again(
     fleet: Fleet, store_url: str, severity: int, urgent: bool

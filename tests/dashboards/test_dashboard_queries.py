@@ -1,11 +1,11 @@
 """Every query of every dashboard on a real InfluxDB: what it says of a small fleet, and nothing on an empty store."""
 
+import math
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from dashboards.draw.frames import series, table
 from dashboards.outcome import REASONS
 from dashboards.page import FAN, FLEET, MODEL, PIPELINE
 from tests.dashboards.fill import (
@@ -16,6 +16,7 @@ from tests.dashboards.fill import (
     FANS,
     HOUR_MS,
     MINUTE_MS,
+    OUT,
     QUIET,
     QUIET_FOR_MS,
     RAW_FOR_MS,
@@ -29,6 +30,7 @@ from tests.dashboards.fill import (
 )
 from tests.support import grafana
 from tests.support.grafana import Rows
+from tests.support.grafana_frames import series, table
 from tests.support.influx import Influx
 
 VARIABLES = {"deviceID": [WELL, FAILING, BROKEN], "attention": list(FANS), "model": [MODEL_NAME]}
@@ -104,9 +106,8 @@ def test_the_table_puts_what_needs_a_person_first(shown: Shown) -> None:
     rows = shown.table("What needs a person first")
     assert [row["Fan"] for row in rows[:3]] == [FAILING, QUIET, BROKEN]
     assert {row["Fan"] for row in rows} == set(FANS)
-    assert [int(row["Needs"]) for row in rows] == [7, 5, 2, 0, 0]
-    # The healthy ones by score.
-    assert rows[3]["Needs"] >= rows[4]["Needs"]
+    assert [math.floor(row["Needs"]) for row in rows] == [7, 5, 2, 0, -100]
+    assert (rows[3]["Fan"], rows[4]["Fan"], rows[4]["Alarm"]) == (WELL, OUT, "out-of-service")
     worst, silent, broken = rows[:3]
     assert (worst["Cause"], worst["Alarm"]) == ("vibration", "alarm")
     assert worst["Why"] == "vibration has risen for ten minutes"
@@ -389,6 +390,8 @@ def test_every_query_says_something_of_a_filled_store(fleet: Fleet, uid: str, ra
             silent.append((panel["title"], target["refId"]))
     # Nothing in this fleet is extrapolated.
     expected = [("Results that are not ok", "A")] if uid == FAN else []
+    # Nor is any of the chosen fans out of service.
+    out = [("Now", "Out")] if uid == FAN else []
     if uid == PIPELINE:
         expected = [
             ("Dead letters by reason", reason) for reason in REASONS if reason not in ("json", "clock")
@@ -396,7 +399,7 @@ def test_every_query_says_something_of_a_filled_store(fleet: Fleet, uid: str, ra
     if range_ms > DAY_MS and uid == FAN:
         # Neither is kept in the means.
         expected = [("Probability of a fault", "B"), *expected]
-    assert silent == expected
+    assert silent == [*out, *expected]
 
 
 @pytest.mark.parametrize("uid", [FLEET, FAN, PIPELINE, MODEL])

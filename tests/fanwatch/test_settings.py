@@ -43,13 +43,31 @@ def test_an_empty_value_is_an_unset_one() -> None:
     assert load(BrokerSettings, {"FANWATCH_BROKER_PORT": "", "FANWATCH_BROKER_USER": ""}) == BrokerSettings()
 
 
-def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("FANWATCH_BROKER_PROT", "FANWATCH_BROKER_PORT"),
+        ("FANWATCH_BROKR_PORT", "FANWATCH_BROKER_PORT"),
+        ("FANWATCH_GATEWAYPORT", "FANWATCH_GATEWAY_PORT"),
+        ("FANWATCH_RETENTION", "FANWATCH_RAW_RETENTION"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_three_nearest(wrong: str, meant: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        load(ScoreSettings, {"FANWATCH_BROKER_PROT": "1883"})
+        load(ScoreSettings, {wrong: "1883"})
     message = str(caught.value)
-    assert message.startswith("FANWATCH_BROKER_PROT is no setting. Did you mean FANWATCH_BROKER_PORT?")
-    assert all(name in message for name in known())
-    assert "\n" not in message
+    assert message.startswith(f"{wrong} is no setting. Did you mean FANWATCH_")
+    named = re.findall(r"FANWATCH_\w+", message.removeprefix(wrong))
+    assert meant in named
+    assert len(named) == 3
+    assert set(named) <= known()
+    assert message.endswith("? `fanwatch settings` lists all.")
+
+
+def test_what_is_like_no_name_gets_three_all_the_same() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(ScoreSettings, {"FANWATCH_": "1"})
+    assert len(re.findall(r"FANWATCH_\w+", str(caught.value))) == 3
 
 
 def test_another_parts_setting_is_known_to_all() -> None:

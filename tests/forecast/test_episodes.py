@@ -13,7 +13,7 @@ from fanwatch.forecast.cleaning import Cleaned
 from fanwatch.forecast.episodes import close, smooth, step
 from fanwatch.forecast.memory import Memory, empty
 from fanwatch.forecast.model import Scores
-from fanwatch.forecast.verdict import ALARM, DRIFT, INSTRUMENT, OK, WARNING
+from fanwatch.forecast.verdict import ALARM, DRIFT, INSTRUMENT, OK, STOPPED, WARNING
 from fanwatch.forecast.words import tell
 from tests.forecast.fans import fleet, healthy, live
 
@@ -128,6 +128,20 @@ def test_a_closed_episode_does_not_begin_anew_before_the_risk_was_low() -> None:
     assert memory.state[0] == ALARM
 
 
+def test_a_fan_that_stops_after_its_episode_was_closed_gives_no_warning_anew() -> None:
+    memory = Memory(empty(1))
+    memory.first[:], memory.last[:], memory.state[:], memory.since[:] = FIRST - 1000, FIRST, ALARM, FIRST - 50
+    memory.risk[:], memory.above[:] = 0.9, 40
+    close(memory, FIRST)
+    yes, no, none = np.array([True]), np.array([False]), np.zeros((1, SENSORS))
+    seen = Cleaned(none.astype(np.float32), none.astype(np.bool_), yes, no, no)
+    for number in (FIRST + 1, FIRST + 2):
+        memory.still[:] += 1
+        step(memory, seen, MACHINE, number)
+        assert memory.state[0] == (OK if number == FIRST + 1 else STOPPED)
+    assert memory.since[0] == FIRST + 1
+
+
 def failing() -> list[Verdict]:
     """A fan whose vibration and sound rise for 40 hours until it stops, and that is repaired after 10."""
     values = healthy(800)
@@ -142,7 +156,7 @@ def test_a_failure_is_one_episode_from_warning_through_alarm_to_stopped_and_ends
     order = [
         each.state for each, before in zip(verdicts[1:], verdicts, strict=False) if each.state != before.state
     ]
-    assert order == ["ok", "warning", "alarm", "stopped", "ok"]
+    assert order == ["ok", "warning", "alarm", "stopped", "unknown", "ok"]
     trouble = [each for each in verdicts if each.state in ("warning", "alarm", "stopped")]
     assert len({each.episode for each in trouble}) == 1
     assert {each.cause for each in trouble[10:]} <= {"vibration", "sound"}

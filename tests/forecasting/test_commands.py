@@ -62,7 +62,11 @@ def test_acknowledged_and_snoozed_as_long_as_the_episode_lasts(failed: Watched) 
         assert failed.at(35) < (label.ended_ms or 0) < failed.at(40)
 
 
-def test_closed_episodes_stay_closed_and_leave_a_label(failed: Watched) -> None:
+def test_closed_episodes_stay_closed_and_leave_a_label(watch: Watch) -> None:
+    failed = watch()
+    failed.write("bad", 0, 30, failing(8, 60, 200))
+    failed.tick(30)
+    failed.run()
     with failed.listener() as listener:
         episode = str(last(listener, "bad")["episode"])
         said = {
@@ -77,7 +81,7 @@ def test_closed_episodes_stay_closed_and_leave_a_label(failed: Watched) -> None:
         assert "Mechanic closed the episode" in answer["why"]
         until(lambda: listener.states("bad")[-1] == "ok", 10, "closed")
         assert failed.order(**said)[0] == 200
-        failed.write("bad", 30, 40, failing(8, 28, 200))
+        failed.write("bad", 30, 40, failing(8, 60, 200))
         failed.tick(40)
         # Two hours later the checkpoint is behind the close, after ten it is not.
         for _ in range(2):

@@ -18,7 +18,7 @@ from tests.support.watched import Alarms, Watched, failing
 
 ROOT = Path(__file__).resolve().parents[2]
 END = 50
-STORY = ["unknown", "ok", "warning", "alarm", "stopped", "ok"]
+STORY = ["unknown", "ok", "warning", "alarm", "stopped", "unknown", "ok"]
 _SHAPE = failing(20, 36, 42)
 
 Told = list[tuple[str, str]]

@@ -5,7 +5,16 @@ import pytest
 
 from fanwatch.alarm import Alarm, check_alarm
 from fanwatch.forecast import Verdict
-from fanwatch.forecasting.wording import alarm_of, blind_since, closed, is_news, retired, unreadable
+from fanwatch.forecasting.wording import (
+    alarm_of,
+    blind_since,
+    closed,
+    closed_why,
+    is_news,
+    out_of_service,
+    retired,
+    unreadable,
+)
 
 HOUR_MS = 3_600_000
 NOW_MS = 1_795_600_200_000 // 600_000 * 600_000
@@ -99,7 +108,8 @@ def test_what_is_not_seen_is_unknown_but_no_episode_ends() -> None:
 
 def test_all_that_is_said_is_an_alarm() -> None:
     for alarm in (
-        closed(FIRST, NOW_MS, "x" * 64, "false alarm"),
+        closed(FIRST, NOW_MS, closed_why(FIRST, "x" * 64, "false alarm")),
+        out_of_service("fan-07", NOW_MS, closed_why(FIRST, "x" * 64, "instrument", "vibration:stuck")),
         retired("fan-07", NOW_MS, "x" * 64),
         unreadable("fan-07", NOW_MS, FIRST, "ValueError: " + "y" * 2000),
         unreadable("fan-07", NOW_MS, None, "two\nlines\tand\x00more"),

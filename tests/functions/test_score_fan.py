@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from fanwatch import batch
 from fanwatch.result import decode_result
+from tests.fanwatch.test_misread import SENT
 from tests.functions.conftest import Score
 from tests.support.flask_template import ROOT
 from tests.support.listener import Listener
@@ -165,6 +166,24 @@ def test_results_that_nobody_hears_count_as_published_and_are_counted(score: Sco
         assert score.post(reading(), TOPIC).status_code == 200
     assert count("fanwatch_results_unheard_total") == unheard + 1
     assert count("fanwatch_scored_total", quality="ok", fault="0") == scored + 2
+
+
+@pytest.mark.parametrize("name", ["gzip", "CSV", "a large one, indented", "too many rows"])
+def test_a_body_of_lines_that_is_something_else_is_refused_once(score: Score, name: str) -> None:
+    payload, what, call = SENT[name]
+    answer = score.post(payload, kind=NDJSON)
+    assert answer.status_code == 400
+    said = json.loads(answer.data)
+    assert said["error"].startswith(f"This is {what}")
+    assert call in said["error"]
+    assert score.gateway.requests == []
+
+
+def test_lines_that_lost_their_newlines_are_named_in_the_one_line_that_is_left(score: Score) -> None:
+    payload, what, _ = SENT["NDJSON without newlines"]
+    [line] = [json.loads(each) for each in score.post(payload, kind=NDJSON).data.splitlines()]
+    assert line["status"] == 400
+    assert line["error"].startswith(f"This is {what}")
 
 
 def pins(path: Path) -> dict[str, str]:

@@ -61,6 +61,9 @@ def test_one_reading(score: Score, payload: bytes, topic: str | None, kind: str 
 @given(st.lists(payloads, max_size=5).map(b"\n".join), st.sampled_from([None, TOPIC]))
 def test_lines(score: Score, body: bytes, topic: str | None) -> None:
     answer = score.post(body, topic, "application/x-ndjson")
+    if answer.status_code == 400:  # of a body that is something else, that is said once
+        assert json.loads(answer.data)["error"].startswith("This is ")
+        return
     assert answer.status_code == 200
     lines = [json.loads(line) for line in answer.data.splitlines()]
     assert len(lines) == len([line for line in body.splitlines() if line.strip()])

@@ -18,6 +18,8 @@ from history.setup import setup
 from tests.support.http_stub import HttpStub, Reply, Request
 from tests.support.influx import ROOT, Influx
 from tests.support.ports import free_port
+from tests.support.process import Process
+from tests.support.wait import until
 
 _FILE = ROOT / "infra/influxdb/policies.yaml"
 
@@ -65,10 +67,10 @@ def test_the_file_agrees_with_the_settings() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("raw: {keep: 30d, margin: 1d, shard: 1d}", "missing required field `means`"),
+        ("raw: {keep: 30d, margin: 1d, shard: 1d}", "means is missing"),
         ("raw: [", "while parsing"),
-        ("raw: {keep: 30d, margin: 1d, shard: 1d, more: 1}\nmeans: {}", "unknown field `more`"),
-        ("raw: {keep: 30, margin: 1d, shard: 1d}\nmeans: {}", "Expected `str`, got `int`"),
+        ("raw: {keep: 30d, margin: 1d, shard: 1d, more: 1}\nmeans: {}", "raw.more is not known here"),
+        ("raw: {keep: 30, margin: 1d, shard: 1d}\nmeans: {}", "raw.keep must be text, not a whole number"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: str, said: str) -> None:
@@ -108,6 +110,28 @@ def test_the_command_says_what_it_did_and_what_is_wrong(influx: Influx) -> None:
     away = run(FANWATCH_INFLUX_URL=f"http://127.0.0.1:{free_port()}")
     assert (away.returncode, away.stderr.count("\n")) == (1, 1)
     assert "does not answer" in away.stderr
+
+
+def test_it_waits_for_an_influxdb_that_starts(tmp_path: Path, influx: Influx) -> None:
+    influx.kill()
+    argv = [sys.executable, "-m", "history", "setup", "--wait"]
+    environment = {"PYTHONPATH": str(ROOT), "FANWATCH_INFLUX_URL": influx.store.url}
+    early = Process([*argv, "10m"], tmp_path / "early.log", environment, tmp_path)
+    try:
+        until(lambda: early.alive() and early.output(), 20, "it to wait")
+        influx.start()
+        until(lambda: early.process.poll() is not None, 60, "its end")
+    finally:
+        early.stop()
+    waited, *done = early.output().splitlines()
+    assert waited.startswith("Waiting 10m at most. InfluxDB at ")
+    assert (early.process.returncode, done) == (0, ["Nothing to do."])
+    influx.kill()
+    vain = Process([*argv, "1s"], tmp_path / "vain.log", environment, tmp_path)
+    until(lambda: vain.process.poll() is not None, 60, "its end")
+    assert vain.process.returncode == 1
+    [_, said] = vain.output().splitlines()
+    assert "does not answer" in said
 
 
 class Api:

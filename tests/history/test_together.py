@@ -307,3 +307,20 @@ def test_means_have_the_types_that_grafana_reads(influx: Influx, record: Record)
         for name in ("rotation", "temperature", "vibration", "sound")
         for what in ("mean", "min", "max")
     }
+
+
+def test_a_database_that_is_not_made_yet_is_waited_for_without_a_traceback(
+    tmp_path: Path, influx: Influx
+) -> None:
+    influx.store.execute("DROP DATABASE fanwatch")
+    worker = Worker(tmp_path, influx, "--every", "1s")
+    try:
+        until(lambda: worker.alive() and worker.events(), 20, "what it says")
+        influx.set_up()
+        until(lambda: worker.alive() and runs(worker), 20, "a run")
+    finally:
+        worker.stop()
+    [first, *_] = worker.events()
+    assert (first["level"], first["event"]) == ("warning", "the store is away")
+    assert "has no database fanwatch yet" in first["error"]
+    assert not [event for event in worker.events() if "trace" in event or event["level"] == "error"]

@@ -16,7 +16,7 @@ from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
 from tests.support.wait import until
 
-_TOPICS = {"topic": "fan/messages,fan/+/messages", "fanwatch.batch": "256"}
+_TOPICS = {"fanwatch.topics": "fan/messages,fan/+/messages", "fanwatch.batch": "256"}
 _READY_S = 60
 
 

@@ -33,7 +33,7 @@ class Companion(Process):
         for name in ("connector", "telegraf"):
             home = broker.secrets / "services" / name
             (passwords / name).mkdir(parents=True)
-            (passwords / name / "broker-password").write_bytes((home / "password").read_bytes())
+            (passwords / name / "password").write_bytes((home / "password").read_bytes())
         processes.mkdir()
         (processes / str(broker.process.pid)).symlink_to(f"/proc/{broker.process.pid}")
         (processes / str(os.getpid())).symlink_to(f"/proc/{os.getpid()}")

@@ -32,9 +32,7 @@ from tests.support.kustomize import (
     mounted,
     workload,
 )
-from tests.support.ports import free_port, listens
-from tests.support.process import Process
-from tests.support.wait import until
+from tests.support.pods import PROBED, Broker, Pod
 
 # kustomize is built on first use.
 pytestmark = pytest.mark.timeout(600)
@@ -171,31 +169,6 @@ def test_what_several_pods_must_know_alike_is_what_the_broker_and_the_store_have
     assert told == {"telegraf", "setup", "rollup"}
 
 
-class Pod:
-    """One container's files below a folder of the test's own, and its environment with paths into it."""
-
-    def __init__(self, directory: Path, name: str) -> None:
-        rendered = cluster("portworx")
-        template = workload(rendered, name)["spec"]["template"]
-        container = next(found for found in template["spec"]["containers"] if found["name"] == name)
-        self.directory = directory
-        self._folders = [mount["mountPath"] for mount in container["volumeMounts"]]
-        for folder in self._folders:
-            (directory / folder[1:]).mkdir(parents=True, exist_ok=True)
-        for path, content in mounted(rendered, template, container).items():
-            target = directory / path[1:]
-            target.parent.mkdir(exist_ok=True)
-            target.write_text(self.here(content.decode()), encoding="utf-8")
-        self.environment = {key: self.here(value) for key, value in environment(rendered, container).items()}
-        self.arguments = [self.here(argument) for argument in container["command"][1:]]
-
-    def here(self, text: str) -> str:
-        """The text with each mounted folder's path turned into the one below `directory`."""
-        for folder in self._folders:
-            text = text.replace(folder, f"{self.directory}{folder}")
-        return text
-
-
 def checked(command: list[str], pod: Pod) -> str:
     """What a part says of the pod's configuration; AssertionError where it does not take it."""
     done = subprocess.run(
@@ -212,47 +185,27 @@ def checked(command: list[str], pod: Pod) -> str:
 
 def test_telegraf_takes_what_its_pod_gives_it(tmp_path: Path) -> None:
     telegraf = tool(tools.TELEGRAF)
-    checked([telegraf, "config", "check"], Pod(tmp_path, "telegraf"))
+    checked([telegraf, "config", "check"], Pod(tmp_path, cluster("portworx"), "telegraf"))
 
 
 def test_influxd_takes_what_its_pod_gives_it_and_writes_to_its_volume_only(tmp_path: Path) -> None:
     influxd = tool(tools.INFLUXD)
-    said = checked([influxd, "config"], Pod(tmp_path, "influxdb"))
+    said = checked([influxd, "config"], Pod(tmp_path, cluster("portworx"), "influxdb"))
     assert 'bind-address = ":8086"' in said
     written = set(re.findall(r'^\s*(?:wal-)?dir = "(.*)"$', said, re.M))
     assert written == {f"{tmp_path}/var/lib/influxdb/{name}" for name in ("meta", "data", "wal")}
 
 
 def test_the_broker_lets_the_connector_in_on_what_their_pods_give_them(tmp_path: Path) -> None:
-    pod = Pod(tmp_path, "mosquitto")
-    config = tmp_path / "mosquitto/config/mosquitto.conf"
-    text = config.read_text(encoding="utf-8")
-    ports = [free_port() for _ in range(3)]
-    for number, port in zip((8883, 8884, 8885), ports, strict=True):
-        text = text.replace(f"\nlistener {number}\n", f"\nlistener {port} 127.0.0.1\n")
-    config.write_text(text, encoding="utf-8")
-    site = tmp_path / "mosquitto/config/conf.d/site.conf"
-    health = free_port()
-    probed = site.read_text(encoding="utf-8").replace("listener 1883 ", f"listener {health} ")
-    # In its pod it is not root, and changes to no other user.
-    site.write_text(f"user root\n{probed}", encoding="utf-8")
-    broker = Process([tools.mosquitto(), *pod.arguments], tmp_path / "log", {}, tmp_path)
+    rendered = cluster("portworx")
+    broker = Broker(tmp_path, rendered)
     try:
-        until(lambda: broker.alive() and all(map(listens, [*ports, health])), 20, "the broker of the pod")
-        held = contents(cluster("portworx").generated("Secret", "connector"))
-        for name in ("broker-password", "ca.crt"):
-            (tmp_path / name).write_bytes(held[name])
-        settings = BrokerSettings(
-            broker_port=ports[1],
-            broker_user="connector",
-            broker_password_file=str(tmp_path / "broker-password"),
-            broker_ca_file=str(tmp_path / "ca.crt"),
-        )
+        held = contents(rendered.generated("Secret", "connector"))
         wanted = sessions.connector(ConnectorSettings(), ["fan/messages"])
-        assert not sessions.create(settings, wanted)
+        assert not sessions.create(broker.settings("connector", held["password"], held["ca.crt"]), wanted)
         # What is there for probes lets nobody in.
         with pytest.raises(FanwatchError, match="refused"):
-            sessions.create(BrokerSettings(broker_port=health), wanted)
+            sessions.create(BrokerSettings(broker_port=broker.ports[PROBED]), wanted)
     finally:
         broker.stop()
-    assert (tmp_path / "mosquitto/data/mosquitto.db").exists()
+    assert (broker.data / "mosquitto.db").exists()

@@ -23,6 +23,8 @@ case "$*" in
     *api-resources*) case $HAS in *calico*) echo globalnetworkpolicies.projectcalico.org ;; esac ;;
     *" wait --for=condition=Ready --timeout=120s pod/publish") ;;
     *"apply -f -") cat > "$APPLIED" ;;
+    *" --dry-run=server "*) printf '%s' "$REFUSED" >&2; [ -z "$REFUSED" ] ;;
+    *"get pvc grafana"*) printf '%s' "$CLASS"; [ -n "$CLASS" ] ;;
     apply*) cp "$(echo "$*" | sed 's/.* //')" "$APPLIED"; echo "$*" >> "$APPLIED.calls" ;;
     *) echo "unexpected: $*" >&2; exit 9 ;;
 esac
@@ -59,6 +61,8 @@ class Operator:
                 "PATH": f"{self.bin}:/usr/bin:/bin",
                 "HAS": has,
                 "APPLIED": str(self.applied),
+                "REFUSED": "",
+                "CLASS": "",
                 **environment,
             },
             capture_output=True,
@@ -67,9 +71,19 @@ class Operator:
             check=False,
         )
 
-    def refusal(self, *arguments: str, has: str = ALL) -> str:
+    def fanwatch(self, *arguments: str) -> str:
+        """What the command prints of the folder that install.sh made."""
+        return subprocess.run(
+            [str(ROOT / ".venv/bin/fanwatch"), *arguments, "--dir", str(self.files)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+
+    def refusal(self, *arguments: str, has: str = ALL, **environment: str) -> str:
         """The one line with which it refuses; nothing was applied."""
-        done = self.run(*arguments, has=has)
+        done = self.run(*arguments, has=has, **environment)
         assert done.returncode == 1
         assert not self.applied.exists()
         (line,) = done.stderr.strip().splitlines()
@@ -139,6 +153,27 @@ def test_it_applies_the_overlay_and_may_be_run_again(operator: Operator) -> None
     assert calls[0].startswith("apply --request-timeout=60s --server-side --field-manager=fanwatch -f ")
 
 
+def test_what_it_says_next_is_right_on_a_cluster(tmp_path: Path) -> None:
+    """Nobody there mounts a folder or sends a signal: install.sh takes a change to the broker."""
+    operator = Operator(tmp_path, fresh=True)
+    done = operator.run("--host", "broker.example", "local-path", TAG="0.2.0")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout
+    for call in (
+        ["users", "add", "fan-07"],
+        ["users", "remove", "fan-07"],
+        ["certs", "issue", "fan-08"],
+        ["certs", "revoke", "fan-08"],
+        ["certs", "rotate"],
+        ["certs", "rotate", "--ca"],
+        ["certs", "page"],
+    ):
+        told = operator.fanwatch(*call)
+        assert ("'TAG=0.2.0 infra/k3s/install.sh local-path'" in told) == (call[1] != "issue"), told
+        said += told
+    assert not re.search("SIGHUP|mount|services/\\*|users add", said), said
+
+
 def test_an_upgrade_gives_roles_the_rights_of_the_release(operator: Operator) -> None:
     rules = operator.files / "mosquitto/acl"
     fresh = rules.read_bytes()
@@ -152,7 +187,7 @@ def test_an_upgrade_gives_roles_the_rights_of_the_release(operator: Operator) ->
 def test_check_applies_nothing(operator: Operator) -> None:
     done = operator.run("--check", "portworx-calico")
     assert done.returncode == 0, done.stderr
-    assert "portworx-calico renders" in done.stdout
+    assert "portworx-calico renders, and the cluster would take it" in done.stdout
     assert not operator.applied.exists()
 
 

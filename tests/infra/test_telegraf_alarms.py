@@ -93,6 +93,7 @@ def test_an_alarm_of_forecast_fan_and_the_end_of_a_retired_fans(
 @pytest.mark.parametrize(
     ("state", "answers", "in_hand"),
     [
+        ("out-of-service", {}, 0),
         ("ok", {}, 0),
         ("warning", {}, 0),
         ("alarm", {"acknowledgedBy": "Control room"}, 1),
@@ -119,7 +120,9 @@ def test_rules_find_among_results_what_was_said_and_whether_somebody_has_it_in_h
 
     until(said, 15, "the word among the results")
     [row] = said()
-    severity = ("ok", "unknown", "instrument", "warning", "alarm", "stopped").index(state)
+    severity = ("out-of-service", "ok", "unknown", "instrument", "warning", "alarm", "stopped").index(
+        state
+    ) - 1
     assert (row["alarm_severity"], row["alarm_in_hand"]) == (severity, in_hand)
     assert abs(row["time"] // 1_000_000 - now_ms()) < 60_000
     assert influx.store.count("anomaly", "quality") == 0

@@ -237,3 +237,24 @@ def test_more_bad_messages_than_the_window_holds_block_nothing(
     }
     broker.publish(topic, good[measurement])
     rows(influx, measurement, 1)
+
+
+def test_an_empty_message_as_clears_a_retained_one_is_neither_stored_nor_refused(
+    broker: Mosquitto, influx: Influx, telegraf: Telegraf
+) -> None:
+    before = latest_counts(influx)
+    for topic in ("fan/messages", "fan/a/messages"):
+        subprocess.run(
+            ["mosquitto_pub", "-p", str(broker.port), "-q", "1", "-r", "-n", "-t", topic],
+            check=True,
+            timeout=20,
+        )
+    broker.publish("fan/messages", {"deviceID": "after-empty", "timeStamp": format_ms(now_ms())} | VALUES)
+    until(
+        lambda: influx.store.query('SELECT * FROM "telemetry" WHERE "deviceID" = \'after-empty\''),
+        15,
+        "the reading behind it",
+    )
+    assert_none_rejected(influx)
+    assert latest_counts(influx) == before
+    assert not [line for line in telegraf.output().splitlines() if "E! [inputs.mqtt_consumer" in line]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from connectors.mqtt.directory import Directory
+from fanwatch import topics
 from fanwatch.gateway_client import Gateway
 from fanwatch.logs import Log
 from fanwatch.settings import ConnectorSettings, GatewaySettings
@@ -151,5 +152,5 @@ def test_it_is_no_topic_of_the_broker(rig: Rig) -> None:
     )
     directory.refresh()
     assert directory.topics == frozenset()
-    wanted = sessions.connector(ConnectorSettings(), ["cron-function", "fan/messages"])
-    assert wanted.topics == ("fan/messages",)
+    wanted = sessions.connector(ConnectorSettings(), topics.annotated({"topic": "cron-function"}))
+    assert wanted.topics == ()

@@ -70,8 +70,11 @@ def test_variables_take_environment_then_default() -> None:
         ("functions:\n  one:\n" + ENTRY + "  Two:\n" + ENTRY, "line 6: 'Two'"),
         ("functions:\n  one:\n    lang: x\n", "line 2, function one"),
         ("functions:\n  one: 3\n", "line 2, function one"),
-        ("functions:\n  one:\n" + ENTRY + "    enviroment: {}\n", "`enviroment`"),
-        ("functions:\n  one:\n" + ENTRY + "    environment: [a]\n", "$.environment"),
+        ("functions:\n  one:\n" + ENTRY + "    enviroment: {}\n", "enviroment is not known here"),
+        (
+            "functions:\n  one:\n" + ENTRY + "    environment: [a]\n",
+            "environment must be an object in {braces}, not a list",
+        ),
         ("functions:\n  one:\n" + ENTRY + "    labels: {com.openfaas.scale.min: '0'}\n", "scale.min is '0'"),
         (
             "functions:\n  one:\n" + ENTRY + "    labels: {com.openfaas.scale.min: many}\n",

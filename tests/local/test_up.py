@@ -207,7 +207,7 @@ def test_a_busy_port_is_one_line_and_leaves_nothing(machine: Machine) -> None:
         (
             "FANWATCH_BROKER_PROT",
             "1",
-            "FANWATCH_BROKER_PROT is no setting. Did you mean FANWATCH_BROKER_PORT?",
+            "FANWATCH_BROKER_PROT is no setting. Did you mean FANWATCH_BROKER_PORT, ",
         ),
         ("FANWATCH_GATEWAY_PORT", "70000", "FANWATCH_GATEWAY_PORT='70000'"),
         ("FANWATCH_RAW_RETENTION", "long", "FANWATCH_RAW_RETENTION"),

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from fanwatch.topics import ANNOTATION
 from local import stack as stacks
 from tests.openfaas.place import ROW, UNTIMED, Place
 from tests.support.connector import ConnectorProcess
@@ -51,7 +52,7 @@ class Given(Place):
             "FANWATCH_BROKER_PORT": str(self.broker.port),
         }
         self._stack = stacks.read(ROOT / "stack.yml", environment)
-        self.topics = self._stack.functions["score-fan"].annotations["topic"]
+        self.topics = self._stack.functions["score-fan"].annotations[ANNOTATION]
         self._free()
         for name in (self.infer, "score-fan"):
             self.deploy(self.description(name))
@@ -119,7 +120,7 @@ class Given(Place):
         description = self.description(function)
         description["envVars"] = description["envVars"] | dict(environment or {})
         if topics:
-            description["annotations"] = description["annotations"] | {"topic": topics}
+            description["annotations"] = description["annotations"] | {ANNOTATION: topics}
         self.deploy(description)
         self.answering(function, ROW if function == self.infer else UNTIMED, _READY_S)
 

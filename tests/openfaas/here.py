@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from fanwatch.topics import ANNOTATION
 from tests.openfaas.place import UNTIMED, Place
 from tests.support.runtime import Pipeline
 from tests.support.wait import until
@@ -58,7 +59,7 @@ class Here(Place):
                 r"(    environment:.*\n(?:      <<:.*\n)?)", rf'\1      {name}: "{value}"\n', entry, count=1
             )
         if topics:
-            entry = re.sub(r"topic: \S+", f"topic: {topics}", entry, count=1)
+            entry = re.sub(rf"{ANNOTATION}: \S+", f"{ANNOTATION}: {topics}", entry, count=1)
         self._pipeline.stack.write_text(text[: start.start()] + entry, encoding="utf-8")
 
         def alone() -> bool:

@@ -24,7 +24,7 @@ class Place(ABC):
     infer: str
     """The function that decides."""
     topics: str
-    """The annotation `topic` of score-fan, as it was deployed."""
+    """The annotation `fanwatch.topics` of score-fan, as it was deployed."""
     readings: int
     """How many flow while something is killed."""
     source: Source

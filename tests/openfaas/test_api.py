@@ -14,7 +14,11 @@ def test_functions_are_listed_with_their_annotations(place: Place) -> None:
     listed = place.functions()
     assert {"score-fan", place.infer} <= listed.keys()
     score = listed["score-fan"]
-    assert score["annotations"] == {"topic": place.topics, "fanwatch.batch": "256"}
+    assert score["annotations"] == {
+        "fanwatch.topics": place.topics,
+        "topic": "fan/messages",
+        "fanwatch.batch": "256",
+    }
     assert score["labels"]["com.openfaas.scale.max"] == "5"  # type: ignore[index]
     assert score["replicas"] == 1
     one = place.ask("GET", "/system/function/score-fan").json()

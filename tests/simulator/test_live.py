@@ -91,6 +91,6 @@ def test_a_setting_that_does_not_exist_is_one_clear_line(tmp_path: Path) -> None
     process = Process(argv, tmp_path / "log", environment, tmp_path)
     assert process.process.wait(20) == 2
     assert process.output().startswith(
-        "FANWATCH_BROKER_PROT is no setting. Did you mean FANWATCH_BROKER_PORT?"
+        "FANWATCH_BROKER_PROT is no setting. Did you mean FANWATCH_BROKER_PORT, "
     )
     assert process.output().count("\n") == 1

@@ -8,6 +8,7 @@ from typing import Any
 
 from fanwatch import topics
 from fanwatch.alarm import Alarm, Expected, encode_alarm, episode_name
+from fanwatch.store import point
 from fanwatch.timestamps import format_ms
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
@@ -103,6 +104,13 @@ def alarm(
         why=why,
         **rest,
     )
+
+
+def judged(influx: Influx, ms: int | None = None, *, fans: int = 1) -> None:
+    """Writes down that forecast-fan has just judged the fleet, as its runs do."""
+    at_ms = ms or now_ms()
+    fields: dict[str, object] = {"fans": fans, "failed": 0, "behind": 0, "clock_ms": at_ms, "moved_ms": at_ms}
+    influx.store.write([point("forecast", {}, fields, at_ms * 1_000_000)])
 
 
 def raise_alarm(broker: Mosquitto, told: Alarm) -> None:

@@ -9,9 +9,15 @@ NOW = 1_800_000_000_000
 VALUES = (592.0, 41.2, 160.4, 47.9)
 
 
+def judging(fleet: Fleet) -> Fleet:
+    """The same, with a forecast-fan that has just judged it."""
+    fleet.verdicts.judged_ms, fleet.verdicts.asked = NOW, True
+    return fleet
+
+
 def fleet_of(*names: str, most: int = 100) -> Fleet:
     """Healthy ones that were heard a second ago."""
-    made = Fleet(most, silent_s=60)
+    made = judging(Fleet(most, silent_s=60))
     for name in names:
         made.reading(name, NOW - 1000, VALUES)
         made.score(name, NOW - 1000, 0, 0.02, None)

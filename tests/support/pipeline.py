@@ -26,7 +26,9 @@ class Functions(World):
             "FANWATCH_BROKER_PORT": str(broker_port),
             "FANWATCH_INFER_FUNCTION": "infer-fan-lite",
         }
-        topics = {"topic": "fan/messages,fan/+/messages"} | ({"fanwatch.batch": "256"} if batched else {})
+        topics = {"fanwatch.topics": "fan/messages,fan/+/messages"} | (
+            {"fanwatch.batch": "256"} if batched else {}
+        )
         self.declare("score-fan", annotations=topics)
         self.declare("infer-fan-lite")
         self.front = self.gateway()

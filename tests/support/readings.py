@@ -38,7 +38,7 @@ def bad() -> dict[str, tuple[bytes, str, str, str | None]]:
         "far in the past": ("1999-01-01T00:00:00Z", "clock"), "far ahead": ("2199-01-01T00:00:00Z", "clock"),
     }  # fmt: skip
     return {
-        "empty": (b"", TOPIC, "json", None),
+        "blank": (b" ", TOPIC, "json", None),
         "not JSON": (b"rotation=600", TOPIC, "json", None),
         "not UTF-8": (good.replace(b"fan-07", b"fan-\xff"), TOPIC, "json", None),
         "wrong, then not UTF-8": (b'{"deviceID": 1, "x": "\xff"}', TOPIC, "field", "deviceID"),

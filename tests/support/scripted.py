@@ -75,6 +75,8 @@ class ScriptedGateway:
         self.calls: list[Call] = []
         self.listed = 0
         """How often the functions were asked for."""
+        self.listing = True
+        """While false, it breaks off the list of functions, as OpenFaaS's gateway does whose Prometheus is away."""
         self.reachable = True
         """While false, every request is cut off."""
         outer = self
@@ -85,7 +87,8 @@ class ScriptedGateway:
 
             def do_GET(self) -> None:
                 outer.listed += 1
-                outer._send(self, Reply(200, json.dumps(outer.functions).encode()))
+                whole = Reply(200, json.dumps(outer.functions).encode())
+                outer._send(self, whole if outer.listing else Reply(200, b"", reset=True))
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))

@@ -1,6 +1,7 @@
 """What is wrong with a fleet's history is refused by line and column, or put right and said."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import cli.train_forecast  # noqa: F401 - adds the commands to the groups
+from cli.history import app as history_app
 from cli.train import evaluate_app
 from fanwatch.forecast import open_model
 from training.forecast import looked, truth
@@ -207,3 +209,54 @@ def test_evaluate_says_what_was_put_right_and_refuses_what_says_nothing(tmp_path
     assert "have the time of another reading" in said
     found = json.loads(done.stdout)
     assert (found["failures"], found["model"]) == (1, open_model(MODEL).name)
+
+
+def test_all_that_is_wrong_with_both_files_is_said_at_once(tmp_path: Path) -> None:
+    readings = [*ticking("a", 5), "a,yesterday,600,40,150,48", *["a,2026-01-02,6OO,40,150,48"] * 7, "a,b"]
+    events = [
+        f"a,{FAULT}",
+        "a,then,,,fault,",
+        "a,2026-01-01 00:00:00,,,pump,",
+        ",2026-01-01 00:00:00,,,fault,",
+        "a,,,,fault,",
+    ]
+    with pytest.raises(HistoryError) as error:
+        read(written(tmp_path, readings, events))
+    said = str(error.value)
+    assert f"{tmp_path / 'readings.csv'} has 9 problems:" in said
+    assert (
+        "Rotation is not a finite number: correct it, or take the line out. In 7 lines: 8 ('6OO'), 9" in said
+    )
+    assert "Time is not a time such as" in said
+    assert "- has 2 values; the header names more. In line 15." in said
+    assert f"{tmp_path / 'events.csv'} has 4 problems:" in said
+    assert (
+        "Kind must be fault, or instrument with a Mode such as vibration:stuck or silent. In line 4" in said
+    )
+    assert "- DeviceID is empty. In line 5." in said
+    assert "- Start is empty. In line 6." in said
+    listed = CliRunner().invoke(history_app, ["check", str(tmp_path)]).stdout.splitlines()
+    assert len(listed) == 13
+
+
+def test_readings_that_another_one_replaces_are_named_with_their_lines(tmp_path: Path) -> None:
+    rows = ticking("a", 100)
+    again = [row.replace(",600,", ",590,") for row in rows[:10]]
+    history = read(written(tmp_path, [*rows, *again]))
+    assert (history.values[:, 0] == 590).sum() == 10
+    assert len(history.replaced) == 10
+    assert (
+        history.replaced[0] == "line 2: a at 2026-01-01 00:00:00 has other values in line 102, which counts"
+    )
+    [note] = [note for note in history.notes if "the last one in the file counts" in note]
+    assert "line 2: a at 2026-01-01 00:00:00 has other" in note
+    assert note.endswith("and 7 more, which `fanwatch history check` lists.")
+
+
+def test_too_few_healthy_readings_are_told_by_the_column_that_is_out_of_range(tmp_path: Path) -> None:
+    rows = [row.replace(",150,", ",0.15,") for row in ticking("a", 2000)]
+    rows = [re.sub(r",15\d,", ",0.15,", row) for row in rows]
+    with pytest.raises(
+        HistoryError, match=r"only 0 readings .*: Vibration in 2,000 of 2,000 rows, where 1 to 1500"
+    ):
+        read(written(tmp_path, rows)).edges()

@@ -12,6 +12,7 @@ def write(metadata: ForecastMetadata) -> str:
     settings = ", ".join(
         f"{name.replace('_', ' ')} {value:g}" for name, value in metadata.origin.settings.items()
     )
+    libraries = ", ".join(f"{name} {version}" for name, version in metadata.origin.libraries.items())
     found = "\n".join(f"| {name} | {value:g} |" for name, value in metrics.items())
     return f"""# {metadata.name}, version {metadata.version}
 
@@ -50,5 +51,5 @@ that show in none of the four sensors, and faults that last for less than an hou
 
 {rows["train"]:,} rows of features for training, {rows["validation"]:,} readings of other fans for validation.
 Settings: {settings}.
-History SHA-256 `{metadata.origin.data_sha256}`, code SHA-256 `{metadata.origin.code_sha256}`.
+Libraries: {libraries}. History SHA-256 `{metadata.origin.data_sha256}`.
 """

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+from fanwatch.problems import Problems
 from training.rows import Batch, HistoryError, Rows
 
 
 def batches(rows: Rows, names: Sequence[str]) -> Iterator[tuple[Batch, list[int]]]:
-    """The rows of a file with where in them the columns `names` are.
+    """The rows of a file with where in them the columns `names` are, -1 for one that is missing.
 
-    HistoryError where one is missing, of a file without rows too; `Rows` itself refuses one that comes twice.
+    Whoever iterates adds to `rows.problems` what is wrong in a row; HistoryError, at the end, says all of it.
     """
     order: list[int] = []
     for batch in rows:
@@ -16,19 +17,21 @@ def batches(rows: Rows, names: Sequence[str]) -> Iterator[tuple[Batch, list[int]
         yield batch, order
     if not order:
         _order(rows, names)
+        if rows.problems:
+            raise HistoryError(str(rows.problems), (rows.problems,))
 
 
-def cells(where: str, row: list[str], order: list[int]) -> list[str]:
-    """The row's cells in that order, stripped. HistoryError where it ends before."""
+def cells(problems: Problems, line: int, row: list[str], order: list[int]) -> list[str] | None:
+    """The row's cells in that order, stripped; None, and a problem, where it ends before or a column is missing."""
     if len(row) <= max(order):
-        raise HistoryError(f"{where} has {len(row)} values; the header names more.")
-    return [row[index].strip() for index in order]
+        problems.add(line, "", f"has {len(row)} values; the header names more.")
+        return None
+    return [row[index].strip() for index in order] if min(order) >= 0 else None
 
 
 def _order(rows: Rows, names: Sequence[str]) -> list[int]:
     missing = [name for name in names if name not in rows.header]
     if missing:
-        raise HistoryError(
-            f"{rows.path} line 1 has no column {', '.join(missing)}: its header must name {','.join(names)}."
-        )
-    return [rows.header.index(name) for name in names]
+        what = f"has no column {', '.join(missing)}: its header must name {','.join(names)}."
+        rows.problems.add(1, "", what)
+    return [rows.header.index(name) if name in rows.header else -1 for name in names]

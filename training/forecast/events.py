@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fanwatch.alarm import INSTRUMENT_CAUSES
 from fanwatch.command import FAULT_MODES
+from fanwatch.problems import Problems
 from fanwatch.reading import FEATURES
 from fanwatch.timestamps import parse_ms
 from training.forecast import columns
@@ -67,20 +68,25 @@ class _Count:
         self.of_no_mode = 0
 
 
-def read(path: Path, fans: list[str], first_ms: list[int]) -> Events:
+def read(path: Path, fans: list[str] | None, first_ms: list[int]) -> Events:
     """Read the events of `fans`, of which there are readings from `first_ms` on, each from its own.
 
-    HistoryError names the line and column that is wrong, and says so where no event is of any of the fans.
+    HistoryError names all lines and columns that are wrong, and says so where no event is of any of the fans. Where
+    these are not known (None), the file is only looked through for what is wrong.
     """
     rows, count = Rows(path), _Count()
-    number = {name: fan for fan, name in enumerate(fans)}
+    names = fans or []
+    number = {name: fan for fan, name in enumerate(names)}
     found: dict[Fault | Broken, None] = {}
     for batch, order in columns.batches(rows, COLUMNS):
         for line, row in zip(batch.lines, batch.rows, strict=True):
-            where = f"{path} line {line}"
-            cells = columns.cells(where, row, order)
+            cells = columns.cells(rows.problems, line, row, order)
+            if cells is None:
+                continue
             fan = number.get(cells[0], -1)
-            event = _event(where, fan, cells)
+            event = _event(rows.problems, line, fan, cells)
+            if event is None:
+                continue
             count.rows += 1
             if fan < 0:
                 count.of_strangers += 1
@@ -94,10 +100,10 @@ def read(path: Path, fans: list[str], first_ms: list[int]) -> Events:
                 if isinstance(event, Fault) and event.mode and event.mode not in FAULT_MODES:
                     count.of_no_mode += 1
                     count.modes.setdefault(event.mode, line)
-    if count.rows and count.of_strangers == count.rows:
+    if fans is not None and count.rows and count.of_strangers == count.rows:
         raise HistoryError(
             f"{path}: none of its {count.rows:,} events is of a fan that the readings name:"
-            f" {_strangers(count, fans)}. Write DeviceID in both files in the same way."
+            f" {_strangers(count, names)}. Write DeviceID in both files in the same way."
         )
     faults = [
         each._replace(unseen=each.failure_ms is not None and each.failure_ms <= first_ms[each.fan])
@@ -106,7 +112,7 @@ def read(path: Path, fans: list[str], first_ms: list[int]) -> Events:
     ]
     count.unseen = sum(each.unseen for each in faults)
     broken = [each for each in found if isinstance(each, Broken)]
-    return Events(faults, broken, _notes(path.name, count, fans), rows.sha256)
+    return Events(faults, broken, _notes(path.name, count, names), rows.sha256)
 
 
 def _notes(name: str, count: _Count, fans: list[str]) -> list[str]:
@@ -154,28 +160,35 @@ def _some(lines: dict[str, int], more: int = 0) -> str:
     return "; ".join(f"{text} (line {line})" for text, line in first) + (f"; {rest:,} more" if rest else "")
 
 
-def _event(where: str, fan: int, cells: list[str]) -> Fault | Broken:
+def _event(problems: Problems, line: int, fan: int, cells: list[str]) -> Fault | Broken | None:
+    """The event of a line; None where something is wrong in it, all of which is a problem."""
+    wrong = False
     if not cells[0]:
-        raise HistoryError(f"{where}: DeviceID is empty.")
-    start, failure, repaired = (_time_ms(where, *pair) for pair in zip(COLUMNS[1:4], cells[1:4], strict=True))
-    if start is None:
-        raise HistoryError(f"{where}: Start is empty.")
-    if not start <= (failure or start) <= (repaired or FOREVER_MS):
-        raise HistoryError(f"{where}: Start, Failure and Repaired do not follow each other.")
+        problems.add(line, "DeviceID", "is empty.")
+        wrong = True
+    times: list[int | None] = []
+    for column, cell in zip(COLUMNS[1:4], cells[1:4], strict=True):
+        try:
+            times.append(parse_ms(cell, _UTC) if cell else None)
+        except ValueError as error:
+            problems.add(line, column, f"is {error}.", cell[:40])
+            wrong = True
+    if not cells[1]:
+        problems.add(line, "Start", "is empty.")
+        wrong = True
     kind, mode = cells[4:6]
+    sensor, _, cause = mode.rpartition(":")
+    known = cause in INSTRUMENT_CAUSES and (cause != "silent") == (sensor in FEATURES)
+    if kind != "fault" and (kind != "instrument" or not known):
+        what = "must be fault, or instrument with a Mode such as vibration:stuck or silent."
+        problems.add(line, "Kind", what, f"{kind[:30]} with {mode[:30]}")
+        wrong = True
+    start, failure, repaired = times if len(times) == 3 else (None, None, None)
+    if wrong or start is None:
+        return None
+    if not start <= (failure or start) <= (repaired or FOREVER_MS):
+        problems.add(line, "Start,", "Failure and Repaired do not follow each other.")
+        return None
     if kind == "fault":
         return Fault(fan, start, failure, repaired or FOREVER_MS, mode)
-    sensor, _, cause = mode.rpartition(":")
-    if kind != "instrument" or cause not in INSTRUMENT_CAUSES or (cause != "silent") != (sensor in FEATURES):
-        raise HistoryError(
-            f"{where}: Kind must be fault, or instrument with a Mode such as vibration:stuck or silent,"
-            f" not {kind[:40]!r} with {mode[:40]!r}."
-        )
     return Broken(fan, start, repaired or FOREVER_MS, FEATURES.index(sensor) if sensor else -1, cause)
-
-
-def _time_ms(where: str, column: str, cell: str) -> int | None:
-    try:
-        return parse_ms(cell, _UTC) if cell else None
-    except ValueError as error:
-        raise HistoryError(f"{where}: {column} {cell[:40]!r} is {error}.") from None

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from fanwatch.forecast import PLAUSIBLE, Bins, gather
 from fanwatch.forecast.bins import Floats, Ints
+from fanwatch.problems import Problems
 from training.forecast import columns, events
 from training.forecast.events import FOREVER_MS, Broken, Fault
-from training.forecast.looked import fitting_rows, last_of_each, notes_on
+from training.forecast.looked import fitting_rows, notes_on
+from training.repeats import last_of_each
 from training.rows import Batch, HistoryError, Progress, Rows
 from training.sample import Codes, Times
 from training.table import COLUMNS
@@ -29,7 +31,7 @@ _SHORTEST_MS: Final = 86_400_000
 _CLEARLY: Final = 1.2
 """Rows may become longer than the first ones are."""
 
-Parts = list[tuple[Ints, Ints, NDArray[np.float64]]]
+Parts = list[tuple[Ints, Ints, NDArray[np.float64], Ints]]
 
 
 class History(NamedTuple):
@@ -46,6 +48,8 @@ class History(NamedTuple):
     """Of both files."""
     notes: tuple[str, ...] = ()
     """What a person should know about the files, a sentence each."""
+    replaced: tuple[str, ...] = ()
+    """In words, the readings whose fan and time come again further down with other values, which count."""
 
     @property
     def months(self) -> float:
@@ -83,6 +87,7 @@ class History(NamedTuple):
             broken,
             self.sha256,
             self.notes,
+            self.replaced,
         )
 
     def check_tellable(self, directory: Path) -> None:
@@ -103,11 +108,24 @@ class History(NamedTuple):
             rows = slice(*np.searchsorted(self.time_ms, (each.start_ms, each.over_ms)))
             good[rows] &= self.fan[rows] != each.fan
         if good.sum() < 1000:
+            outside = self._outside()
             raise HistoryError(
                 f"{READINGS} has only {good.sum():,} readings of healthy fans: at least 1,000 are needed."
+                + (f" Values that no working sensor gives: {outside}." if outside else "")
             )
         found: Floats = np.quantile(self.values[good], _OUTSIDE, axis=0).T.round(2).astype(np.float32)
         return found
+
+    def _outside(self) -> str:
+        """Of each column with values that no working sensor gives: in how many rows, and what is possible."""
+        told = []
+        for index, (low, high) in enumerate(PLAUSIBLE):
+            count = int(((self.values[:, index] < low) | (self.values[:, index] > high)).sum())
+            if count:
+                told.append(
+                    f"{_COLUMNS[2 + index]} in {count:,} of {len(self.values):,} rows, where {low:g} to {high:g} can be"
+                )
+        return "; ".join(told)
 
 
 def read(
@@ -118,16 +136,55 @@ def read(
     HistoryError names the line and column that is wrong, or says that there are more than `most` rows, by default
     as many as memory holds in a training.
     """
-    path = directory / READINGS
+    try:
+        readings = _readings(directory / READINGS, progress, fitting_rows() if most is None else most)
+    except HistoryError as error:
+        # What is wrong with the other file shall not come only once this one was mended.
+        wrong, problems = str(error), error.problems
+        try:
+            events.read(directory / EVENTS, None, [])
+        except HistoryError as other:
+            wrong, problems = f"{wrong}\n{other}", (*problems, *other.problems)
+        raise HistoryError(wrong, problems) from error
+    devices, time_ms, fan, values, notes, replaced, sha256 = readings
+    first_ms = np.full(len(devices), FOREVER_MS)
+    np.minimum.at(first_ms, fan, time_ms)
+    found = events.read(directory / EVENTS, devices, first_ms.tolist())
+    return History(
+        devices,
+        time_ms,
+        fan,
+        values,
+        found.faults,
+        found.broken,
+        f"{sha256} {found.sha256}",
+        (*notes, *found.notes),
+        replaced,
+    )
+
+
+class _Readings(NamedTuple):
+    devices: list[str]
+    time_ms: Ints
+    fan: Ints
+    values: NDArray[np.float64]
+    notes: list[str]
+    replaced: tuple[str, ...]
+    sha256: str
+
+
+def _readings(path: Path, progress: Progress, most: int) -> _Readings:
+    """The first of the two files."""
     rows, devices, times = Rows(path, progress), Codes(), Times()
-    most = fitting_rows() if most is None else most
     parts: Parts = []
     count = 0
     for batch, order in columns.batches(rows, _COLUMNS):
-        parts.append(_parsed(path, batch, order, devices, times))
+        parsed = _parsed(rows.problems, batch, order, devices, times)
+        if parsed is not None and not rows.problems:
+            parts.append(parsed)
         count += len(batch.lines)
         # A huge file is refused by its first rows' length, and not minutes later.
-        expected = count if len(parts) > 1 else max(count, int(_expected(path, batch) / _CLEARLY))
+        expected = count if count > len(batch.lines) else max(count, int(_expected(path, batch) / _CLEARLY))
         if expected > most:
             raise HistoryError(
                 f"{path} has more than {most:,} rows, which is what the memory that is free holds in a training:"
@@ -136,32 +193,23 @@ def read(
             )
     if not parts:
         raise HistoryError(f"{path} has a header but no rows.")
-    time_ms, fan, values = (_whole(parts, column) for column in range(3))
+    time_ms, fan, values, lines = (_whole(parts, column) for column in range(4))
     parts.clear()
     notes = notes_on(path.name, times.forms, rows.blank, time_ms, fan, values)
-    kept, repeated, other = last_of_each(time_ms, fan, values)
-    if repeated:
+    repeats = last_of_each(
+        devices.names, fan, time_ms, lines, lambda some, others: (values[some] != values[others]).any(axis=1)
+    )
+    if repeats.repeated:
+        other = f": {repeats.first}" if repeats.replaced else ""
         notes.append(
-            f"{path.name}: {repeated:,} readings have the time of another reading of their fan, {other:,} of them with"
-            " other values; the last one in the file counts."
+            f"{path.name}: {repeats.repeated:,} readings have the time of another reading of their fan,"
+            f" {repeats.replaced:,} of them with other values; the last one in the file counts{other}."
         )
-        time_ms, fan, values = time_ms[kept], fan[kept], values[kept]
+        time_ms, fan, values = time_ms[repeats.kept], fan[repeats.kept], values[repeats.kept]
     if (np.diff(time_ms) < 0).any():
         in_time = np.argsort(time_ms, kind="stable")
         time_ms, fan, values = time_ms[in_time], fan[in_time], values[in_time]
-    first_ms = np.full(len(devices.names), FOREVER_MS)
-    np.minimum.at(first_ms, fan, time_ms)
-    found = events.read(directory / EVENTS, devices.names, first_ms.tolist())
-    return History(
-        devices.names,
-        time_ms,
-        fan,
-        values,
-        found.faults,
-        found.broken,
-        f"{rows.sha256} {found.sha256}",
-        (*notes, *found.notes),
-    )
+    return _Readings(devices.names, time_ms, fan, values, notes, tuple(repeats.listed), rows.sha256)
 
 
 def _expected(path: Path, batch: Batch) -> float:
@@ -180,9 +228,12 @@ def _whole(parts: Parts, column: int) -> NDArray[Any]:
 
 
 def _parsed(
-    path: Path, batch: Batch, order: list[int], devices: Codes, times: Times
-) -> tuple[Ints, Ints, NDArray[np.float64]]:
+    problems: Problems, batch: Batch, order: list[int], devices: Codes, times: Times
+) -> tuple[Ints, Ints, NDArray[np.float64], Ints] | None:
+    """Times, fans, values and lines of a batch; None where something is wrong in it, all of which is a problem."""
     try:
+        if min(order) < 0:
+            raise IndexError
         columns = [[row[index] for row in batch.rows] for index in order]
         values = np.array([list(map(float, column)) for column in columns[2:]])
         if not np.isfinite(values).all():
@@ -191,30 +242,37 @@ def _parsed(
             np.fromiter(map(times.ms, columns[1], batch.lines), np.int64, len(batch.rows)),
             np.fromiter(map(devices.code, columns[0]), np.int64, len(batch.rows)),
             np.ascontiguousarray(values.T),
+            np.array(batch.lines, dtype=np.int64),
         )
     except (ValueError, IndexError):
-        # Something in this batch is wrong: find the first cell that is, and say so.
         for line, row in zip(batch.lines, batch.rows, strict=True):
-            _check(f"{path} line {line}", line, row, order, devices, times)
-        raise
+            _check(problems, line, row, order, devices, times)
+        return None
 
 
-def _check(where: str, line: int, row: list[str], order: list[int], devices: Codes, times: Times) -> None:
-    cells = columns.cells(where, row, order)
-    try:
-        devices.code(cells[0])
-    except ValueError as error:
-        raise HistoryError(f"{where}: {error}") from None
-    try:
-        times.ms(cells[1], line)
-    except ValueError as error:
-        raise HistoryError(f"{where}: Time {cells[1][:60]!r} {error}") from None
-    for cell, column in zip(cells[2:], _COLUMNS[2:], strict=True):
+def _check(
+    problems: Problems, line: int, row: list[str], order: list[int], devices: Codes, times: Times
+) -> None:
+    """Add whatever is wrong in a row."""
+    cells = columns.cells(problems, line, row, order)
+    if cells is None:
+        return
+    for name, cell in zip(_COLUMNS, cells, strict=True):
         try:
-            finite = math.isfinite(float(cell))
-        except ValueError:
-            finite = False
-        if not finite:
-            raise HistoryError(
-                f"{where}: {column} {cell[:60]!r} is not a finite number: correct it, or take the line out."
+            if name == "DeviceID":
+                devices.code(cell)
+            elif name == "Time":
+                times.ms(cell, line)
+            elif not _is_finite(cell):
+                raise ValueError("is not a finite number: correct it, or take the line out.")
+        except ValueError as error:
+            problems.add(
+                line, name, str(error).removeprefix("DeviceID "), cell or ("" if name != "DeviceID" else None)
             )
+
+
+def _is_finite(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False

@@ -40,17 +40,6 @@ def _lines(path: Path) -> dict[str, str]:
     return {words[0]: words[1] for words in parted if len(words) > 1}
 
 
-def last_of_each(time_ms: Ints, fan: Ints, values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], int, int]:
-    """Which readings are the last of their fan and time, in the file's order; how many others there are, and how many
-    of these differ from the next one."""
-    order = np.lexsort((fan, time_ms))
-    again = (np.diff(time_ms[order]) == 0) & (np.diff(fan[order]) == 0)
-    earlier, later = order[:-1][again], order[1:][again]
-    kept = np.ones(len(order), np.bool_)
-    kept[earlier] = False
-    return kept, len(earlier), int((values[earlier] != values[later]).any(axis=1).sum())
-
-
 def notes_on(
     name: str,
     forms: dict[str, tuple[str, int]],

@@ -11,11 +11,13 @@ import numpy as np
 from fanwatch import bundle as bundles
 from fanwatch.forecast import Machine, engines, windows
 from fanwatch.forecast import bundle as forecast_bundles
+from fanwatch.forecast import golden as golden_file
 from fanwatch.forecast.bins import Floats, Ints
 from fanwatch.forecast.bundle import OUTPUT_NAMES, ForecastMetadata, Sensor, TestVector
 from fanwatch.forecast.model import NAME, Scores
-from training.bundling import TrainingError, check_target, directory
+from training.bundling import TrainingError, check_target, directory, libraries
 from training.forecast import card, choosing, figures, truth
+from training.forecast.golden import golden
 from training.forecast.history import History, read
 from training.forecast.outcomes import compare
 from training.forecast.samples import Samples, collect, with_less
@@ -33,13 +35,6 @@ _ENOUGH_FAILURES: Final = 100
 _ROWS_A_FAN: Final = 1200
 _FEWEST_FAULTS: Final = 8
 _PROBES: Final = 16
-_CORE: Final = ("bins", "memory", "cleaning", "instruments", "evidence", "windows", "fleet", "episodes")
-_CODE: Final = (
-    "columns", "events", "looked", "history", "truth", "varied", "samples", "network", "choosing", "trace",
-    "outcomes", "train",
-)  # fmt: skip
-"""The modules of the streaming core, and here, that decide what a bundle holds; their hash goes into it."""
-
 Say = Callable[[str, int, int], None]
 """Told what is being done, and how far it is: steps done and in all."""
 
@@ -110,6 +105,8 @@ def train(
         wider = choosing.wider(followed, followed.hours, true, choice.machine.warning, validation.failures)
         fitted = network.with_intervals(fitted, wider)
         network.export(fitted, fresh)
+        seen = golden(history, _Adjusted(network.in_memory(fitted), edges, choice.machine))
+        (fresh / golden_file.FILE).write_text(golden_file.write(seen), encoding="ascii")
         found = _figures(validation, followed, choice.machine, true)
         probe = samples.features[np.random.default_rng(seed).choice(len(samples.features), _PROBES)]
         metadata = ForecastMetadata(
@@ -221,9 +218,6 @@ def _check_learnable(source: Path, history: History, samples: Samples) -> None:
 def _origin(
     history: History, samples: Samples, validation: History, recipe: Any, false_alarms: float
 ) -> bundles.Origin:
-    here, core = Path(__file__).parent, Path(windows.__file__).parent
-    code = [*(core / f"{name}.py" for name in _CORE), *(here / f"{name}.py" for name in _CODE)]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in code)).hexdigest()
     rows = {"train": len(samples.features), "validation": len(validation.time_ms)}
     settings = {
         **recipe._asdict(),
@@ -231,7 +225,7 @@ def _origin(
         "fans": len(history.devices),
         "days": round(history.days, 2),
     }
-    return bundles.Origin(hashlib.sha256(history.sha256.encode()).hexdigest(), digest, rows, settings)
+    return bundles.Origin(hashlib.sha256(history.sha256.encode()).hexdigest(), rows, settings, libraries())
 
 
 def _seal(fresh: Path, metadata: ForecastMetadata) -> str:

@@ -1,11 +1,12 @@
 """The page that a report is: one file, no script, nothing from the network; for screens, phones and paper."""
 
-import os
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
+
+from fanwatch.files import replaced
 
 
 class Section(NamedTuple):
@@ -34,14 +35,9 @@ def page(title: str, eyebrow: str, lead: str, sections: Sequence[Section], foot:
 
 
 def keep(text: str, path: Path) -> None:
-    """Write a page; under its name it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    """Write a page; under its name it is whole. FanwatchError where it cannot be written."""
+    with replaced(path) as part:
         part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def verdict(sentence: str, tone: str) -> str:

@@ -13,7 +13,7 @@ sessions=${COMPANION_SESSIONS:-connector telegraf}
 as() {
     user=$1
     shift
-    FANWATCH_BROKER_USER=$user FANWATCH_BROKER_PASSWORD_FILE=$passwords/$user/broker-password "$@"
+    FANWATCH_BROKER_USER=$user FANWATCH_BROKER_PASSWORD_FILE=$passwords/$user/password "$@"
 }
 
 brokers() {

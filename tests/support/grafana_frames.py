@@ -1,4 +1,4 @@
-"""What Grafana makes of a panel's rows before it draws them: named series, and tables after transformations."""
+"""What Grafana makes of a panel's rows before it shows them: named series, and tables after transformations."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -53,13 +53,13 @@ def table(panel: Mapping[str, Any], rows: Mapping[str, Rows]) -> tuple[list[str]
         elif kind == "joinByField":
             frames = {"": _joined(frames.values(), options["byField"])}
         elif kind == "calculateField":
-            frames = {ref: [_highest(row, options) for row in found] for ref, found in frames.items()}
+            frames = {ref: [_calculated(row, options) for row in found] for ref, found in frames.items()}
         elif kind == "sortBy":
             frames = {ref: _sorted(found, options["sort"][0]) for ref, found in frames.items()}
         elif kind == "organize":
             frames = {ref: [_organized(row, options) for row in found] for ref, found in frames.items()}
         else:
-            raise ValueError(f"{panel['title']}: the transformation {kind} is not known to dashboards.frames")
+            raise ValueError(f"{panel['title']}: the transformation {kind} is not known here")
     found = next(iter(frames.values()), [])
     headings = list(dict.fromkeys(heading for row in found for heading in row))
     return headings, found
@@ -83,9 +83,11 @@ def _joined(frames: Iterable[Sequence[Row]], field: str) -> list[Row]:
     return [{key: row.get(key) for key in fields} for row in joined.values()]
 
 
-def _highest(row: Row, options: Mapping[str, Any]) -> Row:
+def _calculated(row: Row, options: Mapping[str, Any]) -> Row:
+    """`max` or `sum` of several columns, without those that have no value."""
     values = [row[name] for name in options["reduce"]["include"] if row.get(name) is not None]
-    return row | {options["alias"]: max(values, default=None)}
+    made = {"max": max, "sum": sum}[options["reduce"]["reducer"]](values) if values else None
+    return row | {options["alias"]: made}
 
 
 def _sorted(rows: Sequence[Row], by: Mapping[str, Any]) -> list[Row]:

@@ -1,1 +1,0 @@
-"""Draws the dashboards as pictures, from their own queries."""

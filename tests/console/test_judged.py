@@ -1,0 +1,97 @@
+"""Nobody is called well on the page who has no verdict that counts, and the reason is said."""
+
+import pytest
+
+from console.live.ranking import Ranker
+from console.live.states import STATES, now
+from console.live.verdicts import Verdicts
+from console.live.view import FleetView
+from console.pages.alarms import _empty
+from console.pages.fan import described
+from fanwatch.alarm import Alarm
+from fanwatch.judged import VERDICT_S
+from tests.support.console import alarm
+from tests.support.live import NOW, VALUES, fleet_of
+
+WELL = alarm("fan-1", "ok", "All sensors are as usual for this fan.", risk=0.02, since_ms=NOW - 7_200_000)
+
+
+def said(told: Alarm | None, verdicts: Verdicts | None = None, at_ms: int = NOW) -> tuple[str, str]:
+    """The fan's state on the page, and why: the same on the fleet's page and on its own."""
+    fleet = fleet_of("fan-1")
+    fleet.verdicts = verdicts or fleet.verdicts
+    if told is not None:
+        fleet.alarm(told)
+    fleet.reading("fan-1", at_ms, VALUES)
+    message = FleetView(fleet, Ranker(fleet), ()).message(at_ms)
+    found = now(fleet, "fan-1", at_ms)
+    assert found is not None
+    own = described(found)
+    why = message["words"]["fan-1"][1]
+    assert (own["state"], own["why"]) == (STATES[message["rows"][0][1]], why)
+    if own["state"] == "unknown":
+        assert own["risk"] is None
+        assert message["rows"][0][8] is None
+    return own["state"], why
+
+
+def verdicts(judged_ms: int = 0, *, asked: bool = True, no_store: bool = False) -> Verdicts:
+    made = Verdicts(no_store=no_store)
+    made.judged_ms, made.asked = judged_ms, asked
+    return made
+
+
+def test_a_fan_is_well_with_a_risk_of_a_forecast_that_goes_on() -> None:
+    assert said(WELL) == ("ok", "")
+    assert said(WELL, verdicts(NOW - VERDICT_S * 1000)) == ("ok", "")
+
+
+@pytest.mark.parametrize(
+    ("told", "verdicts", "why"),
+    [
+        (None, None, "forecast-fan has not judged it yet; it judges all fans every ten minutes."),
+        (
+            alarm("fan-1", "ok", "All sensors are as usual for this fan.", risk=None, since_ms=NOW - 7_200_000),
+            None,
+            "It has not been judged since 2027-01-15 06:00 UTC.",
+        ),
+        (
+            alarm("fan-1", "unknown", "It last began to turn at 2027-01-15 07:40 UTC.", risk=None),
+            None,
+            "It last began to turn at 2027-01-15 07:40 UTC.",
+        ),
+        (WELL, verdicts(NOW - VERDICT_S * 1000 - 1), "forecast-fan has not judged any fan since 2027-01-15 07:39 UTC."),
+        (WELL, verdicts(), "forecast-fan has not judged any fan yet."),
+        (None, verdicts(), "forecast-fan has not judged any fan yet."),
+        (WELL, verdicts(asked=False), "The store does not answer, so it is not known whether any fan was judged."),
+        (
+            WELL,
+            verdicts(NOW, no_store=True),
+            "The store is off (FANWATCH_NO_STORE), and without it no fan can be judged.",
+        ),
+    ],
+)  # fmt: skip
+def test_who_is_not_judged_is_told_why(told: Alarm | None, verdicts: Verdicts | None, why: str) -> None:
+    assert said(told, verdicts) == ("unknown", why)
+
+
+def test_a_viewer_is_told_once_the_forecast_has_stopped_though_no_alarm_changed() -> None:
+    fleet = fleet_of("fan-1")
+    fleet.alarm(WELL)
+    view = FleetView(fleet, Ranker(fleet), ())
+    assert view.message(NOW)["unjudged"] == ""
+    fleet.verdicts.judged_ms = NOW - 3_600_000
+    message = view.message(NOW + 1000)
+    assert message["words"]["fan-1"][1] == message["unjudged"] == fleet.verdicts.why(NOW)
+    assert message["counts"][STATES.index("ok")] == 0
+
+
+def test_an_alarm_stays_what_it_is_while_nobody_judges() -> None:
+    told = alarm("fan-1", "warning", "it changes", cause="sound")
+    assert said(told, verdicts())[0] == "warning"
+
+
+def test_the_page_of_alarms_does_not_call_well_who_is_not_judged() -> None:
+    assert _empty(3, 0, away=False, hidden=0) == "Nothing needs you. Every fan that is heard of is well."
+    assert "1 of 3 fans is not judged" in _empty(3, 0, away=False, hidden=0, unjudged=1)
+    assert "well" not in _empty(3, 0, away=False, hidden=0, unjudged=3)

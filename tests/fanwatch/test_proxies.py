@@ -1,0 +1,79 @@
+"""Which way an HTTP client takes where the environment names a proxy."""
+
+import contextlib
+import urllib.request
+from collections.abc import Iterator
+from urllib.error import URLError
+
+import pytest
+
+from fanwatch import proxies
+from fanwatch.settings import StoreSettings
+from fanwatch.store import Store
+from tests.support.http_stub import HttpStub, Reply
+from tests.support.proxy import Recorder, environment
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    made = Recorder()
+    for name, value in environment(made.port).items():
+        monkeypatch.setenv(name, value)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def stub() -> Iterator[HttpStub]:
+    made = HttpStub()
+    yield made
+    made.close()
+
+
+def test_the_store_is_reached_past_it(proxy: Recorder, stub: HttpStub) -> None:
+    stub.answer = lambda request: Reply(200, b'{"results":[{}]}')
+    store = Store(StoreSettings(influx_url=stub.url))
+    assert store.ready()
+    assert store.query("SELECT 1") == []
+    assert proxy.heard == []
+
+
+def test_a_store_on_another_machine_is_reached_past_it_too(proxy: Recorder) -> None:
+    """A name that no resolver knows: it cannot be reached, and no proxy is asked either."""
+    assert not Store(StoreSettings(influx_url="http://influxdb.invalid:8086", influx_timeout=2)).ready()
+    assert proxy.heard == []
+
+
+def test_a_part_gets_no_variable_of_it() -> None:
+    given = environment(1) | {"Http_Proxy": "x", "PATH": "/bin", "FANWATCH_CONSOLE_BEHIND_PROXY": "1"}
+    assert proxies.without(given) == {"PATH": "/bin", "FANWATCH_CONSOLE_BEHIND_PROXY": "1"}
+
+
+def test_what_reaches_out_keeps_it_and_excepts_this_machine() -> None:
+    given = {"https_proxy": "http://proxy:3128", "NO_PROXY": "intranet, .example.com", "PATH": "/bin"}
+    listed = "intranet,.example.com,localhost,127.0.0.1,::1"
+    wanted = {"https_proxy": "http://proxy:3128", "NO_PROXY": listed, "no_proxy": listed}
+    assert proxies.outward(given) == wanted
+    assert proxies.outward(given | wanted) == wanted, "it stays the same when it is done again"
+    assert proxies.outward({"NO_PROXY": "x", "http_proxy": ""}) == {}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.3.2.1", "LOCALHOST", "hooks.localhost"])
+def test_out_of_the_site_means_never_this_machine(proxy: Recorder, stub: HttpStub, host: str) -> None:
+    opener = urllib.request.build_opener(proxies.Outward())
+    # Not every system resolves each name, and the stub listens on 127.0.0.1 alone.
+    with contextlib.suppress(OSError):
+        opener.open(f"http://{host}:{stub.url.rpartition(':')[2]}/", timeout=5).close()
+    assert proxy.heard == []
+
+
+def test_out_of_the_site_asks_it(proxy: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask() -> None:
+        with pytest.raises(URLError):
+            urllib.request.build_opener(proxies.Outward()).open("http://hooks.invalid/x", timeout=5)
+
+    ask()
+    assert [line.split(b"\r")[0] for line in proxy.heard] == [b"GET http://hooks.invalid/x HTTP/1.1"]
+    monkeypatch.setenv("no_proxy", ".invalid")
+    ask()
+    assert len(proxy.heard) == 1

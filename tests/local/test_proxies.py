@@ -1,0 +1,67 @@
+"""The whole runtime behind a proxy that swallows everything, and behind one that is not there."""
+
+import contextlib
+import http.client
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fanwatch.settings import StoreSettings
+from fanwatch.store import Store
+from local import tools
+from tests.support import proxy
+from tests.support.influx import tool
+from tests.support.ports import free_port, listens
+from tests.support.up import Machine
+from tests.support.wait import until
+
+_HEALTHY = '{"deviceID":"mine","rotation":592,"temperature":41.2,"vibration":160.4,"sound":47.9}'
+
+
+@pytest.mark.parametrize("kind", ["one that listens", "one that is not there"])
+def test_nothing_of_ours_asks_a_proxy(tmp_path: Path, kind: str) -> None:
+    tool(tools.INFLUXD), tool(tools.TELEGRAF)
+    recorder = proxy.Recorder() if kind == "one that listens" else None
+    port = recorder.port if recorder else free_port()
+    machine = Machine(tmp_path / "state", FANWATCH_NO_CONSOLE="", **proxy.environment(port))
+    up = machine.up()
+    try:
+        up.until_said("First result")
+        up.until_said("store: storing")
+        store = Store(StoreSettings(influx_url=f"http://127.0.0.1:{machine.influx}"))
+        until(lambda: store.count("anomaly", "quality") > 10, 30, "stored results")
+        until(lambda: listens(machine.console), 60, "the page")
+        found = until(lambda: (now := machine.status())["healthy"] and now, 30, "every part answers")
+        states = {part["name"]: part["state"] for part in found["parts"]}
+        assert states["telegraf"] == states["influxd"] == states["console"] == "ok", found
+        assert found["ledger"]["stored"]["anomaly"] > 10
+        for arguments in (
+            ("score", _HEALTHY),
+            ("alarms", "list"),
+            ("fans", "list"),
+            ("dead-letters", "list"),
+            ("connector", "prune"),
+            ("history", "rollup"),
+        ):
+            done = machine.elsewhere(*arguments)
+            assert done.returncode == 0, (arguments, done.stderr)
+        assert not forecast(machine)["failed"]
+        assert recorder is None or recorder.heard == []
+    finally:
+        up.end()
+        if recorder:
+            recorder.close()
+
+
+def forecast(machine: Machine) -> dict[str, Any]:
+    """What forecast-fan, which reads the store, says of a run."""
+    connection = http.client.HTTPConnection("127.0.0.1", machine.gateway, timeout=60)
+    with contextlib.closing(connection):
+        connection.request("POST", "/function/forecast-fan", b"")
+        answer = connection.getresponse()
+        body = answer.read()
+    assert answer.status == 200, body
+    found: dict[str, Any] = json.loads(body)
+    return found

@@ -196,7 +196,6 @@ def test_a_message_that_names_no_known_fan_gives_nobody_a_place(site: Site) -> N
         ("fan/nobody/messages", b'{"deviceID":"nobody"}'),
         (topics.READINGS, b'{"deviceID":"somebody","temperature":null}'),
         (topics.READINGS, b"\xff"),
-        (topics.READINGS, b""),
     ):
         with pytest.raises(wire.Wrong):
             site.intake.take(topic, payload)

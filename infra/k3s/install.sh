@@ -199,5 +199,5 @@ fi
 apply
 # What the command says after a change there.
 echo "run '${REGISTRY:+REGISTRY=$REGISTRY }${TAG:+TAG=$TAG }infra/k3s/install.sh $overlay' again. It takes the change to" \
-    "the cluster, where the broker reads it within two minutes, without a restart." > "$files/next"
+    "the cluster, where it is read within two minutes, without a restart." > "$files/next"
 echo "Next: OpenFaaS's chart with infra/k3s/openfaas-values.yaml, then faas-cli up, as docs/k3s.md says."

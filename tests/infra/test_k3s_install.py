@@ -171,6 +171,13 @@ def test_what_it_says_next_is_right_on_a_cluster(tmp_path: Path) -> None:
         told = operator.fanwatch(*call)
         assert ("'TAG=0.2.0 infra/k3s/install.sh local-path'" in told) == (call[1] != "issue"), told
         said += told
+    logins = operator.files / "services/console/logins"
+    told = subprocess.run(
+        [str(ROOT / ".venv/bin/fanwatch"), "console", "users", "add", "workshop", "--file", str(logins)],
+        input="a long password of nobody\n", capture_output=True, text=True, timeout=60, check=True,
+    ).stdout  # fmt: skip
+    assert "install.sh local-path'" in told
+    assert "at once" not in told
     assert not re.search("SIGHUP|mount|services/\\*|users add", said), said
 
 

@@ -11,6 +11,7 @@ from console import shell
 from console.context import Console
 from console.episodes import DAYS, SHOWN_OPEN, SHOWN_PAST, left_out, open_ones, past, past_queries
 from console.live.states import LAST_NEED, states
+from console.live.together import Together, together
 from console.pages.actions import Episodes, cards, past_card
 from fanwatch.alarm import Alarm
 from fanwatch.errors import FanwatchError
@@ -50,17 +51,26 @@ class _Told:
         with console.fleet.lock:
             codes = states(console.fleet, console.intake.away_since_ms or now_ms)
             hidden = console.fleet.hidden
+            most = together(console.fleet, codes, now_ms)
         # Fans that need somebody although the forecast has not said so.
         others = int((codes <= LAST_NEED).sum()) - len(found)
         away = console.intake.away_since_ms is not None
-        shown = cards(console, found, now_ms)
+        shown = _marked(cards(console, found, now_ms), most)
         self._again_ms = 1000 * (_PAST_AGAIN_S if any(each["clock"] for each in shown) else _AGAIN_S)
         return {
             "episodes": shown,
             "calm": others <= 0 and len(codes) > 0 and not away and not hidden,
-            "empty": _empty(len(codes), others, away, hidden),
+            "empty": _empty(len(codes), others, away, hidden, most),
             "head": _head(found, now_ms),
+            "most": most.text if most else "",
         }
+
+
+def _marked(shown: list[dict[str, Any]], most: Together | None) -> list[dict[str, Any]]:
+    """Cards of one trouble of most fans come first, under one head."""
+    fans = most.fans if most else frozenset()
+    marked = [{**each, "many": each["device"] in fans} for each in shown]
+    return sorted(marked, key=lambda each: not each["many"])
 
 
 def register(console: Console) -> None:
@@ -80,6 +90,7 @@ def register(console: Console) -> None:
                     live=True,
                     calm=now["calm"],
                     empty=now["empty"],
+                    most=now["most"],
                     done=ended.soon,
                 )
             with ui.element("section").props('aria-labelledby="past"').classes("ac-section"):
@@ -167,7 +178,7 @@ def _none(device: str) -> str:
     )
 
 
-def _empty(fans: int, others: int, away: bool, hidden: int) -> str:
+def _empty(fans: int, others: int, away: bool, hidden: int, most: Together | None = None) -> str:
     if not fans:
         return "The broker is away: no fan is known yet." if away else "No fan has been heard of yet."
     if away:
@@ -177,6 +188,8 @@ def _empty(fans: int, others: int, away: bool, hidden: int) -> str:
         return f"No alarm is open. {count} not shown, though, and how {it} is not known here."
     if others <= 0:
         return "Nothing needs you. Every fan that is heard of is well."
+    if most is not None:
+        return f"No alarm is open. {most.text}"
     need = "One fan needs a look" if others == 1 else f"{others} fans need a look"
     return f"No alarm is open. {need} though: the fleet shows {'it' if others == 1 else 'them'} first."
 

@@ -13,6 +13,7 @@ from dashboards.alerts_queries import (
     within,
 )
 from dashboards.queries import EACH_FAN, INSTRUMENT, KNOWN_FOR, WARNING, means, raw, select, union
+from fanwatch.outage import SHARE
 
 SILENT_AFTER_S = 60
 """Seconds without a reading after which a fan is silent: several times what lies between two readings of one."""
@@ -107,7 +108,7 @@ def _silent(silent_s: int) -> tuple[Rule, ...]:
             title="Fan silent",
             # Most of the fleet reports, and what arrives is of now: so it is this fan, and not the way to here.
             queries={"heard": heard, "out": out_of_service(_results(max(1200, 2 * silent_s))), **fleet},
-            fires=f"$heard == 0 && $out >= 0 && $reporting * 2 >= $known && {timely}",
+            fires=f"$heard == 0 && $out >= 0 && $reporting * {SHARE} >= $known && {timely}",
             reach_s=86_400,
             lasting=f"{silent_s}s",
             severity="warning",
@@ -119,7 +120,7 @@ def _silent(silent_s: int) -> tuple[Rule, ...]:
             name="many-fans-silent",
             title="Many fans silent",
             queries=fleet,
-            fires=f"$reporting > 0 && $reporting * 2 < $known && {timely}",
+            fires=f"$reporting > 0 && $reporting * {SHARE} < $known && {timely}",
             reach_s=86_400,
             lasting=f"{2 * silent_s}s",
             severity="critical",

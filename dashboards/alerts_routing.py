@@ -49,10 +49,16 @@ def policies() -> dict[str, Any]:
                 "group_interval": "1m",
                 "repeat_interval": "4d",
                 "routes": [
-                    *(
-                        {"receiver": EPISODES, "object_matchers": [["rule", "=", rule]]}
-                        for rule in ("fan-needs-you", "instrument-alarm")
-                    ),
+                    {"receiver": EPISODES, "object_matchers": [["rule", "=", "fan-needs-you"]]},
+                    {
+                        # After an outage of a site, each of its fans has been silent.
+                        "receiver": EPISODES,
+                        "object_matchers": [["rule", "=", "instrument-alarm"]],
+                        "group_by": _LABELS,
+                        "group_wait": "30s",
+                        "group_interval": "10m",
+                        "repeat_interval": "4d",
+                    },
                     {
                         "receiver": RECEIVER,
                         "object_matchers": [["rule", "=", "fan-silent"]],

@@ -10,6 +10,7 @@ from console import words
 from console.live.fleet import Fleet
 from console.live.ranking import Ranker, Ranking, Wish
 from console.live.states import STATES
+from console.live.together import together
 from fanwatch.bundle import Feature
 
 MOST_LINES: Final = 120
@@ -62,6 +63,7 @@ class FleetView:
                 "unjudged": self._unjudged,
                 "past": ranking.past_ms,
                 "lead": self._lead(ranking),
+                "most": self._most(ranking, now_ms),
                 "rows": [self._row(place, ranking, now_ms) for place in shown],
                 "words": {names[place]: self._words(place, ranking) for place in shown if fresh[place][1]},
                 "lines": {
@@ -107,6 +109,14 @@ class FleetView:
     def _lines(self, place: int, minute: int) -> list[str]:
         lines = self._fleet.trends.lines(place, minute)[:-1]
         return [text(line, low, high) for line, low, high in zip(lines, self._low, self._high, strict=True)]
+
+    def _most(self, ranking: Ranking, now_ms: int) -> tuple[str, str, int] | None:
+        """What most fans have in common that have gone: title, sentence, and how many others need somebody."""
+        names, found = self._fleet.names, together(self._fleet, ranking.codes, now_ms)
+        needing = {names[place] for place in np.flatnonzero(ranking.needs)}
+        if found is None or not needing & found.fans:
+            return None
+        return found.title, found.text, len(needing - found.fans)
 
     def _lead(self, ranking: Ranking) -> list[Any] | None:
         """The fan that needs a person first."""

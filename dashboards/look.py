@@ -68,6 +68,7 @@ def fixed(color: str) -> DynamicConfigValue:
 
 _NEEDS = (
     (queries.FINE, "fine", GREEN),
+    (queries.UNJUDGED, "not judged", YELLOW),
     (queries.ODD, "odd readings", YELLOW),
     (queries.SENSOR, "sensor broken", PURPLE),
     (queries.WARNED, "warning", ORANGE),
@@ -89,7 +90,7 @@ FAULT_SHARES: Final = numbers(
 
 _STATES = (
     ("ok", "ok", GREEN),
-    ("unknown", "unknown", YELLOW),
+    ("unknown", "not judged", YELLOW),
     ("instrument", "sensor broken", PURPLE),
     ("warning", "warning", ORANGE),
     ("alarm", "alarm", RED),

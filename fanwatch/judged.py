@@ -25,6 +25,8 @@ def faulty(faults: Any, results: Any) -> Any:
     return (faults >= FAULTS) & (faults > FAULTY_SHARE * results)
 
 
+RAN: Final = "forecast_ran"
+"""A field among the results (measurement `anomaly`) of which one point a run says that forecast-fan goes on judging."""
 LAST_RUN: Final = 'SELECT last("clock_ms") FROM "forecast" WHERE time <= now()'
 """InfluxQL: forecast-fan's last run, at the time at which it was; none of a clock that was ahead."""
 

@@ -131,7 +131,8 @@ def _worst(bundle: Bundle) -> table.Panel:
         "What needs a person first",
         "Every fan heard within a day, the worst first: stopped, alarm, faulty, silent, warning, sensor broken, odd "
         "readings, not judged, fine; within each the highest score first. Score, cause and quality are of the last "
-        "ten minutes. A click on a fan opens it.",
+        "ten minutes. Fine is what forecast-fan said last; the figure Not judged says whether that still counts. "
+        "A click on a fan opens it.",
         bundle.threshold,
     )
 

@@ -27,11 +27,13 @@ def list_(as_json: AsJson = False) -> None:
     last_ms = watching.judged_ms(environment)
     counts = judged.current(last_ms, time.time_ns() // 1_000_000)
     stopped = "" if counts else judged.not_since(last_ms)
-    found = []
-    for row in watching.fleet(environment):
+    rows, found = watching.fleet(environment), []
+    behind = judged.behind({row.fan: row.told_ms for row in rows})
+    for row in rows:
         alarm = row.alarm
         said, likely = (alarm.state, alarm.risk) if alarm is not None else (None, None)
-        state = judged.state_of(said, likely, counts=counts)
+        state = judged.state_of(said, likely, counts=counts and row.fan not in behind)
+        reason = stopped or (judged.left_behind(row.told_ms) if row.fan in behind else "")
         unjudged = state == "unknown"
         found.append(
             {
@@ -40,7 +42,7 @@ def list_(as_json: AsJson = False) -> None:
                 "since": alarm.since if alarm is not None else None,
                 "risk": None if unjudged else likely,
                 "knownUntil": format_ms(row.told_ms) if row.told_ms else None,
-                "why": judged.why_not(alarm, stopped) if alarm is None or unjudged else alarm.why,
+                "why": judged.why_not(alarm, reason) if alarm is None or unjudged else alarm.why,
             }
         )
     if as_json:

@@ -99,8 +99,8 @@ def told(
 ) -> tuple[str, str, str]:
     """What is wrong in a few words, why in a sentence, and who has acknowledged it.
 
-    `sensor` is that of the scores; `standing` says that the fan does not turn just now; `unjudged` why no fan has a
-    verdict that counts, empty where forecast-fan goes on judging.
+    `sensor` is that of the scores; `standing` says that the fan does not turn just now; `unjudged` why its
+    verdict, or any fan's, does not count, empty where forecast-fan goes on judging it.
     """
     by = str(alarm.acknowledgedBy) if alarm is not None and alarm.acknowledged else ""
     if state == "suspect" and standing:

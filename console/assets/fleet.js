@@ -161,7 +161,7 @@ export default {
     subline() {
       if (this.away) return `When it was heard last: ${this.how()}.`;
       if (this.hidden) return `${this.hidden === 1 ? "One is" : `${this.hidden.toLocaleString()} are`} not shown.`;
-      if (this.count("unknown")) return this.unjudged || "Whether they are well is not known; their lines say why.";
+      if (this.count("unknown")) return this.unjudged || "The line of each fan that is not judged says why.";
       if (this.hand) return `${this.hand === 1 ? "One is" : `${this.hand} are`} in somebody’s hands; nothing else stands out.`;
       return "Nothing stands out.";
     },

@@ -16,6 +16,7 @@ from fanwatch.output import plain
 
 _GAP: Final = 1
 _SHORTEST_NAME: Final = 8
+_LONG_NAME: Final = 20
 _FEWEST_ROWS: Final = 3
 _ROWS_BEFORE_NEWS: Final = 6
 """Fans that are shown before older news is."""
@@ -103,14 +104,20 @@ def _fitted(
     """The columns that have room, by their places, and their headings."""
     chosen = list(range(len(columns)))
     wide = [plain(columns[place].heading, encoding) for place in chosen]
-    if sum(_widths(chosen, wide, rows)) + _GAP * len(chosen) <= width:
+    if _needed(chosen, wide, rows) <= width:
         return chosen, wide
     for given_up in (0, *sorted(column.drop for column in columns if column.drop)):
         chosen = [place for place in chosen if not 0 < columns[place].drop <= given_up]
         short = [plain(columns[place].short, encoding) for place in chosen]
-        if sum(_widths(chosen, short, rows)) + _GAP * len(chosen) <= width:
+        if _needed(chosen, short, rows) <= width:
             break
     return chosen, short
+
+
+def _needed(chosen: Sequence[int], headings: Sequence[str], rows: Sequence[Sequence[Text]]) -> int:
+    """Columns of the terminal; no sensor gives way for the end of a very long name."""
+    names, *others = _widths(chosen, headings, rows)
+    return min(names, _LONG_NAME) + sum(others) + _GAP * len(others)
 
 
 def _widths(chosen: Sequence[int], headings: Sequence[str], rows: Sequence[Sequence[Text]]) -> list[int]:

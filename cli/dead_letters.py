@@ -2,10 +2,11 @@
 
 import json
 import os
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from fanwatch import output
 
 if TYPE_CHECKING:
     from fanwatch.store import Store
@@ -61,7 +62,9 @@ def resend(
 
 
 def _row(identity: str, first_seen: str, reason: str, times: str, topic: str) -> str:
-    return f"{identity:<12}  {first_seen:<30}  {reason:<12} {times:<5} {topic}"
+    return output.hanging(
+        f"{identity:<12}  {first_seen:<30}  {reason:<12} {times:<5} ", topic, output.width()
+    )
 
 
 def _store() -> "Store":
@@ -73,8 +76,7 @@ def _store() -> "Store":
 
 
 def _print_json(content: Any) -> None:
-    json.dump(content, sys.stdout, indent=2, ensure_ascii=False)
-    print()
+    print(output.as_json(json.dumps(content, indent=2, ensure_ascii=False)))
 
 
 def register(parent: typer.Typer) -> None:

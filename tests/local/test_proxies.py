@@ -30,6 +30,7 @@ def test_nothing_of_ours_asks_a_proxy(tmp_path: Path, kind: str) -> None:
     try:
         up.until_said("First result")
         up.until_said("store: storing")
+        up.until_said(r"Score a reading: +curl --noproxy localhost -s localhost:")
         store = Store(StoreSettings(influx_url=f"http://127.0.0.1:{machine.influx}"))
         until(lambda: store.count("anomaly", "quality") > 10, 30, "stored results")
         until(lambda: listens(machine.console), 60, "the page")

@@ -68,11 +68,17 @@ def _row(identity: str, first_seen: str, reason: str, times: str, topic: str) ->
 
 
 def _store() -> "Store":
-    from fanwatch.settings import StoreSettings, load
+    from fanwatch.errors import Unavailable
+    from fanwatch.settings import LocalSettings, StoreSettings, load
     from fanwatch.store import Store
     from local.report import reachable
 
-    return Store(load(StoreSettings, reachable(os.environ)))
+    environment = reachable(os.environ)
+    if load(LocalSettings, environment).no_store:
+        raise Unavailable(
+            "Nothing is stored here, as FANWATCH_NO_STORE says: dead letters are not kept either."
+        )
+    return Store(load(StoreSettings, environment))
 
 
 def _print_json(content: Any) -> None:

@@ -51,7 +51,7 @@ def outward(environment: Mapping[str, str]) -> dict[str, str]:
 def in_the_way() -> bool:
     """Whether a program such as curl, called from this shell, asks a proxy for this very machine."""
     named = urllib.request.getproxies_environment().keys() & {"http", "all"}
-    return bool(named) and not urllib.request.proxy_bypass_environment("localhost")
+    return bool(named) and not urllib.request.proxy_bypass("localhost")
 
 
 class Outward(urllib.request.ProxyHandler):

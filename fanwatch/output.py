@@ -60,6 +60,8 @@ def hanging(start: str, text: str, columns: int | None) -> str:
 
     The others begin below `text`, or where too little room would be left there, four columns from the left.
     """
+    # As it will be printed: some of it may become longer.
+    start, text = (plain(each, sys.stdout.encoding) for each in (start, text))
     if columns is None or len(start) + len(text) <= columns:
         return start + text
     indent = len(start)

@@ -8,6 +8,8 @@ from typing import Annotated
 import msgspec
 import typer
 
+from fanwatch import output
+
 app = typer.Typer(name="fans", help="The fans that are watched.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
@@ -46,17 +48,19 @@ def list_(as_json: AsJson = False) -> None:
             }
         )
     if as_json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(output.as_json(json.dumps(found, indent=2, ensure_ascii=False)))
         return
     if not found:
         print("No fan is known to forecast-fan yet; it runs every ten minutes.")
         return
+    columns = output.width()
     print(f"{'FAN':<20} {'STATE':<14} RISK  {'SINCE (UTC)':<16}  {'KNOWN UNTIL':<16}  WHY")
     for fan in found:
         risk = f"{fan['risk']:.2f}" if isinstance(fan["risk"], float | int) else "-"
         since, until = (str(fan[name] or "-")[:16].replace("T", " ") for name in ("since", "knownUntil"))
         state = judged.word(str(fan["state"]))
-        print(f"{fan['deviceID']:<20} {state:<14} {risk:>4}  {since:<16}  {until:<16}  {fan['why']}")
+        start = f"{fan['deviceID']:<20} {state:<14} {risk:>4}  {since:<16}  {until:<16}  "
+        print(output.hanging(start, str(fan["why"]), columns))
     print(_summary([str(fan["state"]) for fan in found], stopped))
 
 

@@ -155,9 +155,10 @@ class Shown:
         if self._as_json:
             return
         rows = self._rows
-        table = Table(
-            "line", "device", "time", "fault", "probability", "cause", "quality", box=None, pad_edge=False
-        )
+        table = Table(box=None, pad_edge=False)
+        for name in ("line", "device", "time", "fault", "probability", "cause", "quality"):
+            # On a narrow terminal a word goes on in the next line, and is not cut.
+            table.add_column(name, overflow="fold")
         for _, row in rows:
             table.add_row(*row)
         console = Console(width=None if sys.stdout.isatty() else 140)

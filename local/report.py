@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from fanwatch import output
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import LocalSettings, load
 from local import config, demonstration, view
@@ -75,11 +76,16 @@ def collect(environment: Mapping[str, str]) -> Report:
 
 def as_json(report: Report) -> str:
     """For scripts: {"healthy", "running", "parts": [{"name", "state", "detail"}], "ledger": {"connector", "stored"}}"""
-    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
+    return output.as_json(msgspec.json.format(msgspec.json.encode(report), indent=2).decode()) + "\n"
 
 
 def as_text(report: Report) -> str:
     """For people."""
     width = max(len(part.name) for part in report.parts)
-    lines = [f"{part.name:<{width}}  {part.state:<8}  {part.detail}".rstrip() for part in report.parts]
-    return "\n".join([*lines, "", view.counts(report.ledger)]) + "\n" if report.running else lines[0] + "\n"
+    columns = output.width()
+    lines = [
+        output.hanging(f"{part.name:<{width}}  {part.state:<8}  ", part.detail, columns).rstrip()
+        for part in report.parts
+    ]
+    counts = output.hanging("", view.counts(report.ledger), columns)
+    return "\n".join([*lines, "", counts]) + "\n" if report.running else lines[0] + "\n"

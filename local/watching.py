@@ -151,6 +151,10 @@ def _time(at_ms: int | None) -> str:
 
 
 def _store(environment: Mapping[str, str]) -> tuple[Store, int]:
+    if load(LocalSettings, environment).no_store:
+        raise Unavailable(
+            "Nothing is stored here, as FANWATCH_NO_STORE says: so there are no forecasts and no alarms."
+        )
     kept_ms = duration_ms(load(ReadingSettings, environment).raw_retention)
     return Store(load(StoreSettings, environment)), time.time_ns() // _MS - kept_ms
 

@@ -81,10 +81,10 @@ class Site:
             check=False,
         )
 
-    def state(self, overlay: str) -> dict[tuple[str, str, str], str]:
-        """The version of each object that an overlay has, and of what no other one may leave behind."""
+    def state(self, overlay: str) -> dict[tuple[str, str, str], Any]:
+        """Each object of the kinds that an overlay has, or that another one could leave behind."""
         kinds = {manifest["kind"] for manifest in render(self.k3s / "overlays" / overlay)}
-        return self.api.versions(",".join(sorted(kinds | {"StorageClass", "GlobalNetworkPolicy"})))
+        return self.api.objects(",".join(sorted(kinds | {"StorageClass", "GlobalNetworkPolicy"})))
 
 
 @pytest.fixture
@@ -116,8 +116,8 @@ def test_an_overlay_with_other_volumes_is_refused_before_a_change(site: Site, he
     refused = site.install(other)
     assert refused.returncode == 1
     [line] = refused.stderr.splitlines()
-    assert f"of what {other} would change, so nothing was changed." in line
-    assert "Volumes keep their class, here " in line
+    assert line.startswith(f"install.sh: the cluster refuses {other}, so nothing was changed. ")
+    assert "Volumes keep the class they were made with, here " in line
     assert site.state(here) == before
     # What has the same volumes is taken: Calico's policy comes or stays beside them.
     both = here if here.endswith("-calico") else f"{here}-calico"
@@ -133,7 +133,7 @@ def test_the_documented_way_removes_without_the_secrets_files(site: Site) -> Non
         # Nobody here finishes the deletion of a namespace.
         done = site.api.kubectl(*command[1:], "--wait=false")
         assert done.returncode == 0, done.stderr
-    left = site.api.versions("StorageClass,GlobalNetworkPolicy")
+    left = site.api.objects("StorageClass,GlobalNetworkPolicy")
     assert [name for _, _, name in left] == ["local-path"]
     ending = site.api.kubectl(
         "get", "namespaces", "--output=jsonpath={.items[?(@.status.phase=='Terminating')].metadata.name}"

@@ -105,16 +105,17 @@ class ApiServer:
         done = self.kubectl("apply", "-f", "-", given=list(manifests))
         assert done.returncode == 0, done.stderr
 
-    def versions(self, kinds: str) -> dict[tuple[str, str, str], str]:
-        """Which version each object of these kinds has: another one after any change."""
+    def objects(self, kinds: str) -> dict[tuple[str, str, str], Any]:
+        """All of these kinds by kind, namespace and name, as they are."""
         done = self.kubectl("get", kinds, "--all-namespaces", "--output=json")
         assert done.returncode == 0, done.stderr
-        return {
-            (item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"]): item["metadata"][
-                "resourceVersion"
-            ]
-            for item in json.loads(done.stdout)["items"]
-        }
+        found = {}
+        for item in json.loads(done.stdout)["items"]:
+            # A write that changes nothing counts here, for claims.
+            del item["metadata"]["resourceVersion"]
+            name = item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"]
+            found[name] = item
+        return found
 
     def _ready(self) -> bool:
         return self.kubectl("get", "--raw", "/readyz").returncode == 0

@@ -71,6 +71,19 @@ _INSTRUMENT: Final = {
         "Are other fans silent too? Then look at the network or the gateway they share.",
         "Restart the sender; its readings turn up here within seconds.",
     ),
+    "refused": (
+        "The sender has power and its network: look at what it sends. Pipeline shows it, with the reason.",
+        "Where one sensor is named, check its plug and cable, and whether the sender can read it.",
+        "Where no sensor is named, look at the sender’s settings, or whether its firmware has changed.",
+    ),
+    "clock": (
+        "Set the sender’s clock, or let it get the time from the network.",
+        "Does its time have an offset or a Z? Without one it is read in the time zone that the pipeline is set to.",
+        "Is the clock wrong again after a restart? Then its battery is empty.",
+    ),
+    "resumed": (
+        "Nothing has to be done now. See whether its sender or network was worked on, or fails at times.",
+    ),
 }
 _STOPPED: Final = (
     "Do not simply start it again: find out first why it stopped.",
@@ -87,7 +100,8 @@ def looks(now: Now) -> tuple[str, ...]:
     if now.state == "silent":
         return _INSTRUMENT["silent"]
     if now.state == "instrument":
-        return _INSTRUMENT.get(alarm.cause or "", ()) if alarm else ()
+        told = alarm.cause if alarm and alarm.state == "instrument" else now.heard and now.heard.cause
+        return _INSTRUMENT.get(told or "", ())
     sensor = now.cause if now.state == "suspect" or alarm is None else alarm.cause
     anyway = _ANY.get(sensor or "", _NO_SENSOR)
     if now.state == "stopped" or now.standing:

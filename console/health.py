@@ -12,6 +12,7 @@ import msgspec
 
 from console.measured import WINDOW_S, Ledger, Measured, ledger, measured
 from console.store import OFF
+from fanwatch import takeovers
 from fanwatch.errors import FanwatchError
 from fanwatch.judged import VERDICT_S
 from fanwatch.store import Store
@@ -24,6 +25,8 @@ _MEMORY_PERCENT: Final = 95.0
 _BACKLOG: Final = 5000
 """Messages kept by the broker beyond which somebody is behind; a few hundred are its own and retained ones."""
 _FORECAST_MINUTES: Final = VERDICT_S // 60
+_SIGNS: Final = ("connected", "paused", "id taken")
+"""Figures of the connector that count nothing."""
 _CERTIFICATE_DAYS: Final = 30
 _MINUTES = WINDOW_S // 60
 _KEEPS: Final = "Keeps the history."
@@ -85,7 +88,7 @@ def collect(store: Store | None, gateway_answers: Callable[[], bool], broker_tro
         _store(None),
         *_machine(found),
     ]
-    counters = {name: value for name, value in found.connector.items() if name not in ("connected", "paused")}
+    counters = {name: value for name, value in found.connector.items() if name not in _SIGNS}
     return Health(parts, counted, counters)
 
 
@@ -104,19 +107,22 @@ def in_words(counted: Ledger, past: bool = False) -> tuple[State, str]:
             "attention",
             f"Nothing that could be used has come in within the last {_MINUTES} minutes.{_dead(counted)}",
         )
-    head = f"{_readings(counted.stored)} came in within the last {_MINUTES} minutes"
-    missing = counted.stored - counted.scored
+    head = f"{_readings(counted.came)} came in within the last {_MINUTES} minutes"
+    missing = counted.stored - counted.scored - counted.dead_stored
     if missing > 0:
         waiting = f"{missing:,} {'has' if missing == 1 else 'have'} no result yet; the broker keeps what is not scored."
         return "attention", f"{head}. {waiting}{_dead(counted)}"
-    return "ok", f"{head}, and every one of them was scored.{_dead(counted)}"
+    if counted.dead:
+        were = "was" if counted.scored == 1 else "were"
+        return "attention", f"{head}. {counted.scored:,} {were} scored.{_dead(counted)}"
+    return "ok", f"{head}, and every one of them was scored."
 
 
 def _dead(counted: Ledger) -> str:
     if not counted.dead:
         return ""
-    what = "a dead letter" if counted.dead == 1 else "dead letters"
-    return f" {_readings(counted.dead)} could not be used and became {what}."
+    why = f": {counted.why}" if counted.why else ""
+    return f" {counted.dead:,} could not be used{why}."
 
 
 def _fans(count: float) -> str:
@@ -135,6 +141,11 @@ def _broker(trouble: str | None, found: Measured) -> Part:
     if found.broker_dropped > 0:
         lost = f"Messages dropped within {_MINUTES} minutes, for its queue was full: {found.broker_dropped:,.0f}."
         return Part("Broker", does, "attention", lost)
+    senders = [
+        client for client in found.taken if not client.startswith((takeovers.TELEGRAF, takeovers.CONNECTOR))
+    ]
+    if senders and not found.connector.get("id taken"):
+        return Part("Broker", does, "attention", takeovers.said(senders[0]))
     if kept > _BACKLOG:
         behind = f"It keeps {kept:,.0f} messages for a part that is away or behind."
         return Part("Broker", does, "attention", behind)
@@ -145,6 +156,10 @@ def _connector(found: Measured) -> Part:
     does = "Hands readings to the functions, and acknowledges them once their result is out."
     state, words = _answering(found.up.get("connector"), "Readings wait in the broker until it is back.")
     figures = found.connector
+    others = [client for client in found.taken if not client.startswith(takeovers.TELEGRAF)]
+    rivals = [client for client in others if client.startswith(takeovers.CONNECTOR)]
+    if rivals or (figures.get("id taken") and others):
+        return Part("Connector", does, "attention", takeovers.said((rivals or others)[0], connector=True))
     if state == "ok" and figures.get("paused"):
         return Part("Connector", does, "attention", "Functions fail, so it waits before it tries again.")
     if state == "ok" and figures.get("without a function"):
@@ -200,6 +215,9 @@ def _collector(found: Measured) -> Part:
     if not figures:
         silent = "It has stored nothing of itself for two minutes. Is Telegraf running?"
         return Part("Collector", does, "down", silent)
+    rivals = [client for client in found.taken if client.startswith(takeovers.TELEGRAF)]
+    if rivals:
+        return Part("Collector", does, "attention", takeovers.said(rivals[0]))
     if not figures.get("storing"):
         return Part("Collector", does, "down", "It runs, and stores nothing. Its log says why.")
     return Part("Collector", does, "ok", "It stores what comes in.")

@@ -5,6 +5,8 @@ from typing import Any, Final
 import msgspec
 
 from fanwatch.store import Store
+from fanwatch.takeovers import taken
+from fanwatch.unused import unused
 
 WINDOW_S: Final = 900
 """The ledger is about readings of the last 15 minutes ..."""
@@ -27,6 +29,7 @@ COUNTERS: Final = {
     "without a function": "waiting",
     "connected": "connected",
     "paused": "breaker_open",
+    "id taken": "id_taken",
 }
 """The connector's own figures, by what a person calls them."""
 _MACHINE: Final = ("cpu_percent", "memory_used_percent", "disk_used_percent", "disk_free_bytes")
@@ -47,6 +50,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     machine: Numbers = {}
     forecast: Numbers = {}
     """Of the last run within FORECAST_S: when it was (at_ms), fans, failed, behind."""
+    taken: list[str] = []
+    """Client ids that several clients use."""
     certificates: dict[str, float] = {}
     """Days left by where they are, such as `console:8093`; both of ours have the broker's common name."""
 
@@ -57,6 +62,15 @@ class Ledger(msgspec.Struct, frozen=True):
     stored: int
     scored: int
     dead: int
+    why: str = ""
+    """Of the dead letters: what is wrong, and with which fans; a part of a sentence."""
+    dead_stored: int = 0
+    """Dead letters that count among those stored, for they could be read."""
+
+    @property
+    def came(self) -> int:
+        """All of them."""
+        return self.stored + self.dead - self.dead_stored
 
 
 def measured(store: Store) -> Measured:
@@ -71,6 +85,7 @@ def measured(store: Store) -> Measured:
         ),
         machine=_one(_last(store, "machine", _same(*_MACHINE))),
         forecast=_forecast(store),
+        taken=taken(store),
         certificates=_certificates(store),
     )
 
@@ -83,7 +98,10 @@ def ledger(store: Store) -> Ledger:
         rows = store.query(f'SELECT count("{field}") AS n FROM "{measurement}" WHERE {window}')
         return int(rows[0]["n"]) if rows else 0
 
-    return Ledger(count("telemetry", "rotation"), count("anomaly", "quality"), count("dead_letter", "id"))
+    dead = unused(store, window)
+    return Ledger(
+        count("telemetry", "rotation"), count("anomaly", "quality"), dead.count, dead.words, dead.stored
+    )
 
 
 def _dropped(store: Store) -> float:

@@ -4,7 +4,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from console.live.states import STATES
-from fanwatch.alarm import Alarm
+from fanwatch.alarm import HEARD_CAUSES, Alarm
+from fanwatch.heard import Heard
 from fanwatch.judged import why_not
 from fanwatch.timestamps import parse_ms
 
@@ -72,6 +73,9 @@ _INSTRUMENT: Final = {
     "drift": "sensor drifts",
     "spikes": "sensor throws spikes",
     "silent": "sends nothing",
+    "refused": "sends what cannot be used",
+    "clock": "has a wrong clock",
+    "resumed": "sends again",
 }
 
 
@@ -82,7 +86,9 @@ def cause_of(state: str, cause: str | None, sensor: str | None) -> str:
     if state != "instrument":
         return SENSORS.get(cause, "")
     words = _INSTRUMENT.get(cause, "sensor cannot be believed")
-    if cause == "silent":
+    if cause == "refused" and sensor:
+        return f"{SENSORS.get(sensor, 'A sensor')} is not sent"
+    if cause == "silent" or cause in HEARD_CAUSES:
         return f"The fan {words}"
     return f"{SENSORS.get(sensor or '', 'A')} {words}"
 
@@ -95,12 +101,18 @@ def cause(alarm: Alarm | None) -> str:
 
 
 def told(
-    state: str, sensor: str | None, alarm: Alarm | None, standing: bool = False, unjudged: str = ""
+    state: str,
+    sensor: str | None,
+    alarm: Alarm | None,
+    standing: bool = False,
+    unjudged: str = "",
+    heard: Heard | None = None,
 ) -> tuple[str, str, str]:
     """What is wrong in a few words, why in a sentence, and who has acknowledged it.
 
     `sensor` is that of the scores; `standing` says that the fan does not turn just now; `unjudged` why its
-    verdict, or any fan's, does not count, empty where forecast-fan goes on judging it.
+    verdict, or any fan's, does not count, empty where forecast-fan goes on judging it; `heard` why it cannot be used
+    though it is heard.
     """
     by = str(alarm.acknowledgedBy) if alarm is not None and alarm.acknowledged else ""
     if state == "suspect" and standing:
@@ -111,6 +123,8 @@ def told(
         return "", _silent(alarm), by
     if state == "ok":
         return "", _well(alarm, standing), by
+    if heard is not None and state == "instrument" != (alarm and alarm.state):
+        return cause_of(state, heard.cause, heard.sensor), heard.sentence, by
     if state == "unknown":
         why = why_not(alarm, unjudged)
         said = sentence(why) if alarm is not None and why == alarm.why else why

@@ -28,11 +28,18 @@ MANY = 10
 """From so many faulty fans on, more than half of the fleet is one trouble and not many."""
 
 _FAN = "{{ .Labels.deviceID }}"
+_READINGS, _LATE, _REFUSED = ("rotation", ""), ("unusable", '"unusable" = 1'), ("unusable", '"unusable" = 2')
+"""What comes of a fan: readings by their own time, readings of long ago as they come, messages that were refused."""
 
 
 def _heard(silent_s: int) -> str:
-    """Readings of each fan that is known: `v`, 0 for one that has fallen silent."""
-    recent = select('count("rotation") AS "v"', raw("telemetry"), within(f"{silent_s}s"), by=(EACH_FAN,))
+    """Readings of each fan that is known: `v`, 0 for one of which none can be used."""
+    return _of_known(_READINGS, silent_s)
+
+
+def _of_known(what: tuple[str, str], silent_s: int) -> str:
+    """Points of the last `silent_s` of each fan that is known: `v`, 0 for one that has none."""
+    recent = _recent(what, silent_s)
     known = select('sum("n") * 0 AS "v"', means("telemetry"), within(KNOWN_FOR), by=(EACH_FAN,))
     # Fans that no mean knows yet.
     new = select(
@@ -44,9 +51,15 @@ def _heard(silent_s: int) -> str:
     return select('sum("v") AS "v"', union(recent, known, new), by=(EACH_FAN,))
 
 
+def _recent(what: tuple[str, str], silent_s: int) -> str:
+    field, where = what
+    return select(f'count("{field}") AS "v"', raw("telemetry"), where, within(f"{silent_s}s"), by=(EACH_FAN,))
+
+
 def _reporting(silent_s: int) -> str:
-    each = select('count("rotation") AS "v"', raw("telemetry"), within(f"{silent_s}s"), by=(EACH_FAN,))
-    return fans_of(each)
+    """How many fans are heard, whether what they send can be used or not: `v`."""
+    each = union(*(_recent(what, silent_s) for what in (_READINGS, _REFUSED, _LATE)))
+    return fans_of(select('sum("v") AS "v"', each, by=(EACH_FAN,)))
 
 
 def _flow(silent_s: int) -> dict[str, str]:
@@ -101,20 +114,46 @@ def group(silent_s: int = SILENT_AFTER_S) -> Group:
 def _silent(silent_s: int) -> tuple[Rule, ...]:
     heard = _heard(silent_s)
     fleet = {"known": fans_of(heard), "reporting": _reporting(silent_s), **_flow(silent_s)}
+    unusable = {"refused": _of_known(_REFUSED, silent_s), "late": _of_known(_LATE, silent_s)}
+    out = {"out": out_of_service(_results(max(1200, 2 * silent_s)))}
     timely = "$fresh * 2 >= $arrived"
     return (
         Rule(
             name="fan-silent",
             title="Fan silent",
             # Most of the fleet reports, and what arrives is of now: so it is this fan, and not the way to here.
-            queries={"heard": heard, "out": out_of_service(_results(max(1200, 2 * silent_s))), **fleet},
-            fires=f"$heard == 0 && $out >= 0 && $reporting * {SHARE} >= $known && {timely}",
+            queries={"heard": heard, **unusable, **out, **fleet},
+            fires=(
+                f"$heard == 0 && $refused == 0 && $late == 0 && $out >= 0 && $reporting * {SHARE} >= $known"
+                f" && {timely}"
+            ),
             reach_s=86_400,
             lasting=f"{silent_s}s",
             severity="warning",
             scope="fan",
             summary=f"{_FAN} is silent",
-            description=f"No reading of {_FAN} within the last {silent_s} s, while most other fans report.",
+            description=(
+                f"Nothing came from {_FAN} within the last {silent_s} s, not even what cannot be used, while most "
+                "other fans report."
+            ),
+        ),
+        Rule(
+            name="readings-not-usable",
+            title="Readings not usable",
+            # It is heard, so neither its power nor its network is what is wrong.
+            queries={"heard": heard, **unusable, **out, **_flow(silent_s)},
+            fires=f"$heard == 0 && $out >= 0 && ($refused > 0 || $late > 0 && {timely})",
+            reach_s=86_400,
+            lasting=f"{silent_s}s",
+            severity="warning",
+            scope="fan",
+            summary=f"{_FAN} sends, and nothing of it can be used",
+            description=(
+                f"{{{{ if gt .Values.refused.Value 0.0 }}}}What {_FAN} sends is refused: a sensor without a value, a "
+                f"clock that is ahead, or another form; `fanwatch dead-letters list` says which.{{{{ else }}}}The "
+                f"readings of {_FAN} come more than a minute after their own time: its clock is behind or stands "
+                "still, or something keeps them on their way.{{ end }} It has power and a network."
+            ),
         ),
         Rule(
             name="many-fans-silent",
@@ -189,8 +228,9 @@ def _instrument() -> Rule:
         lasting=CONFIRMED,
         severity="info",
         scope="fan",
-        summary=f"A sensor of {_FAN} is broken",
+        summary=f"A sensor of {_FAN} is broken, or nothing of it can be used",
         description=(
-            f"forecast-fan does not believe a sensor of {_FAN}. The fan may be well; nobody watches that signal."
+            f"forecast-fan does not believe a sensor of {_FAN}, or gets nothing from it that can be used; its row on "
+            "dashboard Fleet says which. The fan may be well; nobody watches that signal."
         ),
     )

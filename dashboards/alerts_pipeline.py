@@ -9,6 +9,8 @@ from dashboards.queries import KNOWN_FOR, means, queue_share, raw, select, union
 METRICS_EVERY_S = 10
 """Seconds between two looks of Telegraf at the parts."""
 _BACKLOG = 1000
+_TAKEN = 4
+"""So often within two minutes no client takes over its own old connection."""
 _NEARLY_FULL = 0.75
 """Of what the broker queues for one client: as much as it stores for all of them is more than any one's."""
 _PLAYED_IN = 0.1
@@ -112,7 +114,24 @@ def _away() -> tuple[Rule, ...]:
             lasting="1m",
             severity="critical",
             summary="{{ .Labels.part }} is down",
-            description="{{ .Labels.part }} has not answered for a minute. Readings wait in the broker meanwhile.",
+            description=(
+                "{{ .Labels.part }} has not answered for a minute, or is not ready: `fanwatch status` says why. "
+                "Readings wait in the broker meanwhile."
+            ),
+        ),
+        rule(
+            "client-id-used-twice",
+            "Client id used twice",
+            # Those of our own parts: whose else it is, the page says.
+            {"taken": latest("takeover", "value", "2m", "\"client\" != ''", "client", of="count")},
+            Above(_TAKEN),
+            reach_s=120,
+            severity="critical",
+            summary="Another client uses the id {{ .Labels.client }}",
+            description=(
+                "Each ends the other's connection, and what comes goes to one or the other. End it; a second connector "
+                "needs an id of its own (FANWATCH_CONNECTOR_ID), a second Telegraf a broker of its own."
+            ),
         ),
     )
 

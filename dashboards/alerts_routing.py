@@ -50,23 +50,22 @@ def policies() -> dict[str, Any]:
                 "repeat_interval": "4d",
                 "routes": [
                     {"receiver": EPISODES, "object_matchers": [["rule", "=", "fan-needs-you"]]},
-                    {
+                    *(
+                        {
+                            "receiver": receiver,
+                            "object_matchers": [["rule", "=", rule]],
+                            "group_by": _LABELS,
+                            "group_wait": "30s",
+                            "group_interval": "10m",
+                            "repeat_interval": "4d",
+                        }
                         # After an outage of a site, each of its fans has been silent.
-                        "receiver": EPISODES,
-                        "object_matchers": [["rule", "=", "instrument-alarm"]],
-                        "group_by": _LABELS,
-                        "group_wait": "30s",
-                        "group_interval": "10m",
-                        "repeat_interval": "4d",
-                    },
-                    {
-                        "receiver": RECEIVER,
-                        "object_matchers": [["rule", "=", "fan-silent"]],
-                        "group_by": _LABELS,
-                        "group_wait": "30s",
-                        "group_interval": "10m",
-                        "repeat_interval": "4d",
-                    },
+                        for receiver, rule in (
+                            (EPISODES, "instrument-alarm"),
+                            (RECEIVER, "fan-silent"),
+                            (RECEIVER, "readings-not-usable"),
+                        )
+                    ),
                     {
                         "receiver": RECEIVER,
                         "object_matchers": [["scope", "=", "pipeline"], ["severity", "=", "critical"]],

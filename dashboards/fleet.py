@@ -129,11 +129,10 @@ def _figures() -> list[stat.Panel]:
 def _worst(bundle: Bundle) -> table.Panel:
     return fans_table(
         "What needs a person first",
-        "Every fan heard within a day, the worst first: stopped, alarm, faulty, silent, warning, sensor broken, odd "
-        "readings, not judged, fine, out of "
-        "service; within each the highest score first. Score, cause and quality are of the last "
-        "ten minutes. Fine is what forecast-fan said last; the figure Not judged says whether that still counts. "
-        "A click on a fan opens it.",
+        "Every fan heard within a day, the worst first: stopped, alarm, faulty, silent, not usable (it sends, and "
+        "nothing of it can be used), warning, sensor broken, odd readings, not judged, fine, out of service; within "
+        "each the highest score first. Score, cause and quality are of the last ten minutes. Fine is what forecast-fan "
+        "said last; the figure Not judged says whether that still counts. A click on a fan opens it.",
         bundle.threshold,
     )
 

@@ -74,6 +74,7 @@ _NEEDS = (
     (queries.ODD, "odd readings", YELLOW),
     (queries.SENSOR, "sensor broken", PURPLE),
     (queries.WARNED, "warning", ORANGE),
+    (queries.UNUSABLE, "not usable", PURPLE),
     (queries.SILENT, "silent", BLUE),
     (queries.FAULTY, "faulty", RED),
     (queries.ALARMED, "alarm", "dark-red"),

@@ -12,6 +12,8 @@ SENSORS: Final = ("rotation", "temperature", "vibration", "sound")
 
 SILENT_AFTER: Final = "1m"
 """A fan without a reading for so long is silent."""
+USABLE: Final = 1_000_000
+"""What one reading counts that can be used, in `heard`: more than all of a minute that cannot."""
 KNOWN_FOR: Final = "24h"
 """A fan is missed for so long; then it is taken for gone."""
 FAULTY_SHARE: Final = judged.FAULTY_SHARE
@@ -38,7 +40,7 @@ INTERVAL: Final = "time($__interval)"
 OUT_OF_SERVICE, INSTRUMENT, WARNING, ALARM = -1, 2, 3, 4
 
 # What a fan needs, by urgency; a fraction on top is its score, which orders fans of one need.
-FINE, UNJUDGED, ODD, SENSOR, WARNED, SILENT, FAULTY, ALARMED, STOPPED = range(9)
+FINE, UNJUDGED, ODD, SENSOR, WARNED, UNUSABLE, SILENT, FAULTY, ALARMED, STOPPED = range(10)
 OUT: Final = -100
 """Added where the fan is out of service: whatever else holds of it, it needs nobody."""
 
@@ -91,11 +93,18 @@ def reporting() -> str:
 
 
 def heard(where: str = "") -> str:
-    """Readings within SILENT_AFTER by fan: `n`, 0 for a fan that was known within KNOWN_FOR and is silent."""
-    recent = select('count("rotation") AS "n"', raw("telemetry"), since(SILENT_AFTER), where, by=(EACH_FAN,))
+    """What came within SILENT_AFTER by fan: `n`, 0 for a fan that was known within KNOWN_FOR and is silent.
+
+    Below USABLE came only what cannot be used: it was refused, or its time is long past.
+    """
+    usable = f'count("rotation") * {USABLE} AS "n"'
+    recent = select(usable, raw("telemetry"), since(SILENT_AFTER), where, by=(EACH_FAN,))
+    unusable = select(
+        'count("unusable") AS "n"', raw("telemetry"), since(SILENT_AFTER), where, by=(EACH_FAN,)
+    )
     known = select('sum("n") * 0 AS "n"', means("telemetry"), since(KNOWN_FOR), where, by=(EACH_FAN,))
     new = select('count("rotation") * 0 AS "n"', raw("telemetry"), since(_NEW), where, by=(EACH_FAN,))
-    return select('sum("n") AS "n"', union(recent, known, new), by=(EACH_FAN,))
+    return select('sum("n") AS "n"', union(recent, unusable, known, new), by=(EACH_FAN,))
 
 
 def silent_fans() -> str:
@@ -218,11 +227,12 @@ def need_by_results(where: str = "") -> str:
 
 
 def need_by_readings(where: str = "") -> str:
-    """FINE or SILENT by fan: `by_readings`."""
+    """FINE, UNUSABLE or SILENT by fan: `by_readings`."""
     heard_of = union(heard(where))
     fine = select(f'"n" * 0 + {FINE} AS "need"', heard_of)
     silent = select(f'"n" + {SILENT} AS "need"', heard_of, '"n" = 0')
-    return select('max("need") AS "by_readings"', union(fine, silent), by=(EACH_FAN,))
+    unusable = select(f'"n" * 0 + {UNUSABLE} AS "need"', heard_of, '"n" > 0', f'"n" < {USABLE}')
+    return select('max("need") AS "by_readings"', union(fine, unusable, silent), by=(EACH_FAN,))
 
 
 def need_by_alarms(where: str = "") -> str:
@@ -282,7 +292,7 @@ def neediest(most: int) -> str:
     newer = select(
         'sum("fault") AS "w"', raw("anomaly"), "$timeFilter", f"time >= now() - {_RECENT}", by=(EACH_FAN,)
     )
-    silent = select('"n" + 1 AS "w"', union(heard()), '"n" = 0')
+    silent = select('"n" * 0 + 1 AS "w"', union(heard()), f'"n" < {USABLE}')
     alarm = select('"severity" * 1 AS "w"', union(last_severity()), f'"severity" >= {INSTRUMENT}')
     each = select('sum("w") AS "w"', union(older, newer, silent, alarm), by=(EACH_FAN,))
     return select('"deviceID"', union(select(f'top("w", "deviceID", {most})', union(each))))

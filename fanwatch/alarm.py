@@ -17,6 +17,7 @@ from fanwatch.topics import DEVICE_ID, alarm_device_of
 
 State = Literal["ok", "warning", "alarm", "stopped", "instrument", "unknown", "out-of-service"]
 InstrumentCause = Literal["stuck", "zero", "drift", "spikes", "silent"]
+HeardCause = Literal["refused", "clock", "resumed"]
 
 STATES: Final[tuple[str, ...]] = get_args(State)
 EPISODES: Final = ("instrument", "warning", "alarm", "stopped")
@@ -26,6 +27,10 @@ FAN_EPISODES: Final = ("warning", "alarm", "stopped")
 OUT_OF_SERVICE: Final = "out-of-service"
 """Of a fan that stands, or sends nothing, after somebody has closed its episode: it needs nobody until it turns."""
 INSTRUMENT_CAUSES: Final[tuple[str, ...]] = get_args(InstrumentCause)
+"""What readings show; `silent` is that there are none that can be used."""
+HEARD_CAUSES: Final[tuple[str, ...]] = get_args(HeardCause)
+"""What is said instead of `silent` of a fan that is heard: what it sends is refused, its clock is wrong, or it sends
+again as it should. Also of state instrument."""
 
 MAX_ALARM_BYTES: Final = 8_000
 LONGEST_WHY: Final = 1_000
@@ -86,6 +91,16 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
         return self.acknowledged or self.snoozed(now_ms)
 
 
+def instrument_mode(cause: str | None, sensor: str | None) -> str:
+    """What was seen of a sensor, as a label and an events file name it: `vibration:stuck`, or `silent`.
+
+    Of a fan that is heard and cannot be used there are no readings, whatever the reason: to a training it is silent.
+    """
+    if cause in HEARD_CAUSES:
+        return "silent"
+    return f"{sensor}:{cause}" if sensor else cause or ""
+
+
 def with_lapsed(why: str, by: str) -> str:
     """The reason of a stop, and whose acknowledgement has ended with it; `by` is empty where nobody's has."""
     return f"{why.removesuffix('.')}; {by} had acknowledged it before it stopped." if by else why
@@ -140,7 +155,7 @@ def check_alarm(alarm: Alarm) -> None:
 
 
 def _check_cause(alarm: Alarm) -> None:
-    known = INSTRUMENT_CAUSES if alarm.state == "instrument" else FEATURES
+    known = INSTRUMENT_CAUSES + HEARD_CAUSES if alarm.state == "instrument" else FEATURES
     if alarm.cause is not None and alarm.cause not in known:
         raise InvalidAlarm(
             f"cause of state {alarm.state} must be one of {', '.join(known)}, not {alarm.cause[:80]!r}."

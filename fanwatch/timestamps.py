@@ -79,6 +79,11 @@ def format_ms(ms: int) -> str:
     return f"{_second_text(second)}.{rest:03d}Z"
 
 
+def at_minute(ms: int) -> str:
+    """A moment as people read it: 2026-11-23 12:00 UTC. It stays true where a length of time would grow old."""
+    return f"{format_ms(ms)[:16].replace('T', ' ')} UTC"
+
+
 def format_ns(ns: int) -> str:
     """RFC 3339 in UTC with nine decimals and Z."""
     second, rest = divmod(ns, 1_000_000_000)

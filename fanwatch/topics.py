@@ -16,6 +16,8 @@ OPENFAAS_ANNOTATION = "topic"
 """The same for OpenFaaS's own connectors, whose Community Edition refuses a function with more than one topic in it."""
 DEAD_LETTER_PREFIX = "dead-letter/"
 DEVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+NAMED_DEVICE = re.compile(rb'"deviceID"\s*:\s*"([^"]*)"')
+"""Where a payload names its device; also in one that is no JSON as a whole."""
 
 # What we publish ourselves: a subscription that matched any of it would feed results back into scoring.
 _OURS = (RESULTS, ALARMS, DEAD_LETTER_PREFIX + "#")
@@ -41,6 +43,13 @@ def device_of(topic: str) -> str | None:
     """The device that `fan/<deviceID>/messages` names; None for a topic that names none."""
     parts = topic.split("/")
     return parts[1] if len(parts) == 3 and parts[0] == "fan" and parts[2] == "messages" else None
+
+
+def sender_of(topic: str, payload: bytes) -> str | None:
+    """The fan that a message is from, be it a reading or not: its topic's, else the payload's; None for neither."""
+    found = NAMED_DEVICE.search(payload)
+    name = device_of(topic) or (found[1].decode(errors="replace") if found else "")
+    return name if DEVICE_ID.fullmatch(name) else None
 
 
 def is_readings(topic: str) -> bool:

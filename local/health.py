@@ -1,5 +1,6 @@
 """Whether each part works, and the ledger of what went through."""
 
+import contextlib
 import http.client
 import os
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from fanwatch import takeovers
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.proxies import open_part
 from fanwatch.settings import (
@@ -22,6 +24,7 @@ from fanwatch.settings import (
     load,
 )
 from fanwatch.store import Store
+from fanwatch.unused import Unused, unused
 from local import refused
 from local.deploy import function_of
 from local.layout import Layout
@@ -55,6 +58,8 @@ class Ledger(msgspec.Struct, frozen=True):
     stored: dict[str, int] | None
     off: bool = False
     """Nothing is stored, as FANWATCH_NO_STORE says: not even asked."""
+    unused: Unused | None = None
+    """Readings of the last 15 minutes that could not be used."""
 
 
 def http_status(url: str, timeout_s: float = _TIMEOUT_S) -> int | None:
@@ -77,6 +82,19 @@ def gateway_ready(port: int) -> bool:
 def connector_ready(settings: ConnectorSettings) -> bool:
     """Whether the connector is subscribed and takes readings."""
     return http_status(f"http://{settings.connector_host}:{settings.connector_port}/readyz") == 200
+
+
+def connector_trouble(settings: ConnectorSettings) -> str | None:
+    """Why the connector is not ready, as it says itself; None where it says nothing."""
+    url = f"http://{settings.connector_host}:{settings.connector_port}/readyz"
+    try:
+        with open_part(url, _TIMEOUT_S):
+            return None
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read(1000).decode(errors="replace").strip() or None
+    except (OSError, http.client.HTTPException):
+        return None
 
 
 def telegraf_storing(port: int) -> bool:
@@ -128,7 +146,10 @@ def parts(
         ready = replicas_ready(layout, name)
         state = "ok" if ready >= wanted else "starting" if ready else "down"
         found.append(Part(name, state, f"{ready} of {wanted} replicas ready"))
-    found.append(_program(processes.get("connector"), "connector", answers["connector"]))
+    connector = _program(processes.get("connector"), "connector", answers["connector"])
+    if connector.state == "down" and (why := connector_trouble(load(ConnectorSettings, environment))):
+        connector = Part("connector", "down", why)
+    found.append(connector)
     found += [_deploy(processes.get("deploy"), layout), _program(processes.get("cron"), "cron", None)]
     if "simulator" in processes:
         found.append(_program(processes["simulator"], "simulator", None))
@@ -139,7 +160,9 @@ def parts(
             if part.state != "ok" and store and store.state == "down":
                 # `fanwatch up` knows why, which the process itself does not.
                 part = Part(name, "down", store.detail)
-            found.append(part)
+            found.append(
+                named_rivals(part, environment) if name == "telegraf" and part.state == "ok" else part
+            )
         elif name != "influxd" and store and store.state == "down":
             found.append(Part(name, "off", "It waits for InfluxDB."))
         else:
@@ -157,6 +180,16 @@ def parts(
             _program(processes["grafana"], "grafana", lambda: grafana_ready(local.grafana_port), start_s=60)
         )
     return found
+
+
+def named_rivals(part: Part, environment: Mapping[str, str]) -> Part:
+    """Telegraf, or that another one uses its ids."""
+    with contextlib.suppress(FanwatchError):
+        taken = takeovers.taken(_quick(load(StoreSettings, environment)))
+        for client in taken:
+            if client.startswith(takeovers.TELEGRAF):
+                return Part(part.name, "down", takeovers.said(client))
+    return part
 
 
 def disk(layout: Layout) -> Part | None:
@@ -206,7 +239,11 @@ def _program(
 
 def _answers(settings: StoreSettings) -> bool:
     # A person waits for this; queries may take longer.
-    return Store(msgspec.structs.replace(settings, influx_timeout=_TIMEOUT_S)).ready()
+    return _quick(settings).ready()
+
+
+def _quick(settings: StoreSettings) -> Store:
+    return Store(msgspec.structs.replace(settings, influx_timeout=_TIMEOUT_S))
 
 
 def _listens(port: int) -> bool:
@@ -277,5 +314,13 @@ def ledger(environment: Mapping[str, str], *, store_answers: bool, off: bool = F
     return Ledger(
         connector=connector_counts(load(ConnectorSettings, environment)),
         stored=stored_counts(load(StoreSettings, environment)) if store_answers else None,
+        unused=_unused(load(StoreSettings, environment)) if store_answers else None,
         off=off,
     )
+
+
+def _unused(settings: StoreSettings) -> Unused | None:
+    try:
+        return unused(Store(settings), "time > now() - 15m")
+    except FanwatchError:
+        return None

@@ -75,7 +75,7 @@ def collect(environment: Mapping[str, str]) -> Report:
 
 
 def as_json(report: Report) -> str:
-    """For scripts: {"healthy", "running", "parts": [{"name", "state", "detail"}], "ledger": {"connector", "stored"}}"""
+    """For scripts: {"healthy", "running", "parts": [{"name", "state", "detail"}], "ledger"}; see `Ledger`."""
     return output.as_json(msgspec.json.format(msgspec.json.encode(report), indent=2).decode()) + "\n"
 
 
@@ -87,5 +87,19 @@ def as_text(report: Report) -> str:
         output.hanging(f"{part.name:<{width}}  {part.state:<8}  ", part.detail, columns).rstrip()
         for part in report.parts
     ]
-    counts = output.hanging("", view.counts(report.ledger), columns)
-    return "\n".join([*lines, "", counts]) + "\n" if report.running else lines[0] + "\n"
+    if not report.running:
+        return lines[0] + "\n"
+    below = [view.counts(report.ledger), *_unused(report.ledger)]
+    return "\n".join([*lines, "", *(output.hanging("", each, columns) for each in below)]) + "\n"
+
+
+def _unused(ledger: Ledger) -> list[str]:
+    """Not every reading was scored: why, and of which fans."""
+    found = ledger.unused
+    if found is None or not found.count:
+        return []
+    readings = "reading" if found.count == 1 else "readings"
+    return [
+        f"{found.count:,} {readings} of the last 15 minutes could not be used: {found.words}. "
+        "`fanwatch dead-letters list` shows them."
+    ]

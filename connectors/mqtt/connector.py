@@ -7,17 +7,21 @@ from connectors.mqtt import metrics
 from connectors.mqtt.directory import Directory, filters_of
 from connectors.mqtt.inbox import Inbox
 from connectors.mqtt.letters import Letters
-from fanwatch.broker import Publisher, Subscriber
+from connectors.mqtt.rivals import Listening, Rivals
+from fanwatch.broker import Subscriber
 from fanwatch.errors import FanwatchError
 from fanwatch.gateway_client import Gateway
 from fanwatch.logs import Log
 from fanwatch.settings import BrokerSettings, ConnectorSettings, GatewaySettings
+from fanwatch.takeovers import said
 
 # As many as the broker is set to send.
 _RECEIVE_MAXIMUM = 1000
 _FILTERS_A_PACKET = 500
 # After which it looks in again although nothing got done: a broker that lost the session throws readings away.
 _AWAY_S = 5.0
+# Until the broker's log has come.
+_LOG_S = 0.5
 
 
 class Connector:
@@ -28,7 +32,8 @@ class Connector:
     ) -> None:
         self._settings = settings
         self._log = log
-        self._publisher = Publisher(broker, log, name=f"{settings.connector_id}-letters")
+        self._rivals = Rivals(settings.connector_id, log)
+        self._publisher = Listening(broker, log, name=f"{settings.connector_id}-letters", rivals=self._rivals)
         self._letters = Letters(self._publisher, settings.connector_id, log)
         self._inbox = Inbox(
             held=settings.connector_held,
@@ -47,12 +52,15 @@ class Connector:
             receive_maximum=_RECEIVE_MAXIMUM,
             on_message=self._inbox.take,
             on_opened=self._opened,
+            on_taken_over=lambda: self._rivals.taken(sure=True),
             has_room=self._inbox.has_room,
         )
         self._directing = threading.Lock()
         self._stopping = threading.Event()
         self._inside = False
         self._opened_before = False
+        self._lost_at = 0.0
+        """When the session was found gone, until it is said why."""
         self._stuck = False
         self._returning = False
         self._left_at = 0.0
@@ -63,16 +71,23 @@ class Connector:
 
     @property
     def ready(self) -> bool:
-        """Whether the broker is reached, has confirmed every topic, and nothing is let go of for want of a function."""
+        """Whether the broker is reached, has confirmed every topic, nothing is let go of for want of a function, and
+        nobody else uses this one's id."""
         wanted = frozenset(map(self._filter, self._directory.topics))
         confirmed = bool(wanted) and wanted <= self._subscriber.confirmed
-        return self._subscriber.connected and confirmed and not self._inbox.let_go
+        return self._subscriber.connected and confirmed and not self._inbox.let_go and self.rival is None
+
+    @property
+    def rival(self) -> str | None:
+        """What is wrong, and what to do, where another client uses this one's id."""
+        return self._rivals.trouble
 
     def run(self) -> None:
         """Serves until `stop`."""
         while not self._stopping.wait(self._settings.connector_refresh if self._inside else 0.1):
             self._direct()
             self._pace()
+            self._say_lost()
         self._finish()
 
     def stop(self) -> None:
@@ -159,12 +174,26 @@ class Connector:
         if session_present:
             self._inbox.resumed()
         if not session_present and self._opened_before:
-            metrics.LOST_SESSIONS.inc()
+            self._lost_at = time.monotonic()
+        self._opened_before = True
+
+    def _say_lost(self) -> None:
+        """Why the session was gone; a moment later, for the broker's log comes on another connection."""
+        if not self._lost_at or time.monotonic() - self._lost_at < _LOG_S:
+            return
+        self._lost_at = 0.0
+        if self._rivals.lately() or self.rival is not None:
+            self._log.error(
+                "another client has begun this session anew, and what the broker held for it is gone",
+                id=self._settings.connector_id,
+                hint=said(self._settings.connector_id, connector=True),
+            )
+        else:
             self._log.error(
                 "the broker had lost this session, and what it held for it",
                 hint="check the broker's persistence; readings that publishers had not confirmed come again from them",
             )
-        self._opened_before = True
+            metrics.LOST_SESSIONS.inc()
 
     def _finish(self) -> None:
         """Settles what is under way, acknowledges it and leaves; the session stays."""

@@ -1,6 +1,5 @@
 """What is held in memory, bounded, and which functions each message goes to."""
 
-import re
 import threading
 import zlib
 from collections import deque
@@ -16,7 +15,6 @@ from fanwatch.broker import Message
 from fanwatch.logs import Log
 from fanwatch.reading import MAX_READING_BYTES, oversized
 
-_DEVICE = re.compile(rb'"deviceID"\s*:\s*"([^"]*)"')
 # Routes are remembered for so many topics of at most so many characters; readings' topics are short.
 _KNOWN_TOPICS = 20_000
 _SHORT_TOPIC = 128
@@ -119,7 +117,7 @@ class Inbox:
             self._without_function(delivery)
             return
         delivery.expect(len(routes))
-        found = _DEVICE.search(delivery.payload)
+        found = topics.NAMED_DEVICE.search(delivery.payload)
         delivery.key = zlib.crc32(found[1] if found else delivery.topic.encode())
         for waiting in routes:
             waiting.put(delivery)

@@ -21,7 +21,7 @@ _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 10.0
 
 
-class Letter(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Letter(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A condemned message on the wire, with all that is needed to understand it and to send it again."""
 
     id: str
@@ -38,6 +38,8 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     first_seen: str
     first_seen_ns: str
     connector: str
+    device_id: str | None = msgspec.field(default=None, name="deviceID")
+    """The fan that it came from, where topic or payload says so: it is heard, though it cannot be used."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -99,6 +101,7 @@ class Letters:
             first_seen=format_ns(first_seen_ns),
             first_seen_ns=str(first_seen_ns),
             connector=self._connector_id,
+            device_id=topics.sender_of(delivery.topic, identity.start),
         )
         self._log.warning(
             "message condemned", id=letter.id, topic=letter.topic[:200], reason=reason, error=error

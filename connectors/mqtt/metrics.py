@@ -66,4 +66,8 @@ LOST_SESSIONS = Counter(
     "fanwatch_connector_sessions_lost_total",
     "Reconnects at which the broker had lost the session, and what it held",
 )
+TAKEN_OVER = Counter(
+    "fanwatch_connector_taken_over_total", "Times its session was taken over by a client with its id"
+)
+ID_TAKEN = Gauge("fanwatch_connector_id_taken", "1 while another client uses its id")
 LEFT = Counter("fanwatch_connector_left_total", "Times it left the broker because functions took nothing")

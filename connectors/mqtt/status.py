@@ -29,13 +29,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/healthz":
             self._answer(200, b"ok\n")
         elif self.path == "/readyz":
-            ready = self.server.connector.ready
-            self._answer(
-                200 if ready else 503,
-                b"ready\n"
-                if ready
-                else b"the broker or its topics are missing, or messages wait for a function: see the log\n",
+            ready, rival = self.server.connector.ready, self.server.connector.rival
+            why = (
+                rival or "the broker or its topics are missing, or messages wait for a function: see the log"
             )
+            self._answer(200 if ready else 503, b"ready\n" if ready else f"{why}\n".encode())
         else:
             self._answer(404, b"There are /metrics, /healthz, /readyz and POST /prune.\n")
 

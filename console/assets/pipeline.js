@@ -10,7 +10,7 @@ export default {
         <p v-if="health.trouble" class="pl-trouble">{{ health.trouble }}</p>
         <section v-if="health.ledger" class="fw-card pl-ledger ac-section" aria-labelledby="pl-ledger">
           <h2 id="pl-ledger">Was every reading scored?</h2>
-          <p class="pl-verdict" :class="'s-' + tone(health.ledger.state)"><span class="fw-state"><svg viewBox="0 0 20 20" aria-hidden="true" focusable="false" v-html="signs[tone(health.ledger.state)]"></svg>{{ { ok: "Yes", unknown: "Not known yet" }[health.ledger.state] || "Look here" }}</span> {{ health.ledger.words }}</p>
+          <p class="pl-verdict" :class="'s-' + tone(health.ledger.state)"><span class="fw-state"><svg viewBox="0 0 20 20" aria-hidden="true" focusable="false" v-html="signs[tone(health.ledger.state)]"></svg>{{ { ok: "Yes", unknown: "Not known yet" }[health.ledger.state] || (health.ledger.dead ? "Not every one" : "Look here") }}</span> {{ health.ledger.words }} <a v-if="health.ledger.dead" href="#pl-letters">See the dead letters</a></p>
           <dl class="pl-figures">
             <div><dt>came in</dt><dd>{{ n(health.ledger.stored) }}</dd></div>
             <div><dt>scored</dt><dd>{{ n(health.ledger.scored) }}</dd></div>

@@ -8,24 +8,21 @@ import numpy as np
 
 from console.live.absent import Absent
 from console.live.places import NOBODY
-from console.live.stops import Stops
 from console.live.trends import MINUTES
+from console.live.unusable import BEHIND_MS, Unusable
 from console.live.verdicts import Verdicts
 from fanwatch.alarm import EPISODES, Alarm
 
-BEHIND_MS = 300_000
-"""What was measured so long before it came is not of now."""
 KNOWN_MS = 86_400_000
 """A fan that was silent for as long is not there any more."""
 
 
-class Fleet(Stops):
+class Fleet(Unusable):
     """All fans that were heard of within a day, or have an open episode. Hold the lock for whatever is called here."""
 
     def __init__(self, most: int, silent_s: float, verdicts: Verdicts | None = None) -> None:
         """`most` fans are held; after `silent_s` seconds without a reading one is called silent."""
-        super().__init__(most)
-        self.silent_ms = round(silent_s * 1000)
+        super().__init__(most, silent_s)
         self.listening_ms = 0
         """Since when this fleet can hear its fans: nobody is called silent for what was not listened to."""
         self.remembers = False
@@ -78,6 +75,7 @@ class Fleet(Stops):
         # From the last one on: whoever moves into a freed place is none of those that are still to go.
         for index in np.flatnonzero(gone)[::-1].tolist():
             self._let_go(index)
+        self._fall_silent(now_ms)
         self.absent.expire(now_ms - KNOWN_MS)
         for alarm in self.absent.episodes():
             if self._place_told(alarm, now_ms) < 0:
@@ -100,6 +98,7 @@ class Fleet(Stops):
             return
         self.heard_ms[index] = max(self.heard_ms[index], ms, came_ms)
         self.trends.add(index, ms, values)
+        self._arrived(index, ms, values, came_ms)
         if ms >= self.read_ms[index]:
             self._turns(index, ms, values)
             self.read_ms[index] = ms
@@ -143,6 +142,7 @@ class Fleet(Stops):
 
     def alarm(self, alarm: Alarm, now_ms: int = 0) -> None:
         """Takes what forecast-fan says of a fan, which replaces what it said before."""
+        self._clock_ms = max(self._clock_ms, now_ms)
         index = self.find(alarm.deviceID)
         if index is None:
             index = self._place_told(alarm, now_ms)
@@ -205,7 +205,8 @@ class Fleet(Stops):
         """The same by fan."""
         count = len(self.names)
         read, heard = self.read_ms[:count], self.heard_ms[:count]
-        return np.where((now_ms - heard <= self.silent_ms) & (now_ms - read > BEHIND_MS), read, 0)
+        past = (now_ms - heard <= self.silent_ms) & (now_ms - read > BEHIND_MS)
+        return np.where(past & ~self._off_clock(now_ms), read, 0)
 
     def past_ms(self, now_ms: int) -> int:
         """The time that it is for the fleet: the newest of them, where that is so for most fans heard; else 0."""

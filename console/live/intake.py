@@ -9,10 +9,13 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from console.live import wire
 from console.live.fleet import Fleet
+from console.live.unusable import Refusal
 from fanwatch import topics
 from fanwatch.alarm import InvalidAlarm, decode_alarm
 from fanwatch.broker.link import Link
+from fanwatch.errors import InvalidReading
 from fanwatch.logs import Log
+from fanwatch.reading import AHEAD_MS, MAX_READING_BYTES, parse_from_topic
 from fanwatch.settings import BrokerSettings, ReadingSettings
 
 _RETAINED_S = 10.0
@@ -29,7 +32,7 @@ class Intake(Link):
     ) -> None:
         super().__init__(settings, log, client_id=client_id)
         self._fleet = fleet
-        self._timezone = readings.rules.timezone
+        self._rules = readings.rules
         self.away_since_ms: int | None = time.time_ns() // 1_000_000
         """Since when the broker is away, ms since the epoch; None while it is there."""
         self._seen: set[str] = set()
@@ -105,10 +108,7 @@ class Intake(Link):
         if device is None and not payload:
             return  # so a retained message is cleared: it is no reading, and nothing is wrong with it
         if device is None:
-            reading, ms = wire.reading(topics.device_of(topic), payload, self._timezone)
-            values = (reading.rotation, reading.temperature, reading.vibration, reading.sound)
-            with fleet.lock:
-                fleet.reading(reading.deviceID, ms, values, time.time_ns() // 1_000_000)
+            self._take_reading(topic, payload, time.time_ns() // 1_000_000)
         elif payload:
             alarm = decode_alarm(topic, payload)
             with fleet.lock:
@@ -119,3 +119,28 @@ class Intake(Link):
             self._seen.discard(device)
             with fleet.lock:
                 fleet.forget(device)
+
+    def _take_reading(self, topic: str, payload: bytes, now_ms: int) -> None:
+        try:
+            reading, ms = wire.reading(topics.device_of(topic), payload, self._rules.timezone)
+            if not now_ms - self._rules.retention_ms <= ms <= now_ms + AHEAD_MS:
+                raise wire.Wrong("clock")
+        except wire.Wrong:
+            self._refused(topic, payload, now_ms)
+            raise
+        values = (reading.rotation, reading.temperature, reading.vibration, reading.sound)
+        with self._fleet.lock:
+            self._fleet.reading(reading.deviceID, ms, values, now_ms)
+
+    def _refused(self, topic: str, payload: bytes, now_ms: int) -> None:
+        """Its fan is heard all the same; why it is refused is said as score-fan says it."""
+        device = topics.sender_of(topic, payload[:MAX_READING_BYTES])
+        if device is None:
+            return
+        try:
+            parse_from_topic(topic, payload, self._rules, now_ms)
+        except InvalidReading as error:
+            clock = error.reason == "clock"
+            refusal = Refusal(now_ms, payload, str(error), clock, self._rules.timezone)
+            with self._fleet.lock:
+                self._fleet.refused(device, refusal)

@@ -7,6 +7,7 @@ import numpy as np
 
 from console.live.fleet import Fleet
 from fanwatch.alarm import OUT_OF_SERVICE, Alarm
+from fanwatch.heard import Heard
 
 STATES: Final = (
     "stopped", "alarm", "suspect", "warning", "instrument", "silent", "unknown", OUT_OF_SERVICE, "ok",
@@ -17,7 +18,9 @@ judging: everybody else is `unknown`, which people read as *Not judged*."""
 LAST_NEED: Final = STATES.index("silent")
 """Up to this one somebody has to do something."""
 _CODES: Final = {name: code for code, name in enumerate(STATES)}
-_SUSPECT, _SILENT, _OK, _UNKNOWN = (_CODES[name] for name in ("suspect", "silent", "ok", "unknown"))
+_SUSPECT, _SENSOR, _SILENT, _OK, _UNKNOWN = (
+    _CODES[name] for name in ("suspect", "instrument", "silent", "ok", "unknown")
+)
 
 
 def states(fleet: Fleet, now_ms: int) -> np.ndarray:
@@ -41,6 +44,8 @@ def states(fleet: Fleet, now_ms: int) -> np.ndarray:
     # Of a fan of which the forecast knows nothing yet, nobody can say that it only rests.
     codes[said_nothing & quiet & ~late & fleet.standing()] = _SUSPECT
     codes[late & (codes >= _SILENT)] = _SILENT
+    # Whoever is heard and cannot be used is not silent, and nobody knows how its fan is.
+    codes[(codes >= _SILENT) & fleet.unusable(now_ms)] = _SENSOR
     # Whatever its readings are scored as, or though none come: somebody knows of it.
     codes[out] = _CODES[OUT_OF_SERVICE]
     return codes
@@ -63,6 +68,8 @@ class Now(msgspec.Struct, frozen=True):
     """One of STATES."""
     standing: bool = False
     """Whether it stands still."""
+    heard: Heard | None = None
+    """Why it cannot be used though it is heard."""
     unjudged: str = ""
     """Why its verdict, or any fan's, does not count, in a sentence; empty where forecast-fan goes on judging it."""
     clock_ms: int = 0
@@ -88,6 +95,7 @@ def now(fleet: Fleet, device: str, now_ms: int) -> Now | None:
             alarm=fleet.alarms[index],
             state=STATES[int(states(fleet, now_ms)[index])],
             standing=bool(fleet.standing()[index]),
+            heard=fleet.heard(index, now_ms),
             unjudged=fleet.verdicts.why(now_ms, device),
             clock_ms=fleet.clock(index, now_ms),
         )

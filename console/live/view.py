@@ -81,6 +81,8 @@ class FleetView:
     ) -> tuple[tuple[int, int, str, int], bool, bool]:
         end = self._fleet.trend_end(place, minute)
         live = int(ranking.codes[place]) * 2 + int(self._fleet.still[place])
+        # What is wrong with one that cannot be used has the time of its last message, and more to say each minute.
+        live += 100 * minute if self._unusable(place, ranking) else 0
         state = (self._fleet.alarm_seen[place], live, unjudged, end)
         before = self._told.get(self._fleet.names[place])
         if before is None:
@@ -107,7 +109,13 @@ class FleetView:
         fleet = self._fleet
         state = STATES[ranking.codes[place]]
         still = bool(fleet.still[place])
-        return words.told(state, fleet.causes[place], fleet.alarms[place], still, unjudged)
+        heard = fleet.heard(place, ranking.at_ms) if self._unusable(place, ranking) else None
+        return words.told(state, fleet.causes[place], fleet.alarms[place], still, unjudged, heard)
+
+    def _unusable(self, place: int, ranking: Ranking) -> bool:
+        """Whether the page says so by itself, and not as forecast-fan does."""
+        alarm = self._fleet.alarms[place]
+        return STATES[ranking.codes[place]] == "instrument" != (alarm and alarm.state)
 
     def _lines(self, place: int, minute: int) -> list[str]:
         lines = self._fleet.trends.lines(place, minute)[:-1]

@@ -19,7 +19,7 @@ from console.episodes import (
     ms,
 )
 from console.live.stops import Stopped
-from fanwatch.alarm import Alarm
+from fanwatch.alarm import Alarm, instrument_mode
 from fanwatch.command import INSTRUMENT_MODES
 from fanwatch.errors import FanwatchError
 from fanwatch.logs import Log
@@ -166,8 +166,8 @@ def past_card(each: Past, clock_ms: int = 0) -> dict[str, Any]:
 
 def _mode(state: str, cause: str | None, sensor: str | None) -> str:
     """What was seen of a sensor, as an answer names it; of a fan nobody knows before somebody has looked."""
-    seen = f"{sensor}:{cause}" if sensor else cause
-    return seen if state == "instrument" and seen in INSTRUMENT_MODES else ""
+    seen = instrument_mode(cause, sensor) if state == "instrument" else ""
+    return seen if seen in INSTRUMENT_MODES else ""
 
 
 def _command(asked: Mapping[str, Any], by: str) -> dict[str, str | bool]:

@@ -193,7 +193,7 @@ def described(found: Now) -> dict[str, Any]:
     """One fan as the page is told of it."""
     alarm = found.alarm
     expected = alarm.failureExpected if alarm else None
-    about, why, by = words.told(found.state, found.cause, alarm, found.standing, found.unjudged)
+    about, why, by = words.told(found.state, found.cause, alarm, found.standing, found.unjudged, found.heard)
     return {
         "state": found.state,
         "cause": about,

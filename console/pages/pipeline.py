@@ -15,6 +15,7 @@ from console.words import SIGNS
 from fanwatch import letters
 from fanwatch.errors import FanwatchError
 from fanwatch.logs import Log
+from fanwatch.unused import REASONS
 
 _EVERY_S: Final = 10.0
 _FRESH_S: Final = 5.0
@@ -27,16 +28,6 @@ _WORDS: Final = {
     "down": "Does not work",
     "unknown": "Not known",
     "off": "Off",
-}
-_REASONS: Final = {
-    "json": "no JSON",
-    "field": "a field is missing or wrong",
-    "deviceID": "no such device name can be",
-    "topic": "wrong topic",
-    "time": "no time that can be read",
-    "clock": "a time that is not believed",
-    "oversized": "too large",
-    "unscorable": "scoring failed again and again",
 }
 _LOG = Log("console")
 
@@ -171,7 +162,7 @@ def _health(seen: Health, past: bool) -> dict[str, Any]:
     if seen.ledger is not None:
         state, words = health.in_words(seen.ledger, past)
         found["ledger"] = {
-            "state": state, "words": words, "stored": seen.ledger.stored, "scored": seen.ledger.scored,
+            "state": state, "words": words, "stored": seen.ledger.came, "scored": seen.ledger.scored,
             "dead": seen.ledger.dead,
         }  # fmt: skip
     return found
@@ -180,7 +171,7 @@ def _health(seen: Health, past: bool) -> dict[str, Any]:
 def _letter(each: letters.Summary) -> dict[str, Any]:
     return {
         "id": each.id,
-        "reason": _REASONS.get(each.reason, each.reason),
+        "reason": REASONS.get(each.reason, each.reason),
         "error": each.error or "",
         "topic": each.topic,
         "length": each.length,

@@ -26,6 +26,7 @@ KEEPALIVE_S = 120
 _PACKETS_A_TURN = 1000
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 2.0
+_TAKEN_OVER = 0x8E
 
 
 class Link:
@@ -102,6 +103,9 @@ class Link:
 
     def closed(self, client: mqtt.Client) -> None:
         """The connection of `client` ended."""
+
+    def taken_over(self) -> None:
+        """The broker says that another client has taken this one's session over."""
 
     def wants_more(self) -> bool:
         """Whether to go on reading; asked before each packet."""
@@ -213,6 +217,8 @@ class Link:
     def _disconnected(
         self, _client: Any, _userdata: object, _flags: Any, reason: Any, _properties: object
     ) -> None:
+        if getattr(reason, "value", None) == _TAKEN_OVER:
+            self.taken_over()
         if not self._stopping.is_set():
             self._report(f"the connection ended: {reason}", silence(self._settings))
 

@@ -69,9 +69,10 @@ class Subscriber(Link):
         receive_maximum: int,
         on_message: Callable[[Message], None],
         on_opened: Callable[[bool], None],
+        on_taken_over: Callable[[], None] = lambda: None,
         has_room: Callable[[], bool],
     ) -> None:
-        """`on_message` and `on_opened(session_present)` run on the link's thread and must not wait."""
+        """`on_message`, `on_opened(session_present)` and `on_taken_over` run on the link's thread and must not wait."""
         super().__init__(
             settings,
             log,
@@ -82,6 +83,7 @@ class Subscriber(Link):
         self._deliver = on_message
         self._on_opened = on_opened
         self.wants_more = has_room  # type: ignore[method-assign]
+        self.taken_over = on_taken_over  # type: ignore[method-assign]
         self._connection: Connection | None = None
         self._earlier: list[Connection] = []
         self._client_now: mqtt.Client | None = None

@@ -25,7 +25,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     risk: float | None
     """Probability, 4 decimals, that a fault is under way; None where there is too little to tell."""
     cause: str | None
-    """warning, alarm, stopped: the sensor that speaks for it most; instrument: one of INSTRUMENT_CAUSES."""
+    """warning, alarm, stopped: the sensor that speaks for it most; instrument: one of INSTRUMENT_CAUSES, or
+    `resumed` where a fan that was silent sends again."""
     sensor: str | None
     """instrument: which sensor; None for `silent`."""
     expected_ms: tuple[int, int] | None
@@ -35,7 +36,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     stopped_ms: int | None = None
     """stopped: since when the fan stands still, which is a little before it was called so."""
     silent_ms: int | None = None
-    """Since when nothing comes of it; None where something does."""
+    """Since when no reading of it is known, where that is called silence; `why` says so by `heard.silence`. None where
+    something comes of it."""
     turns: bool = True
     """Whether it turns, and has for as long as it takes to end a stop. False also where nothing comes of it."""
 

@@ -23,8 +23,9 @@ from fanwatch.forecast.verdict import (
     Verdict,
 )
 from fanwatch.forecast.windows import HOURS, SIGNALS, UNUSUAL, beyond, levels
+from fanwatch.heard import RESUMED, silence
 from fanwatch.reading import FEATURES
-from fanwatch.timestamps import format_ms
+from fanwatch.timestamps import at_minute
 
 _BINS_AN_HOUR: Final = 6
 _HOUR_MS: Final = 3_600_000
@@ -48,7 +49,7 @@ def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
     judged = number > 0 and state not in (UNKNOWN, STOPPED) and memory.scored[0] > 0
     instrument = state == INSTRUMENT
     sensor = int(memory.sensor[0]) - 1
-    silent = memory.fault[0, 0] == SILENT + 1
+    silent = _is_silent(memory)
     heard = memory.first[0] > 0
     return Verdict(
         device=device,
@@ -56,7 +57,11 @@ def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
         state=ORDER[state],
         since_ms=int(max(memory.since[0], memory.restarted[0] if calm else 0)) * BIN_MS,
         risk=round(float(memory.risk[0]), 4) if judged else None,
-        cause=INSTRUMENT_CAUSES[cause] if instrument else FEATURES[cause] if trouble and cause >= 0 else None,
+        cause=_instrument_cause(memory, cause)
+        if instrument
+        else FEATURES[cause]
+        if trouble and cause >= 0
+        else None,
         sensor=FEATURES[sensor] if instrument and cause != SILENT and sensor >= 0 else None,
         expected_ms=expected,
         why=_why(memory, model, state, cause, sensor, number, expected is None),
@@ -64,6 +69,18 @@ def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
         silent_ms=_silent_ms(memory) if silent else None,
         turns=bool(heard and state != STOPPED and memory.still[0] == 0 and not silent),
     )
+
+
+def _instrument_cause(memory: Memory, cause: int) -> str:
+    return "resumed" if cause == SILENT and not _is_silent(memory) else INSTRUMENT_CAUSES[cause]
+
+
+def _is_silent(memory: Memory) -> bool:
+    return bool(memory.fault[0, 0] == SILENT + 1)
+
+
+def _silent_ms(memory: Memory) -> int:
+    return round(float(memory.heard[0]) + 1) * BIN_MS
 
 
 def _stopped_ms(memory: Memory) -> int:
@@ -120,9 +137,9 @@ def _unjudged(memory: Memory, machine: Machine, number: int) -> str:
     if not memory.first[0]:
         return "Nothing is known of it yet."
     if int(memory.state[0]) == UNKNOWN:
-        first, needed = _at(round(float(memory.first[0])) * BIN_MS), _hours(machine.warmup_bins)
+        first, needed = at_minute(round(float(memory.first[0])) * BIN_MS), _hours(machine.warmup_bins)
         return f"It is known only since {first}; it is judged once it is known for {needed}."
-    turns = _at(round(float(memory.restarted[0])) * BIN_MS)
+    turns = at_minute(round(float(memory.restarted[0])) * BIN_MS)
     # As many bins with readings as a fan's windows need after a restart.
     needed_bins = machine.restart_bins * max(1, round(float(memory.interval[0])))
     if number + 1 - memory.restarted[0] < needed_bins:
@@ -133,29 +150,16 @@ def _unjudged(memory: Memory, machine: Machine, number: int) -> str:
 def _besides(memory: Memory) -> str:
     """What is broken besides, for a fan whose own trouble is what its state tells."""
     fault = memory.fault[0].astype(int)
-    if fault[0] == SILENT + 1:
-        return f"; nothing has come from it since {_silent_since(memory)}"
+    if _is_silent(memory):
+        return f"; {silence(_silent_ms(memory))}"
     parts = [
         f"{FEATURES[sensor]} ({INSTRUMENT_CAUSES[fault[sensor] - 1]})" for sensor in np.flatnonzero(fault)
     ]
     return f"; not to be trusted: {', '.join(parts)}" if parts else ""
 
 
-def _silent_since(memory: Memory) -> str:
-    return _at(_silent_ms(memory))
-
-
-def _silent_ms(memory: Memory) -> int:
-    return round(float(memory.heard[0]) + 1) * BIN_MS
-
-
-def _at(ms: int) -> str:
-    """A moment, which stays true where a length of time would grow old before it is told anew."""
-    return f"{format_ms(ms)[:16].replace('T', ' ')} UTC"
-
-
 def _stopped(memory: Memory, cause: int) -> str:
-    since = _at(_stopped_ms(memory))
+    since = at_minute(_stopped_ms(memory))
     if cause >= 0:
         return f"It has stood still since {since}, as its {FEATURES[cause]} had announced."
     return f"It has stood still since {since}; nothing had announced it, so it may have been switched off."
@@ -163,7 +167,10 @@ def _stopped(memory: Memory, cause: int) -> str:
 
 def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: int) -> str:
     if cause == SILENT:
-        return f"Nothing has come from it since {_silent_since(memory)}."
+        if not _is_silent(memory):
+            return RESUMED
+        said = silence(_silent_ms(memory))
+        return f"{said[0].upper()}{said[1:]}."
     name, since = FEATURES[sensor], _hours(number + 1 - float(memory.since[0]))
     # How long it has been so, and not only how long it has been known.
     run = {STUCK: memory.same[0, sensor] + 1, ZERO: memory.zero_run[0, sensor]}.get(cause)

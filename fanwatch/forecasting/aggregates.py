@@ -103,17 +103,20 @@ def _beside(spans: Sequence[Span]) -> Span:
 
 def newest(store: Store, since_ms: int, until_ms: int) -> dict[str, int]:
     """By fan, in ms: up to when it was both scored and stored; of fans that were in that time."""
-    period = f"time >= {since_ms * MS} AND time <= {until_ms * MS}"
-    scored, read = (
-        {
-            row["deviceID"]: int(row["time"]) // MS
-            for row in store.query(
-                f'SELECT last("{field}") FROM "{measurement}" WHERE {period} GROUP BY "deviceID"'
-            )
-        }
-        for measurement, field in (("anomaly", "quality"), ("telemetry", "rotation"))
-    )
+    scored = _newest(store, "anomaly", "quality", since_ms, until_ms)
+    read = newest_read(store, since_ms, until_ms)
     return {fan: min(at, read[fan]) for fan, at in scored.items() if fan in read}
+
+
+def newest_read(store: Store, since_ms: int, until_ms: int) -> dict[str, int]:
+    """By fan, in ms: up to when its readings are stored, scored or not."""
+    return _newest(store, "telemetry", "rotation", since_ms, until_ms)
+
+
+def _newest(store: Store, measurement: str, field: str, since_ms: int, until_ms: int) -> dict[str, int]:
+    period = f"time >= {since_ms * MS} AND time <= {until_ms * MS}"
+    rows = store.query(f'SELECT last("{field}") FROM "{measurement}" WHERE {period} GROUP BY "deviceID"')
+    return {row["deviceID"]: int(row["time"]) // MS for row in rows}
 
 
 def oldest(store: Store, since_ms: int) -> dict[str, int]:

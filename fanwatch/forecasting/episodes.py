@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from fanwatch.alarm import Alarm
+from fanwatch.alarm import Alarm, instrument_mode
 from fanwatch.command import LONGEST_NOTE, Command
 from fanwatch.store import MEANS, RAW, Refused, Store, point, quoted
 from fanwatch.timestamps import format_ms
@@ -91,10 +91,10 @@ def record(store: Store, turns: Iterable[Turn]) -> None:
 
 
 def _instrument(alarm: Alarm) -> dict[str, str]:
-    """What was seen of a sensor, as an events file names it: `vibration:stuck`, or `silent`."""
+    """What was seen of a sensor, as an events file names it."""
     if alarm.state != "instrument" or alarm.cause is None:
         return {}
-    return {"mode": f"{alarm.sensor}:{alarm.cause}" if alarm.sensor else alarm.cause}
+    return {"mode": instrument_mode(alarm.cause, alarm.sensor if alarm.sensor else None)}
 
 
 def known(store: Store, device: str, since_ms: int) -> bool:

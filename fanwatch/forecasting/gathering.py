@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fanwatch.forecast import BIN_MS
 from fanwatch.forecasting import aggregates
 from fanwatch.forecasting.aggregates import Span
+from fanwatch.forecasting.hearing import Hearing
 from fanwatch.forecasting.rows import Row
 from fanwatch.store import Store
 
@@ -36,6 +37,8 @@ class Goal(NamedTuple):
     """Why nothing newer is known of any fan, where that is so."""
     now_ms: int
     """By the clock here."""
+    hearing: Hearing
+    """What comes of fans that cannot be used."""
 
 
 def gathered(store: Store, group: Sequence[Row], goal: Goal, more: Callable[[], bool]) -> Span:

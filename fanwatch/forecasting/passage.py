@@ -10,7 +10,7 @@ from fanwatch.alarm import EPISODES, Alarm
 from fanwatch.forecast import BIN_MS, Fleet, ForecastModel, Verdict
 from fanwatch.forecast.bins import Ints
 from fanwatch.forecast.verdict import STOPPED
-from fanwatch.forecasting import standing, wording
+from fanwatch.forecasting import hearing, standing, wording
 from fanwatch.forecasting.aggregates import Span
 from fanwatch.forecasting.episodes import Turn
 from fanwatch.forecasting.gathering import Goal
@@ -88,7 +88,12 @@ class _Passage:
         if verdict.at_ms == 0:
             return  # nothing was ever heard of it
         seen_ms = note.said_ms if self._said[number] else self._group[number].told_ms
+        good_ms = self._goal.scored.get(verdict.device)
+        verdict = hearing.named(verdict, self._goal.hearing, good_ms)
         blind = self._goal.blind if last else None
+        if blind is not None:
+            heard = self._goal.hearing.of(verdict.device, good_ms)
+            blind = blind if heard is None else heard.sentence
         known = note.stop_known(self._goal.now_ms)
         changed = standing.after(note, verdict, at_ms)
         if changed.out_ms:

@@ -6,6 +6,7 @@ anywhere is made up for by the next one, which finds the same states and the sam
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -17,8 +18,10 @@ from fanwatch.forecasting.aggregates import Span
 from fanwatch.forecasting.announcer import Announcer
 from fanwatch.forecasting.clock import Clock
 from fanwatch.forecasting.gathering import Goal
+from fanwatch.forecasting.hearing import Hearing
 from fanwatch.forecasting.passage import Passed, passed
 from fanwatch.forecasting.rows import Row
+from fanwatch.heard import HEARD_MS
 from fanwatch.logs import Log
 from fanwatch.reading import AHEAD_MS
 from fanwatch.settings import ForecastSettings
@@ -66,9 +69,11 @@ class Run:
         model: ForecastModel,
         settings: ForecastSettings,
         kept_ms: int,
+        timezone: ZoneInfo,
         log: Log,
     ) -> None:
         self._announcer, self._model, self._log = announcer, model, log
+        self._timezone = timezone
         self._settings = settings
         self._now_ms = time.time_ns() // 1_000_000
         self._since_ms = self._now_ms - kept_ms
@@ -94,8 +99,12 @@ class Run:
             raise Unavailable(self._nothing())
         summary.clock = format_ms(clock_ms)
         clock = Clock(store, clock_ms, self._now_ms)
-        summary.stale = wording.blind_since(clock_ms) if clock.stands(self._settings.stale_ms) else None
-        goal = Goal((clock_ms - GRACE_MS) // BIN_MS * BIN_MS, scored, summary.stale, self._now_ms)
+        hearing = Hearing(store, self._now_ms, self._timezone)
+        if clock.stands(self._settings.stale_ms):
+            summary.stale = wording.blind_since(
+                clock_ms, arriving=self._arrive(clock_ms), refused=hearing.anything
+            )
+        goal = Goal((clock_ms - GRACE_MS) // BIN_MS * BIN_MS, scored, summary.stale, self._now_ms, hearing)
         members = self._members(goal)
         self._announcer.expect(self.fleet)
         for place, group in enumerate(plan.groups(members, goal.head_ms)):
@@ -115,6 +124,11 @@ class Run:
         )
         summary.seconds = round(self._settings.forecast_budget - (self._deadline - time.monotonic()), 3)
         clock.record(self._store, msgspec.structs.asdict(summary) | {"failed": len(summary.failed)})
+
+    def _arrive(self, clock_ms: int) -> bool:
+        """Whether readings are stored, and not scored."""
+        after_ms = max(clock_ms, self._now_ms - HEARD_MS) + AHEAD_MS
+        return bool(aggregates.newest_read(self._hurried, after_ms, self._until_ms))
 
     def _nothing(self) -> str:
         if aggregates.newest(self._hurried, self._until_ms, LATEST_MS):

@@ -49,7 +49,8 @@ class Service:
         """SettingsError for what cannot be used."""
         self._model, self._log = model, Log("forecast-fan")
         self._settings = load(ForecastSettings)
-        self._kept_ms = duration_ms(load(ReadingSettings).raw_retention)
+        readings = load(ReadingSettings)
+        self._kept_ms, self._timezone = duration_ms(readings.raw_retention), readings.rules.timezone
         self._store = Store(load(StoreSettings))
         self._publisher = Publisher(load(BrokerSettings), self._log, name="forecast-fan")
         self._announcer = Announcer(self._publisher)
@@ -88,7 +89,15 @@ class Service:
 
     def _run(self) -> Summary:
         lease = Lease(self._store, LEASE_S, FORECAST)
-        run = Run(self._store, self._announcer, self._model, self._settings, self._kept_ms, self._log)
+        run = Run(
+            self._store,
+            self._announcer,
+            self._model,
+            self._settings,
+            self._kept_ms,
+            self._timezone,
+            self._log,
+        )
         try:
             with lease.acquire(_RUN_PATIENCE_S):
                 run.work(lease.keep, lease.require)

@@ -11,6 +11,7 @@ import msgspec
 from fanwatch.alarm import Alarm
 from fanwatch.forecast import BIN_MS, Verdict
 from fanwatch.forecasting.rows import Note
+from fanwatch.heard import says_unusable
 from fanwatch.still import STILL_RPM, STILL_VIBRATION, SURE_MS
 from fanwatch.store import Store, quoted
 
@@ -52,7 +53,7 @@ def closing(note: Note, before: Alarm, found: str, known_ms: int, stopped_ms: in
     `stopped_ms` is when the forecast saw it stop in that episode; None where it did not.
     """
     newest_ms = max(known_ms, own.newest_ms)
-    silent = before.state == "instrument" and before.cause == "silent"
+    silent = before.state == "instrument" and says_unusable(before)
     if before.state == "stopped" or silent:
         out_ms, unseen, awaited_ms = stopped_ms or before.since_ms, False, known_ms
     elif own.stood_ms:

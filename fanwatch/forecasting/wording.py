@@ -17,7 +17,8 @@ from fanwatch.alarm import (
     with_lapsed,
 )
 from fanwatch.forecast import Verdict
-from fanwatch.timestamps import format_ms, parse_ms, zone
+from fanwatch.heard import NOBODY, OTHERS, resumed
+from fanwatch.timestamps import at_minute, format_ms, parse_ms, zone
 
 _UTC = zone("UTC")
 _HOUR_MS = 3_600_000
@@ -26,7 +27,7 @@ _STEPS = ((24 * _HOUR_MS, _HOUR_MS), (96 * _HOUR_MS, 3 * _HOUR_MS))
 _COARSE_MS = 12 * _HOUR_MS
 _RISK = 0.1
 """A risk that has changed by less is no news."""
-_REFRESH_MS = {"warning": _HOUR_MS, "alarm": _HOUR_MS}
+_REFRESH_MS = {"warning": _HOUR_MS, "alarm": _HOUR_MS, "unknown": _HOUR_MS}
 _SELDOM_MS = 6 * _HOUR_MS
 """What is said of a fan is said anew after so long where only its numbers have changed."""
 
@@ -57,6 +58,9 @@ def alarm_of(
     goes_on = before is not None and _goes_on(before, state, since_ms, seen_ms)
     if before is not None and goes_on:
         since_ms = before.since_ms
+        if verdict.cause == "resumed":
+            # What an episode was remains to be read once it is over.
+            why = before.why if before.cause == "resumed" else resumed(before.why)
     elif state in EPISODES and episode_name(verdict.device, since_ms) in done:
         since_ms = verdict.at_ms
     alarm = Alarm(
@@ -173,10 +177,17 @@ def unreadable(fan: str, at_ms: int, before: Alarm | None, error: str) -> Alarm:
     )
 
 
-def blind_since(clock_ms: int) -> str:
-    """Why nothing is known of any fan now; the same words each time."""
-    at = format_ms(clock_ms)[:16].replace("T", " ")
-    return f"Nothing was scored since {at} UTC: neither this fan's readings nor any other's arrive."
+def blind_since(clock_ms: int, *, arriving: bool = False, refused: bool = False) -> str:
+    """Why nothing is known of a fan now; the same words each time.
+
+    `arriving` says that readings are stored and not scored, `refused` that those of other fans come and cannot be used.
+    """
+    said = f"Nothing was scored since {at_minute(clock_ms)}"
+    if arriving:
+        return f"{said}, though readings arrive: `fanwatch status` says what is away."
+    if refused:
+        return f"{said}: {OTHERS}."
+    return f"{said}: {NOBODY}."
 
 
 def _goes_on(before: Alarm, state: State, since_ms: int, seen_ms: int) -> bool:

@@ -100,6 +100,12 @@ def test_all_of_it_over_mqtt(
         assert letter["error"], name
         assert letter["topic"] == topic
         assert base64.b64decode(letter["payload"]) == payload[:32_000]
+    # Its fan is heard all the same; of a topic of its own it is that one's, for which the broker vouches.
+    named = {
+        name: found[identity(*sent[name])].get("deviceID") for name in ("null", "another device's topic")
+    }
+    assert named == {"null": "fan-07", "another device's topic": "fan-08"}
+    assert "deviceID" not in found[identity(*sent["device with spaces"])]
     scored = [json.loads(payload) for payload in results.payloads(len(good) + 1)]
     assert [one["timeStamp"] for one in scored if one["deviceID"] == "good"] == [
         one["timeStamp"] for one in good

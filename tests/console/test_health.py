@@ -1,7 +1,12 @@
 """What is said of the parts, from a real store."""
 
+import base64
+import json
+import time
+
 from console import health
 from console.measured import Ledger
+from console.pages.pipeline import _health
 from fanwatch.store import point
 from tests.support.console import now_ms
 from tests.support.influx import Influx
@@ -45,3 +50,92 @@ def test_while_the_past_comes_in_an_empty_ledger_is_no_trouble() -> None:
     assert state == "unknown"
     assert said.startswith("What comes in now is of the past")
     assert health.in_words(some, past=True) == health.in_words(some)
+
+
+def letter(fan: str | None, reason: str, content: object, ago_s: float = 60) -> str:
+    """A dead letter of a minute ago, as Telegraf stores it."""
+    payload = base64.b64encode(json.dumps(content).encode()).decode()
+    fields = {
+        "id": "a",
+        "topic": "fan/messages",
+        "reason": reason,
+        "error": "wrong",
+        "length": 9,
+        "payload": payload,
+    }
+    return point("dead_letter", {"deviceID": fan or ""}, fields, time.time_ns() - round(ago_s * 1e9))
+
+
+def test_yes_is_no_answer_where_some_could_not_be_used(influx: Influx) -> None:
+    at = time.time_ns() - 60 * 10**9
+    good = {"rotation": 592.0, "temperature": 41.2, "vibration": 160.4, "sound": 47.9}
+    lines = []
+    for number in range(20):
+        tags = {"deviceID": "fan-01"}
+        lines.append(point("telemetry", tags, good, at + number))
+        if number != 7:
+            lines.append(point("anomaly", tags, {"quality": "ok"}, at + number))
+    influx.store.write(lines)
+    # One that could be read, and failed.
+    influx.store.write([letter("fan-01", "unscorable", good, 60.1)])
+    seen = health.collect(influx.store, lambda: True, None)
+    assert seen.ledger is not None
+    assert health.in_words(seen.ledger) == (
+        "attention",
+        "20 readings came in within the last 15 minutes. 19 were scored. 1 could not be used: "
+        "scoring failed again and again (fan-01).",
+    )
+    cold = {**good, "temperature": None}
+    fans = ("fan-03", "fan-07", "fan-08", "fan-09", None)
+    influx.store.write([letter(fan, "field", cold, 61 + place) for place, fan in enumerate(fans)])
+    influx.store.write([letter(None, "json", "x", 70)])
+    seen = health.collect(influx.store, lambda: True, None)
+    assert seen.ledger is not None
+    assert health.in_words(seen.ledger) == (
+        "attention",
+        "26 readings came in within the last 15 minutes. 19 were scored. 7 could not be used: "
+        "scoring failed again and again (fan-01); temperature is null (fan-03, fan-07, fan-08 and 1 more); no JSON.",
+    )
+    page = _health(seen, past=False)["ledger"]
+    assert (page["state"], page["stored"], page["scored"], page["dead"]) == ("attention", 26, 19, 7)
+
+
+def test_nothing_that_could_be_used_is_named_too() -> None:
+    words = health.in_words(Ledger(0, 0, 3, "temperature is null (fan-03)"))
+    assert words == (
+        "attention",
+        "Nothing that could be used has come in within the last 15 minutes. "
+        "3 could not be used: temperature is null (fan-03).",
+    )
+
+
+def test_every_one_was_scored() -> None:
+    said = "10 readings came in within the last 15 minutes, and every one of them was scored."
+    assert health.in_words(Ledger(10, 10, 0)) == ("ok", said)
+
+
+def taken_over(influx: Influx, client: str, times: int) -> None:
+    """As Telegraf stores the broker's log."""
+    now = time.time_ns()
+    fields = {"id": client, "value": 1}
+    influx.store.write(point("takeover", {}, fields, now - step * 10**9) for step in range(times))
+
+
+def test_a_second_client_with_an_id_is_named_where_it_hurts(influx: Influx) -> None:
+    def words() -> dict[str, str]:
+        return {part.name: part.words for part in health.collect(influx.store, lambda: True, None).parts}
+
+    # Once, it was the client itself, whose old connection was still there.
+    taken_over(influx, "fanwatch-connector-0", 1)
+    before = words()
+    assert "uses the id" not in " ".join(before.values())
+    taken_over(influx, "fanwatch-connector-0", 4)
+    assert words() | {"Connector": ""} == before | {"Connector": ""}
+    assert words()["Connector"] == (
+        "Another client uses the id fanwatch-connector-0, and each ends the other's connection: end it, or set "
+        "FANWATCH_CONNECTOR_ID to an id of its own."
+    )
+    taken_over(influx, "fan-07", 4)
+    assert words()["Broker"] == (
+        "Two clients use the id fan-07, and each ends the other's connection: give one of them an id of its own."
+    )

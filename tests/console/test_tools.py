@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import random
 import re
 import time
@@ -159,6 +160,27 @@ def test_a_dead_letter_is_shown_as_text_and_sent_again_as_it_was(world: World, p
         expect(page.get_by_text("Sent to fan/messages.")).to_be_visible()
         assert listener.wait(1) == [("fan/messages", SPOILED)]
     expect(page.locator(f'[data-letter="{world.cut}"]')).to_contain_text("cut, cannot be sent")
+
+
+def test_yes_is_no_answer_where_some_readings_could_not_be_used(world: World, page: Page) -> None:
+    cold = {"deviceID": "fan-03", "temperature": None, "rotation": 592, "vibration": 160.4, "sound": 47.9}
+    payload = base64.b64encode(json.dumps(cold).encode()).decode()
+    fields = {
+        "id": "c",
+        "topic": "fan/messages",
+        "reason": "field",
+        "error": "why",
+        "length": 9,
+        "payload": payload,
+    }
+    a_while_ago = time.time_ns() - 60 * 10**9
+    world.influx.store.write([point("dead_letter", {"deviceID": "fan-03"}, fields, a_while_ago)])
+    page.goto(world.page.url + "/pipeline")
+    ledger = page.locator(".pl-ledger")
+    expect(ledger).to_contain_text("Not every one")
+    expect(ledger).to_contain_text("could not be used: temperature is null (fan-03)")
+    ledger.get_by_role("link", name="See the dead letters").click()
+    expect(page.locator("#pl-letters")).to_be_in_viewport()
 
 
 def test_parts_go_away_and_come_back_in_words(world: World, page: Page) -> None:

@@ -48,6 +48,22 @@ def half_silent(fleet: Fleet) -> None:
     fleet.silent = {"fan-01", "fan-02", "fan-03"}
 
 
+def refused(fleet: Fleet) -> None:
+    fleet.refused = {"fan-01"}
+
+
+def all_refused(fleet: Fleet) -> None:
+    fleet.refused = set(fleet.fans)
+
+
+def most_refused(fleet: Fleet) -> None:
+    fleet.refused = set(fleet.fans[:4])
+
+
+def behind(fleet: Fleet) -> None:
+    fleet.behind = {"fan-01": 7 * 3_600_000, "fan-02": 120_000}
+
+
 def most_silent(fleet: Fleet) -> None:
     fleet.silent = set(fleet.fans[:4])
 
@@ -80,6 +96,19 @@ def dead_letter(fleet: Fleet) -> None:
     fleet.write([f'dead_letter id="a1",reason="unscorable" {fleet.at_ms - 60_000}'])
 
 
+def id_taken(fleet: Fleet) -> None:
+    """An id that goes from one Telegraf to another; the connector's once, whose old connection was still there."""
+    taken = [("fanwatch-telegraf-anomaly", second) for second in range(0, 50, 10)] + [
+        ("fanwatch-connector-0", 5)
+    ]
+    fleet.write(
+        [
+            f'takeover,client={client} value=1i,id="{client}" {fleet.at_ms - 1000 * second}'
+            for client, second in taken
+        ]
+    )
+
+
 def unreadable(fleet: Fleet) -> None:
     fleet.unreadable = 2
 
@@ -96,6 +125,14 @@ def certificate(fleet: Fleet) -> None:
 TROUBLES: list[tuple[Callable[[Fleet], None], float, dict[str, list[str]], float]] = [
     (silent, 4, {"fan-silent": ["fan-01"]}, 2.5),
     (half_silent, 4, {"fan-silent": ["fan-01", "fan-02", "fan-03"]}, 2.5),
+    (refused, 4, {"readings-not-usable": ["fan-01"], "dead-letters": [""]}, 2.5),
+    (
+        most_refused,
+        5,
+        {"readings-not-usable": ["fan-00", "fan-01", "fan-02", "fan-03"], "dead-letters": [""]},
+        2.5,
+    ),
+    (behind, 4, {"readings-not-usable": ["fan-01", "fan-02"]}, 3.5),
     (most_silent, 5, {"many-fans-silent": [""]}, 3.5),
     (all_silent, 4, {"ingest-stopped": [""]}, 3),
     (faulty, 4, {"fan-needs-you": ["fan-02"]}, 2),
@@ -107,6 +144,7 @@ TROUBLES: list[tuple[Callable[[Fleet], None], float, dict[str, list[str]], float
     (without("forecast"), 36, {"forecasts-stopped": [""]}, 33),
     (unreadable, 24, {"fans-not-forecast": [""]}, 22.5),
     (without("rollup"), 58, {"means-behind": [""]}, 58),
+    (id_taken, 1, {"client-id-used-twice": ["fanwatch-telegraf-anomaly"]}, 0.5),
     (dead_letter, 1, {"dead-letters": [""]}, 0.5),
     (counted("telegraf dropped value"), 1, {"messages-dropped": ["telemetry value"]}, 0.5),
     (counted("telegraf rejected"), 1, {"points-refused": [""]}, 0.5),

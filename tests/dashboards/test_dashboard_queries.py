@@ -108,7 +108,7 @@ def test_the_table_puts_what_needs_a_person_first(shown: Shown) -> None:
     rows = shown.table("What needs a person first")
     assert [row["Fan"] for row in rows[:3]] == [FAILING, QUIET, BROKEN]
     assert {row["Fan"] for row in rows} == set(FANS)
-    assert [math.floor(row["Needs"]) for row in rows] == [7, 5, 3, 0, -100]
+    assert [math.floor(row["Needs"]) for row in rows] == [8, 6, 3, 0, -100]
     assert (rows[3]["Fan"], rows[4]["Fan"], rows[4]["Alarm"]) == (WELL, OUT, "out-of-service")
     worst, silent, broken = rows[:3]
     assert (worst["Cause"], worst["Alarm"]) == ("vibration", "alarm")

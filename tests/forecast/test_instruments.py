@@ -55,7 +55,9 @@ def test_silence_is_told_and_ends_by_itself() -> None:
     values[100:120] = np.nan
     verdicts = live(fleet(), values)
     silent = [verdict for verdict in verdicts if verdict.state == "instrument"]
-    assert {(each.cause, each.sensor) for each in silent} == {("silent", None)}
+    assert {(each.cause, each.sensor) for each in silent if each.silent_ms} == {("silent", None)}
+    resumed = {(each.cause, each.why) for each in silent if not each.silent_ms}
+    assert resumed == {("resumed", "It sends again; this ends once it has done so for half an hour.")}
     # A moment: a length of time would be wrong by the time it is read. The last reading was that of bin 99.
     assert verdicts[119].why == f"Nothing has come from it since {_moment(verdicts[99].at_ms)} UTC."
     assert {each.why for each in silent if each.at_ms <= verdicts[119].at_ms} == {verdicts[119].why}

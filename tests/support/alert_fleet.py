@@ -11,6 +11,7 @@ from collections import Counter, deque
 STEP_MS = 10_000
 _WINDOW_MS = 600_000
 LATE_MS = 5_400_000
+_BEHIND_MS = 60_000
 
 Reading = tuple[str, int, bool]
 
@@ -24,6 +25,10 @@ class Fleet:
         self.fans = [f"fan-{number:02d}" for number in range(fans)]
         self.silent: set[str] = set()
         self.faulty: set[str] = set()
+        self.refused: set[str] = set()
+        """Fans whose readings are dead letters."""
+        self.behind: dict[str, int] = {}
+        """By how many ms a fan's clock is behind."""
         self.down: set[str] = set()
         """Of machine, store, telegraf, connector, gateway, scoring, rollup, forecast: what does not work."""
         self.unreadable = 0
@@ -68,7 +73,15 @@ class Fleet:
             self.at_ms += STEP_MS
             live = [fan for fan in self.fans if fan not in self.silent]
             if "broker" not in self.down and "machine" not in self.down:
-                self.publish([(fan, self.at_ms, fan in self.faulty) for fan in live])
+                usable = [fan for fan in live if fan not in self.refused]
+                self.publish(
+                    [(fan, self.at_ms - self.behind.get(fan, 0), fan in self.faulty) for fan in usable]
+                )
+                for fan in self.refused & set(live):
+                    # Telegraf gets it, too, and drops it.
+                    self.counters["telegraf telemetry"] += 1
+                    lines["raw"].append(f'dead_letter,deviceID={fan} id="a",reason="field" {self.at_ms}')
+                    lines["raw"].append(f"telemetry,deviceID={fan} unusable=2i {self.at_ms}")
             if "machine" not in self.down:
                 self._score()
                 self._store(lines["raw"])
@@ -112,6 +125,8 @@ class Fleet:
                     self._means[window] += 1
                     self.counters["telegraf delayed"] += self.at_ms - at_ms > LATE_MS
                     self._changed.add(window)
+                    if self.at_ms - at_ms > _BEHIND_MS:
+                        lines.append(f"telemetry,deviceID={fan} unusable=1i {self.at_ms}")
                 else:
                     values = f'fault={int(faulty)}i,probability={0.9 if faulty else 0.01},quality="ok"'
                 lines.append(f"{kind},deviceID={fan} {values} {at_ms}")

@@ -34,11 +34,13 @@ test-openfaas: $(VENV)/.dev  ## Meet a real OpenFaaS gateway: OPENFAAS_URL=… O
 	@$(BIN)/python -m local.tools
 	$(BIN)/python -m pytest -q -m openfaas tests/openfaas
 
-check: $(VENV)/.dev  ## Style, types and the direction of imports
+check: $(VENV)/.dev  ## Style, types, the direction of imports, and that each requirement is used
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry . --no-ansi
+	$(BIN)/deptry . --no-ansi --exclude '\.venv' --exclude build --optional-dependencies-dev-groups install
 	@! grep -rnE '^(<{7}|>{7})' $(MERGED) || { echo "A merge left its marks in these lines: choose between them."; exit 1; }
 
 bench: $(VENV)/.dev  ## Measure, and a first tutorial's way beside it (about 25 minutes)

@@ -17,7 +17,7 @@ from local.layout import CHECKOUT
 
 _PACKAGES = (
     *("ai-edge-litert", "tensorflow-cpu", "keras", "numpy", "paho-mqtt", "msgspec", "uvicorn", "uvloop"),
-    *("aiohttp", "flask", "requests"),
+    *("flask", "requests"),
 )
 _TIMEOUT_S = 10
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from fanwatch import output
+
 if TYPE_CHECKING:
     from fanwatch.alarm import Alarm
 
@@ -36,14 +38,16 @@ def list_(
     found = watching.alarms(watching.fleet(environment))
     over = watching.past(environment, found) if everything else []
     if as_json:
-        print(json.dumps(msgspec.to_builtins({"open": found, "over": over}), indent=2, ensure_ascii=False))
+        shown = json.dumps(msgspec.to_builtins({"open": found, "over": over}), indent=2, ensure_ascii=False)
+        print(output.as_json(shown))
         return
+    columns = output.width()
     if not found:
         print("No fan has an open episode.")
     for alarm in found:
-        print(_line(alarm))
+        print(output.hanging("", _line(alarm), columns))
     for each in over:
-        print(f"{each.episode}  over, was {each.state}: {each.why}")
+        print(output.hanging("", f"{each.episode}  over, was {each.state}: {each.why}", columns))
 
 
 @app.command()
@@ -132,9 +136,10 @@ def _send(named: str, as_json: bool, **content: Any) -> None:
         raise InvalidAlarm(f"This is no command: {in_words(error, Command)}.") from error
     alarm = watching.send(environment, command)
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(alarm), indent=2).decode())
+        print(output.as_json(msgspec.json.format(msgspec.json.encode(alarm), indent=2).decode()))
     else:
-        print(f"{command.action.capitalize()} of {command.episode}: done. Now: {_line(alarm)}")
+        said = f"{command.action.capitalize()} of {command.episode}: done. Now: {_line(alarm)}"
+        print(output.hanging("", said, output.width()))
 
 
 def _line(alarm: "Alarm") -> str:

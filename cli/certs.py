@@ -16,17 +16,18 @@ _INSTALLER = "next"
 _STAYS = " Connections that are there stay; new ones get the new certificate."
 
 
-def following(folder: Path, what: str = "mosquitto") -> str:
-    """What to do after a change of `what` in the folder: as the installer says, or else by hand."""
+def installer_says(folder: Path) -> str:
+    """What to do after a change in the folder; empty where no installer has been there."""
     try:
-        said = (folder / _INSTALLER).read_text(encoding="utf-8").strip()
+        return f"Next: {(folder / _INSTALLER).read_text(encoding='utf-8').strip()}"
     except OSError:
-        said = ""
-    return f"Next: {said or f'have {folder}/{what} where the broker reads it, and send Mosquitto SIGHUP.'}"
+        return ""
 
 
-def _installed(folder: Path) -> bool:
-    return (folder / _INSTALLER).exists()
+def following(folder: Path, what: str = "mosquitto") -> str:
+    """The same after one of `what` in it that is the broker's, by hand where no installer has been there."""
+    by_hand = f"Next: have {folder}/{what} where the broker reads it, and send Mosquitto SIGHUP."
+    return installer_says(folder) or by_hand
 
 
 @app.command()
@@ -88,7 +89,7 @@ def rotate(
         certificates.rotate_authority(host or [])
         print("The next CA took over; the one before stays trusted, and another next one is in every ca.crt.")
         print(following(folder) + _STAYS)
-        parts = "" if _installed(folder) else f"{folder}/services/*, "
+        parts = "" if installer_says(folder) else f"{folder}/services/*, "
         print(
             f"Then, until the next `rotate --ca`: give everybody the new ca.crt ({parts}{folder}/devices/*), "
             "restart the broker once, and rotate the devices' certificates.\n"
@@ -117,8 +118,8 @@ def page(
     print(
         f"Made {made} and its key. The console takes them by itself once they are where it reads them: no restart."
     )
-    if _installed(folder):
-        print(following(folder))
+    if said := installer_says(folder):
+        print(said)
     print(f"Browsers have to trust {made.parent}/ca.crt.")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cli.certs import installer_says
 from fanwatch.errors import FanwatchError
 from fanwatch.files import check_file
 
@@ -40,12 +41,13 @@ def add(
         )
     login = logins.made(name, role, _password(name))
     logins.write(file, found | {name: login})
-    print(f"{name} ({login.role}) may log in. A console that runs with {file} knows at once.")
+    said = _installer_says(file) or f"A console that runs with {file} knows at once."
+    print(f"{name} ({login.role}) may log in. {said}")
 
 
 @users.command()
 def remove(names: Annotated[list[str], typer.Argument(metavar="NAME...")], file: File = LOGINS) -> None:
-    """Lock somebody out, at once."""
+    """Lock somebody out, as soon as the console reads the file."""
     from console import logins
 
     found = logins.read(file)
@@ -53,7 +55,7 @@ def remove(names: Annotated[list[str], typer.Argument(metavar="NAME...")], file:
         if found.pop(name, None) is None:
             raise FanwatchError(f"There is no user {name}; `fanwatch console users list` shows them.")
     logins.write(file, found)
-    print(f"Removed {', '.join(names)}.")
+    print(f"Removed {', '.join(names)}. {_installer_says(file)}".strip())
 
 
 @users.command("list")
@@ -69,6 +71,11 @@ def list_(
         return
     for login in found:
         print(f"{login.name:<32} {login.role}")
+
+
+def _installer_says(file: Path) -> str:
+    """What to do next where an installer brings the file to the console: it lies in services/console of its folder."""
+    return installer_says(file.absolute().parents[:3][-1])
 
 
 def _password(name: str) -> str:

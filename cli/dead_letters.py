@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fanwatch import output
+
 if TYPE_CHECKING:
     from fanwatch.store import Store
 
@@ -85,20 +87,26 @@ def resend(
 
 
 def _row(identity: str, first_seen: str, reason: str, times: str, sent: str, topic: str) -> str:
-    return f"{identity:<12}  {first_seen:<30}  {reason:<12} {times:<5} {sent:<24}  {topic}"
+    start = f"{identity:<12}  {first_seen:<30}  {reason:<12} {times:<5} {sent:<24}  "
+    return output.hanging(start, topic, output.width())
 
 
 def _store() -> "Store":
-    from fanwatch.settings import StoreSettings, load
+    from fanwatch.errors import Unavailable
+    from fanwatch.settings import LocalSettings, StoreSettings, load
     from fanwatch.store import Store
     from local.report import reachable
 
-    return Store(load(StoreSettings, reachable(os.environ)))
+    environment = reachable(os.environ)
+    if load(LocalSettings, environment).no_store:
+        raise Unavailable(
+            "Nothing is stored here, as FANWATCH_NO_STORE says: dead letters are not kept either."
+        )
+    return Store(load(StoreSettings, environment))
 
 
 def _print_json(content: Any) -> None:
-    json.dump(content, sys.stdout, indent=2, ensure_ascii=False)
-    print()
+    print(output.as_json(json.dumps(content, indent=2, ensure_ascii=False)))
 
 
 def register(parent: typer.Typer) -> None:

@@ -8,6 +8,8 @@ from typing import Annotated
 import msgspec
 import typer
 
+from fanwatch import output
+
 app = typer.Typer(name="fans", help="The fans that are watched.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
@@ -27,11 +29,13 @@ def list_(as_json: AsJson = False) -> None:
     last_ms = watching.judged_ms(environment)
     counts = judged.current(last_ms, time.time_ns() // 1_000_000)
     stopped = "" if counts else judged.not_since(last_ms)
-    found = []
-    for row in watching.fleet(environment):
+    rows, found = watching.fleet(environment), []
+    behind = judged.behind({row.fan: row.told_ms for row in rows})
+    for row in rows:
         alarm = row.alarm
         said, likely = (alarm.state, alarm.risk) if alarm is not None else (None, None)
-        state = judged.state_of(said, likely, counts=counts)
+        state = judged.state_of(said, likely, counts=counts and row.fan not in behind)
+        reason = stopped or (judged.left_behind(row.told_ms) if row.fan in behind else "")
         unjudged = state == "unknown"
         found.append(
             {
@@ -40,21 +44,23 @@ def list_(as_json: AsJson = False) -> None:
                 "since": alarm.since if alarm is not None else None,
                 "risk": None if unjudged else likely,
                 "knownUntil": format_ms(row.told_ms) if row.told_ms else None,
-                "why": judged.why_not(alarm, stopped) if alarm is None or unjudged else alarm.why,
+                "why": judged.why_not(alarm, reason) if alarm is None or unjudged else alarm.why,
             }
         )
     if as_json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(output.as_json(json.dumps(found, indent=2, ensure_ascii=False)))
         return
     if not found:
         print("No fan is known to forecast-fan yet; it runs every ten minutes.")
         return
+    columns = output.width()
     print(f"{'FAN':<20} {'STATE':<14} RISK  {'SINCE (UTC)':<16}  {'KNOWN UNTIL':<16}  WHY")
     for fan in found:
         risk = f"{fan['risk']:.2f}" if isinstance(fan["risk"], float | int) else "-"
         since, until = (str(fan[name] or "-")[:16].replace("T", " ") for name in ("since", "knownUntil"))
         state = judged.word(str(fan["state"]))
-        print(f"{fan['deviceID']:<20} {state:<14} {risk:>4}  {since:<16}  {until:<16}  {fan['why']}")
+        start = f"{fan['deviceID']:<20} {state:<14} {risk:>4}  {since:<16}  {until:<16}  "
+        print(output.hanging(start, str(fan["why"]), columns))
     print(_summary([str(fan["state"]) for fan in found], stopped))
 
 

@@ -58,8 +58,7 @@ def check(path: Checked) -> None:
             for line, what in problems.lines():
                 print(f"{problems.file} line {line}: {what}")
         raise
-    for each in (*replaced, *notes):
-        print(each)
+    print("\n".join((*replaced, *notes)) or f"Nothing is wrong with {path}.")
 
 
 @app.command()

@@ -116,7 +116,9 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(rows))
         return
-    table = Table("model", "in use", "threshold", "accuracy", "SHA-256", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in ("model", "in use", "threshold", "accuracy", "SHA-256"):
+        table.add_column(name, overflow="fold")
     for row in rows:
         if trouble := row.get("trouble"):
             table.add_row(str(row["model"]), "", "", "", f"[yellow]{trouble}[/]")

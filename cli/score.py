@@ -18,15 +18,16 @@ from fanwatch import ndjson
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
 from fanwatch.gateway_client import Gateway
 from fanwatch.problems import Problems
-from fanwatch.reading import FEATURES
-from fanwatch.settings import GatewaySettings, load
+from fanwatch.reading import FEATURES, faults
+from fanwatch.settings import GatewaySettings, ReadingSettings, load
 
 _FUNCTION = "score-fan"
 _TIMEOUT_S = 30.0
 _MOST_ROWS = 50
+_REFUSED = 400
 
-Answered = tuple[int, dict[str, Any]]
-"""Line number and score-fan's answer, with its status."""
+Answered = tuple[ndjson.Line, dict[str, Any]]
+"""A reading and score-fan's answer, with its status."""
 
 
 def score(
@@ -113,7 +114,7 @@ def _scored(gateway: Gateway, content: Iterator[ndjson.Line]) -> Iterator[Answer
             answers = [json.loads(line) for line in response.body.splitlines()]
             if len(answers) != len(chunk):
                 raise ValueError(f"{len(answers)} lines to {len(chunk)} readings")
-            yield from ((line.number, dict(answer)) for line, answer in zip(chunk, answers, strict=True))
+            yield from ((line, dict(answer)) for line, answer in zip(chunk, answers, strict=True))
         except (ValueError, TypeError) as error:
             raise UpstreamFailed(
                 f"{_FUNCTION} answered with something else than results: {error}."
@@ -128,21 +129,25 @@ class Shown:
         self._rows: list[tuple[bool, list[str]]] = []
         self._faults = Counter[str]()
         self._problems = Problems(name)
+        self._beyond = Counter[str]()
+        self._rules = ReadingSettings().rules
         self.total = 0
         self.scored = 0
 
-    def add(self, number: int, answer: dict[str, Any]) -> None:
+    def add(self, line: ndjson.Line, answer: dict[str, Any]) -> None:
         """One answer."""
+        number = line.number
         self.total += 1
         scored = answer.get("status") == 200
         self.scored += scored
         if self._as_json:
             print(json.dumps({"line": number} | answer))
             return
-        if not scored:
-            value = answer.get("value")
-            self._problems.add(number, "", f"{_said(answer)}.", None if value is None else str(value))
         fault = answer.get("fault") if scored else None
+        if not scored:
+            self._note(line, answer)
+        elif fault is None:
+            self._beyond.update(answer.get("fields") or ())
         self._faults["faulty" if fault else "implausible" if scored and fault is None else "healthy"] += (
             scored
         )
@@ -155,9 +160,10 @@ class Shown:
         if self._as_json:
             return
         rows = self._rows
-        table = Table(
-            "line", "device", "time", "fault", "probability", "cause", "quality", box=None, pad_edge=False
-        )
+        table = Table(box=None, pad_edge=False)
+        for name in ("line", "device", "time", "fault", "probability", "cause", "quality"):
+            # On a narrow terminal a word goes on in the next line, and is not cut.
+            table.add_column(name, overflow="fold")
         for _, row in rows:
             table.add_row(*row)
         console = Console(width=None if sys.stdout.isatty() else 140)
@@ -168,10 +174,23 @@ class Shown:
             print(
                 f"{self.total:,} readings: {counts or 'none scored'}{f', {refused:,} not scored' if refused else ''}."
             )
+            if self._beyond:
+                named = ", ".join(f"{name} in {count:,}" for name, count in self._beyond.most_common())
+                print(
+                    f"Not judged, for values that no working sensor gives: {named} of {self.total:,} readings."
+                )
             if refused:
                 print(f"Not scored: {self._problems}")
             if self.total > len(rows):
                 print(f"The table has {len(rows)} of them, those with a fault first; --json prints all.")
+
+    def _note(self, line: ndjson.Line, answer: dict[str, Any]) -> None:
+        """All that is wrong with a reading, of which score-fan names the first; its own words where it is not that."""
+        wrong = faults(line.content, self._rules) if answer.get("status") == _REFUSED else []
+        for each in wrong:
+            self._problems.add(line.number, "", f"{each}.", None if each.value is None else str(each.value))
+        if not wrong:
+            self._problems.add(line.number, "", f"{_said(answer)}.")
 
     def _keep(self, notable: bool, row: list[str]) -> None:
         if len(self._rows) == _MOST_ROWS:

@@ -69,12 +69,12 @@ def _code(text: str) -> str:
 
 
 def _print(parts: list[tuple[str, list[dict[str, str]]]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from fanwatch.output import hanging, width
 
-    table = Table("setting", "default", "meaning", box=None, pad_edge=False)
+    columns = width()
     for title, rows in parts:
-        table.add_row(f"[bold]{title.rstrip('.')}[/bold]")
+        print(hanging("", title.rstrip("."), columns))
         for row in rows:
-            table.add_row(f"  {row['name']}", row["default"], row["meaning"])
-    Console().print(table)
+            print(f"  {row['name']}  {row['default']}".rstrip())
+            print(hanging(" " * 6, row["meaning"], columns))
+        print()

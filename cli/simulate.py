@@ -34,13 +34,17 @@ def history(
     """
     from rich.console import Console
 
+    from fanwatch.output import spinner
+
     console = Console(stderr=True)
     if days is None:
         from simulator.history import save
 
         if interval != 600.0 or missing or scale:
             raise typer.BadParameter("--interval, --missing and --scale go with --days.")
-        with console.status(f"Writing {rows or 40320:,} readings to {out} ..."):
+        with console.status(
+            f"Writing {rows or 40320:,} readings to {out} ...", spinner=spinner(console.encoding)
+        ):
             save(rows or 40320, out, fans=fans, seed=seed)
         print(f"{out}: {rows or 40320:,} readings of {fans} fans.")
         return
@@ -54,7 +58,9 @@ def history(
     except ValueError as error:
         raise typer.BadParameter(f"--scale: {error}.") from error
     wanted = degradation.Wanted(fans, days, interval, seed, missing, physics)
-    with console.status(f"Writing {days:g} days of {fans} fans to {out} ..."):
+    with console.status(
+        f"Writing {days:g} days of {fans} fans to {out} ...", spinner=spinner(console.encoding)
+    ):
         written = degradation.save(wanted, out)
     print(
         f"{out}: {written.readings:,} readings of {fans} fans in {days:g} days, "

@@ -14,6 +14,7 @@ from console.measured import WINDOW_S, Ledger, Measured, ledger, measured
 from console.store import OFF
 from fanwatch import takeovers
 from fanwatch.errors import FanwatchError
+from fanwatch.judged import VERDICT_S
 from fanwatch.store import Store
 
 State = Literal["ok", "attention", "down", "unknown", "off"]
@@ -23,7 +24,7 @@ _DISK_PERCENT: Final = 90.0
 _MEMORY_PERCENT: Final = 95.0
 _BACKLOG: Final = 5000
 """Messages kept by the broker beyond which somebody is behind; a few hundred are its own and retained ones."""
-_FORECAST_MINUTES: Final = 20
+_FORECAST_MINUTES: Final = VERDICT_S // 60
 _SIGNS: Final = ("connected", "paused", "id taken")
 """Figures of the connector that count nothing."""
 _CERTIFICATE_DAYS: Final = 30
@@ -195,7 +196,7 @@ def _forecast(found: Measured) -> Part:
     )
     words = f"It looked at {_fans(figures.get('fans', 0))} {when} ago."
     if minutes > _FORECAST_MINUTES:
-        return Part("Forecast", does, "attention", f"{words} It is due every few minutes.")
+        return Part("Forecast", does, "attention", f"{words} It is due every few minutes; no fan is judged.")
     if figures.get("failed"):
         return Part(
             "Forecast",

@@ -110,8 +110,9 @@ def told(
 ) -> tuple[str, str, str]:
     """What is wrong in a few words, why in a sentence, and who has acknowledged it.
 
-    `sensor` is that of the scores; `standing` says that the fan does not turn just now; `unjudged` why no fan has a
-    verdict that counts, empty where forecast-fan goes on judging; `heard` why it cannot be used though it is heard.
+    `sensor` is that of the scores; `standing` says that the fan does not turn just now; `unjudged` why its
+    verdict, or any fan's, does not count, empty where forecast-fan goes on judging it; `heard` why it cannot be used
+    though it is heard.
     """
     by = str(alarm.acknowledgedBy) if alarm is not None and alarm.acknowledged else ""
     if state == "suspect" and standing:

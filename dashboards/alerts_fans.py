@@ -13,11 +13,11 @@ from dashboards.alerts_queries import (
     within,
 )
 from dashboards.queries import EACH_FAN, INSTRUMENT, KNOWN_FOR, WARNING, means, raw, select, union
+from fanwatch.judged import FAULTS, FAULTY_S, FAULTY_SHARE
+from fanwatch.outage import SHARE
 
-SILENT_AFTER_S = 60
+SILENT_AFTER_S = FAULTY_S // 2
 """Seconds without a reading after which a fan is silent: several times what lies between two readings of one."""
-FAULTS = 3
-"""So many faults at least, however slow a sensor is: a net that is wrong once in a thousand is alone with it."""
 CONFIRMED: Final = "12m"
 """What can wait is told once forecast-fan's next run, ten minutes later, says it again: a run that falls into the
 seconds in which days are played in sees fans that sent nothing, and the next one takes that back."""
@@ -95,7 +95,8 @@ def _shares(age_s: int) -> str:
 def _faulty(age_s: int) -> str:
     """How many fans are faulty: `v`, 0 too where nothing comes."""
     # A quotient of whole numbers is compared as if it were one.
-    many = select('count("n") AS "v"', _faults_of(age_s), _SEVERAL, '"faults" * 2 > "n"')
+    most = f'"faults" * {1 / FAULTY_SHARE:g} > "n"'
+    many = select('count("n") AS "v"', _faults_of(age_s), _SEVERAL, most)
     return select('sum("v") AS "v"', union(many, _results(age_s, ()), no_fault()))
 
 
@@ -123,7 +124,8 @@ def _silent(silent_s: int) -> tuple[Rule, ...]:
             # Most of the fleet reports, and what arrives is of now: so it is this fan, and not the way to here.
             queries={"heard": heard, **unusable, **out, **fleet},
             fires=(
-                f"$heard == 0 && $refused == 0 && $late == 0 && $out >= 0 && $reporting * 2 >= $known && {timely}"
+                f"$heard == 0 && $refused == 0 && $late == 0 && $out >= 0 && $reporting * {SHARE} >= $known"
+                f" && {timely}"
             ),
             reach_s=86_400,
             lasting=f"{silent_s}s",
@@ -157,7 +159,7 @@ def _silent(silent_s: int) -> tuple[Rule, ...]:
             name="many-fans-silent",
             title="Many fans silent",
             queries=fleet,
-            fires=f"$reporting > 0 && $reporting * 2 < $known && {timely}",
+            fires=f"$reporting > 0 && $reporting * {SHARE} < $known && {timely}",
             reach_s=86_400,
             lasting=f"{2 * silent_s}s",
             severity="critical",
@@ -185,7 +187,7 @@ def _needs_you(age_s: int) -> tuple[Rule, ...]:
                 "share": _shares(age_s),
                 **fleet,
             },
-            fires=f"$said >= 0 && ($said > {_WARNED} || $share > 0.5 && {few})",
+            fires=f"$said >= 0 && ($said > {_WARNED} || $share > {FAULTY_SHARE} && {few})",
             reach_s=31 * 86_400,
             lasting="30s",
             severity="critical",

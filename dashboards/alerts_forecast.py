@@ -6,8 +6,9 @@ from dashboards.alerts_model import Above, Group
 from dashboards.alerts_model import pipeline_rule as rule
 from dashboards.alerts_queries import increase, latest, within
 from dashboards.queries import RETAINED, raw, select, union
+from fanwatch.judged import VERDICT_S
 
-MISSED: Final = "20m"
+MISSED: Final = f"{VERDICT_S // 60}m"
 """Two runs of those that stack.yml's schedule asks for."""
 LASTING: Final = "12m"
 """After a start, an outage or the playing of days, the next run comes within ten minutes; then it is over by itself."""
@@ -40,7 +41,7 @@ def group() -> Group:
             summary="No fan is forecast any more",
             description=(
                 "Readings are scored, but forecast-fan has finished no run for half an hour. What is known of each fan "
-                "is as old as that: who was well then still counts as well."
+                "is as old as that: who was well then counts as not judged."
             ),
         ),
         rule(
@@ -54,7 +55,7 @@ def group() -> Group:
             summary="forecast-fan cannot work some fans up",
             description=(
                 "{{ .Values.failed }} fans could not be worked up by the last run, nor some by the one before. Their "
-                "state is unknown, and its reason names the error; the others are forecast."
+                "state is not judged, and its reason names the error; the others are forecast."
             ),
         ),
     )

@@ -49,20 +49,22 @@ def policies() -> dict[str, Any]:
                 "group_interval": "1m",
                 "repeat_interval": "4d",
                 "routes": [
-                    *(
-                        {"receiver": EPISODES, "object_matchers": [["rule", "=", rule]]}
-                        for rule in ("fan-needs-you", "instrument-alarm")
-                    ),
+                    {"receiver": EPISODES, "object_matchers": [["rule", "=", "fan-needs-you"]]},
                     *(
                         {
-                            "receiver": RECEIVER,
+                            "receiver": receiver,
                             "object_matchers": [["rule", "=", rule]],
                             "group_by": _LABELS,
                             "group_wait": "30s",
                             "group_interval": "10m",
                             "repeat_interval": "4d",
                         }
-                        for rule in ("fan-silent", "readings-not-usable")
+                        # After an outage of a site, each of its fans has been silent.
+                        for receiver, rule in (
+                            (EPISODES, "instrument-alarm"),
+                            (RECEIVER, "fan-silent"),
+                            (RECEIVER, "readings-not-usable"),
+                        )
                     ),
                     {
                         "receiver": RECEIVER,

@@ -5,11 +5,12 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, VariableHide, Var
 from dashboards import chosen, look, queries
 from dashboards.bundle import Bundle
 from dashboards.influxql import SOURCE, Query
-from dashboards.look import BLUE, GREEN, ORANGE, PURPLE, RED, fixed, prop
+from dashboards.look import BLUE, GREEN, ORANGE, PURPLE, RED, YELLOW, fixed, prop
 from dashboards.page import FLEET, page
 from dashboards.panels import figure, timeline
 from dashboards.sdk import dashboard, stat, statetimeline, table, timeseries
 from dashboards.shared import PER_SECOND, fans_table, sensor_panel
+from fanwatch import judged
 
 # So many fans of each kind are cheap to read from raw points, and few enough to look at.
 _ATTENTION = 10
@@ -22,7 +23,7 @@ def fleet(bundle: Bundle) -> Dashboard:
         "Fanwatch: fleet",
         "Whether all fans are well, and which needs a person first.",
         [
-            (3, [(4, panel) for panel in _figures()]),
+            (3, [(3, panel) for panel in _figures()]),
             (9, [(24, _worst(bundle))]),
             (7, [(24, _states())]),
             "Signals of all fans",
@@ -62,6 +63,25 @@ def _figures() -> list[stat.Panel]:
             (1, GREEN),
         ),
         figure(
+            "Well",
+            "Fans that report, whose readings are not faulty, and that forecast-fan judges to be well. None once it "
+            f"has not judged for {judged.VERDICT_S // 60} minutes.",
+            "none",
+            Query(queries.well_fans()),
+            (None, YELLOW),
+            (1, GREEN),
+        ),
+        figure(
+            "Not judged",
+            "Fans that report and have no verdict: too little is known of them, they stood still lately, or "
+            f"forecast-fan has not judged any fan for {judged.VERDICT_S // 60} minutes. Nobody knows whether they are "
+            "well.",
+            "none",
+            Query(queries.unjudged_fans()),
+            (None, GREEN),
+            (1, YELLOW),
+        ),
+        figure(
             "Silent",
             f"Fans heard within {queries.KNOWN_FOR} but not since {after}: power, network or sensor box.",
             "none",
@@ -71,7 +91,8 @@ def _figures() -> list[stat.Panel]:
         ),
         figure(
             "Faulty",
-            "Fans with faults in half or more of the last minute's results.",
+            f"Fans of which more than half of the last {judged.FAULTY_S // 60} minutes' results are faults, "
+            f"{judged.FAULTS} at least.",
             "none",
             Query(queries.faulty_fans()),
             (None, GREEN),
@@ -109,8 +130,9 @@ def _worst(bundle: Bundle) -> table.Panel:
     return fans_table(
         "What needs a person first",
         "Every fan heard within a day, the worst first: stopped, alarm, faulty, silent, not usable (it sends, and "
-        "nothing of it can be used), warning, sensor broken, odd readings, fine, out of service; within each the "
-        "highest score first. Score, cause and quality are of the last ten minutes. A click on a fan opens it.",
+        "nothing of it can be used), warning, sensor broken, odd readings, not judged, fine, out of service; within "
+        "each the highest score first. Score, cause and quality are of the last ten minutes. Fine is what forecast-fan "
+        "said last; the figure Not judged says whether that still counts. A click on a fan opens it.",
         bundle.threshold,
     )
 

@@ -70,6 +70,7 @@ _NEEDS = (
     # Whatever its readings would ask for.
     (queries.OUT, "out of service", BLUE),
     (queries.FINE, "fine", GREEN),
+    (queries.UNJUDGED, "not judged", YELLOW),
     (queries.ODD, "odd readings", YELLOW),
     (queries.SENSOR, "sensor broken", PURPLE),
     (queries.WARNED, "warning", ORANGE),
@@ -95,7 +96,7 @@ FAULT_SHARES: Final = numbers(
 _STATES = (
     ("out-of-service", "out of service", BLUE),
     ("ok", "ok", GREEN),
-    ("unknown", "unknown", YELLOW),
+    ("unknown", "not judged", YELLOW),
     ("instrument", "sensor broken", PURPLE),
     ("warning", "warning", ORANGE),
     ("alarm", "alarm", RED),

@@ -6,6 +6,8 @@ now() and not the dashboard's range. `$timeFilter`, `$__interval` and `$__interv
 
 from typing import Final
 
+from fanwatch import judged
+
 SENSORS: Final = ("rotation", "temperature", "vibration", "sound")
 
 SILENT_AFTER: Final = "1m"
@@ -14,8 +16,14 @@ USABLE: Final = 1_000_000
 """What one reading counts that can be used, in `heard`: more than all of a minute that cannot."""
 KNOWN_FOR: Final = "24h"
 """A fan is missed for so long; then it is taken for gone."""
-FAULTY_SHARE: Final = 0.5
-"""A fan is faulty where so much of its last minute's results, or more, are faults."""
+FAULTY_SHARE: Final = judged.FAULTY_SHARE
+"""An interval is faulty where so much of its results, or more, are faults."""
+_LATELY: Final = f"{judged.FAULTY_S}s"
+"""Results that say whether a fan's readings are faulty now."""
+_JUDGED: Final = f"{judged.VERDICT_S}s"
+"""So old forecast-fan's last run may be before nobody is judged any more."""
+_OUT_OF_REACH: Final = 1_000_000
+"""More than there are fans: added to a number of them, it is another case."""
 RETAINED: Final = "31d"
 """How far back raw points go."""
 
@@ -32,7 +40,7 @@ INTERVAL: Final = "time($__interval)"
 OUT_OF_SERVICE, INSTRUMENT, WARNING, ALARM = -1, 2, 3, 4
 
 # What a fan needs, by urgency; a fraction on top is its score, which orders fans of one need.
-FINE, ODD, SENSOR, WARNED, UNUSABLE, SILENT, FAULTY, ALARMED, STOPPED = range(9)
+FINE, UNJUDGED, ODD, SENSOR, WARNED, UNUSABLE, SILENT, FAULTY, ALARMED, STOPPED = range(10)
 OUT: Final = -100
 """Added where the fan is out of service: whatever else holds of it, it needs nobody."""
 
@@ -104,20 +112,72 @@ def silent_fans() -> str:
     return select('count("n") AS "fans"', union(heard()), '"n" = 0')
 
 
-def fault_share(age: str = "1m", where: str = "") -> str:
-    """Share of faults in the last results by fan: `share`, 0 to 1, and `score`, their mean probability."""
-    what = 'mean("fault") AS "share", mean("probability") AS "score"'
-    return select(what, raw("anomaly"), since(age), where, by=(EACH_FAN,))
+def _faulty(what: str) -> str:
+    """One row for each fan whose readings are faulty, by the rule of fanwatch/judged.py."""
+    counts = 'sum("fault") AS "faults", count("fault") AS "n"'
+    each = select(counts, raw("anomaly"), since(_LATELY), by=(EACH_FAN,))
+    # A quotient of whole numbers is compared as if it were one.
+    return select(what, union(each), f'"faults" >= {judged.FAULTS}', f'"faults" * {1 / FAULTY_SHARE:g} > "n"')
 
 
 def faulty_fans() -> str:
     """How many fans are faulty: `fans`; no row where none is."""
-    return select('count("share") AS "fans"', union(fault_share()), f'"share" >= {FAULTY_SHARE}')
+    return select('count("n") AS "fans"', union(_faulty('"n"')))
 
 
 def last_severity(where: str = "") -> str:
     """What forecast-fan said last by fan: `severity`."""
     return select('last("severity") AS "severity"', raw("alarm"), since(RETAINED), where, by=(EACH_FAN,))
+
+
+# --- who is judged: of measurement `anomaly` alone, among whose results Telegraf keeps what was said of each fan, and
+# forecast-fan that it went on, for InfluxQL keeps measurements apart, in a union too ----------------------------------
+
+
+def _marked(value: int, *severities: str) -> str:
+    """`v` for each fan of which forecast-fan said last what has such a severity."""
+    said = select('last("alarm_severity") AS "s"', raw("anomaly"), since(RETAINED), by=(EACH_FAN,))
+    return select(f'"s" * 0 + {value} AS "v"', union(said), *severities)
+
+
+_CALLED_WELL: Final = '"s" = 0'
+_TROUBLED: Final = f'"s" >= {INSTRUMENT}'
+
+
+def _reports() -> str:
+    """`v` = 1 for each fan with a result within SILENT_AFTER."""
+    return select('count("quality") * 0 + 1 AS "v"', raw("anomaly"), since(SILENT_AFTER), by=(EACH_FAN,))
+
+
+def _judges(value: int) -> str:
+    """`v` where forecast-fan goes on judging; no row where it has stopped."""
+    return select(f'count("{judged.RAN}") * 0 + {value} AS "v"', raw("anomaly"), since(_JUDGED))
+
+
+def _those(least: float, what: str, *marks: str) -> str:
+    """How many fans have marks that come to more than `least`: `v`, no row where none has."""
+    each = select('sum("v") AS "v"', union(*marks), by=(EACH_FAN,))
+    return select(f'{what} AS "v"', union(each), f'"v" > {least}')
+
+
+def well_fans() -> str:
+    """How many fans are well: `fans`; no row where none is. They report, their readings are not faulty, and they were
+    judged by a forecast-fan that goes on."""
+    marks = _reports(), _marked(1, _CALLED_WELL), _faulty('"n" * 0 - 1 AS "v"')
+    well = _those(1.5, f'count("v") - {_OUT_OF_REACH}', *marks)
+    total = select('sum("v") AS "fans"', union(well, _judges(_OUT_OF_REACH)))
+    # Where nobody is well, what is left is not how many they are.
+    return select('"fans"', union(total), '"fans" > 0', f'"fans" < {_OUT_OF_REACH}')
+
+
+def unjudged_fans() -> str:
+    """How many fans report and have no verdict that counts: `fans`; no row where all have."""
+    marks = _reports(), _marked(-1, _TROUBLED)
+    unjudged = _those(0.5, 'count("v")', *marks, _marked(-1, _CALLED_WELL))
+    # Once forecast-fan has stopped, those that it called well are so no longer.
+    stopped = select('sum("v") AS "v"', union(_those(0.5, 'count("v")', *marks), _judges(-_OUT_OF_REACH)))
+    most = select('max("v") AS "fans"', union(unjudged, stopped))
+    return select('"fans"', union(most), '"fans" > 0')
 
 
 def alarmed_fans(least: int, most: int = 9) -> str:
@@ -139,8 +199,12 @@ def reading_rate() -> str:
 
 
 def need_by_results(where: str = "") -> str:
-    """FINE, ODD or FAULTY by fan, plus the score of its last minute as a fraction: `by_results`."""
-    shares = union(fault_share(where=where))
+    """FINE, UNJUDGED, ODD or FAULTY by fan, plus the score of its last minutes as a fraction: `by_results`.
+
+    Whoever was not called well is not judged; what else was said of it comes from `need_by_alarms`.
+    """
+    what = 'mean("fault") AS "share", mean("probability") AS "score"'
+    shares = union(select(what, raw("anomaly"), since(_LATELY), where, by=(EACH_FAN,)))
     odd = select(
         f'count("quality") * 0 + {ODD} AS "need"',
         raw("anomaly"),
@@ -149,9 +213,17 @@ def need_by_results(where: str = "") -> str:
         where,
         by=(EACH_FAN,),
     )
-    # Rounding a share says whether it is at least FAULTY_SHARE, without asking for it twice.
-    judged = select(f'{FAULTY} * round("share") + "score" * 0.9 AS "need"', shares)
-    return select('max("need") AS "by_results"', union(judged, odd), by=(EACH_FAN,))
+    results = select(
+        f'count("quality") * 0.0 + {UNJUDGED} AS "v"', raw("anomaly"), since(_LATELY), where, by=(EACH_FAN,)
+    )
+    scored = select('"score" * 0.9 AS "v"', shares)
+    known = select(
+        'sum("v") AS "need"', union(results, _marked(-UNJUDGED, _CALLED_WELL), scored), by=(EACH_FAN,)
+    )
+    known = select('"need"', union(known), f'"need" >= {FINE}')
+    # Rounding says whether a share is more than FAULTY_SHARE, without asking for it twice.
+    faulty = select(f'{FAULTY} * round("share" - 0.0001) + "score" * 0.9 AS "need"', shares)
+    return select('max("need") AS "by_results"', union(known, odd, faulty), by=(EACH_FAN,))
 
 
 def need_by_readings(where: str = "") -> str:
@@ -164,12 +236,18 @@ def need_by_readings(where: str = "") -> str:
 
 
 def need_by_alarms(where: str = "") -> str:
-    """ODD, SENSOR, WARNED, ALARMED or STOPPED by fan, as forecast-fan said last: `by_alarms`; no row for the others."""
+    """UNJUDGED, SENSOR, WARNED, ALARMED or STOPPED by fan, as forecast-fan said last: `by_alarms`; or no row."""
     said = union(last_severity(where))
-    # Severities unknown, instrument and warning are needs 1 to 3 as they are; alarm and stopped come last.
-    low = select('"severity" * 1 AS "need"', said, '"severity" >= 1', f'"severity" < {ALARM}')
+    # Severities instrument and warning are needs that follow each other, too; alarm and stopped come last.
+    unjudged = select(f'"severity" * {UNJUDGED} AS "need"', said, '"severity" = 1')
+    low = select(
+        f'"severity" + {SENSOR - INSTRUMENT} AS "need"',
+        said,
+        f'"severity" >= {INSTRUMENT}',
+        f'"severity" < {ALARM}',
+    )
     high = select(f'"severity" + {ALARMED - ALARM} AS "need"', said, f'"severity" >= {ALARM}')
-    return select('max("need") AS "by_alarms"', union(low, high), by=(EACH_FAN,))
+    return select('max("need") AS "by_alarms"', union(unjudged, low, high), by=(EACH_FAN,))
 
 
 def out_of_service(where: str = "") -> str:

@@ -25,6 +25,8 @@ def faulty(faults: Any, results: Any) -> Any:
     return (faults >= FAULTS) & (faults > FAULTY_SHARE * results)
 
 
+RAN: Final = "forecast_ran"
+"""A field among the results (measurement `anomaly`) of which one point a run says that forecast-fan goes on judging."""
 LAST_RUN: Final = 'SELECT last("clock_ms") FROM "forecast" WHERE time <= now()'
 """InfluxQL: forecast-fan's last run, at the time at which it was; none of a clock that was ahead."""
 
@@ -32,6 +34,19 @@ LAST_RUN: Final = 'SELECT last("clock_ms") FROM "forecast" WHERE time <= now()'
 def last_run_ms(rows: Sequence[Mapping[str, Any]]) -> int:
     """When forecast-fan judged the fleet last, of the rows of LAST_RUN, in ms since the epoch; 0 if it never has."""
     return int(rows[0]["time"]) // 1_000_000 if rows else 0
+
+
+TOLD: Final = (
+    'SELECT max("told_ms") AS "told_ms" FROM "forecast_state" WHERE time >= now() - 3d GROUP BY "deviceID"'
+)
+"""InfluxQL: by fan, up to when its readings were judged."""
+
+
+def behind(told: Mapping[str, int]) -> dict[str, int]:
+    """Of times by fan up to which readings were judged, in ms: those of fans that are far behind the others, as while
+    they are built anew. What was said of them is old, though forecast-fan goes on."""
+    newest_ms = max(told.values(), default=0)
+    return {fan: ms for fan, ms in told.items() if 0 < ms < newest_ms - VERDICT_S * 1000}
 
 
 def current(last_ms: int, now_ms: int) -> bool:
@@ -45,7 +60,7 @@ def not_since(last_ms: int, *, no_store: bool = False) -> str:
         return "The store is off (FANWATCH_NO_STORE), and without it no fan can be judged."
     if not last_ms:
         return "forecast-fan has not judged any fan yet."
-    return f"forecast-fan has not judged any fan since {format_ms(last_ms)[:16].replace('T', ' ')} UTC."
+    return f"forecast-fan has not judged any fan since {_minute(last_ms)}."
 
 
 def state_of(state: str | None, risk: object, *, counts: bool) -> str:
@@ -58,6 +73,11 @@ def state_of(state: str | None, risk: object, *, counts: bool) -> str:
     return state
 
 
+def left_behind(told_ms: int) -> str:
+    """Why a fan that is `behind` is not judged, in a sentence."""
+    return f"It has not been judged since {_minute(told_ms)}, as forecast-fan has not got to it since."
+
+
 def why_not(said: Alarm | None, stopped: str) -> str:
     """Why a fan that `state_of` calls `unknown` has no verdict; `stopped` is why nobody has one, or empty."""
     if said is not None and said.state == "unknown":
@@ -67,6 +87,10 @@ def why_not(said: Alarm | None, stopped: str) -> str:
     if said is None:
         return "forecast-fan has not judged it yet; it judges all fans every ten minutes."
     return f"It has not been judged since {said.since[:16].replace('T', ' ')} UTC."
+
+
+def _minute(ms: int) -> str:
+    return f"{format_ms(ms)[:16].replace('T', ' ')} UTC"
 
 
 def word(state: str) -> str:

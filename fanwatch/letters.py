@@ -4,7 +4,7 @@ import base64
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import paho.mqtt.client as paho
@@ -14,11 +14,13 @@ from paho.mqtt.reasoncodes import ReasonCode
 from fanwatch.broker.tools import identify, unreachable
 from fanwatch.broker.trouble import refusal
 from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.in_words import in_words
 from fanwatch.reading import MAX_READING_BYTES
 from fanwatch.settings import BrokerSettings
 from fanwatch.store import Store, point, quoted
 from fanwatch.timestamps import format_ns
 
+_T = TypeVar("_T")
 _NO_SUBSCRIBER = 0x10
 _RESENT = "resent"
 _SHOWN_CHARACTERS = 4000
@@ -76,7 +78,7 @@ def recent(store: Store, most: int) -> list[Summary]:
         f'SELECT "id", "reason", "topic", "length", "error" FROM "dead_letter" ORDER BY time DESC LIMIT {most}'
     )
     found: dict[str, Summary] = {}
-    for each in msgspec.convert(rows, list[Summary]):
+    for each in _converted(rows, Summary):
         known = found.setdefault(each.id, each)
         if known is not each:
             known.count += 1
@@ -86,7 +88,7 @@ def recent(store: Store, most: int) -> list[Summary]:
 
 def stored(store: Store) -> list[Letter]:
     """All dead letters, the oldest first. Unavailable where InfluxDB does not answer."""
-    return msgspec.convert(store.query('SELECT * FROM "dead_letter"'), list[Letter])
+    return _converted(store.query('SELECT * FROM "dead_letter"'), Letter)
 
 
 def with_id(store: Store, identity: str) -> Letter:
@@ -94,7 +96,7 @@ def with_id(store: Store, identity: str) -> Letter:
     rows = store.query(f'SELECT * FROM "dead_letter" WHERE "id" = {quoted(identity)} LIMIT 1')
     if not rows:
         raise FanwatchError(f"There is no dead letter {identity[:12]} any more.")
-    return msgspec.convert(rows[0], Letter)
+    return _converted(rows, Letter)[0]
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -110,7 +112,18 @@ class Sent(msgspec.Struct, frozen=True):
 def sent_again(store: Store) -> dict[str, Sent]:
     """By id, when each was sent again last. Unavailable where InfluxDB does not answer."""
     rows = store.query(f'SELECT "id", "letters" FROM "{_RESENT}"')
-    return {sent.id: sent for sent in msgspec.convert(rows, list[Sent])}
+    return {sent.id: sent for sent in _converted(rows, Sent)}
+
+
+def _converted(rows: list[dict[str, Any]], kind: type[_T]) -> list[_T]:
+    """Rows of InfluxDB as what they tell. FanwatchError where somebody else has written one."""
+    try:
+        return msgspec.convert(rows, list[kind])  # type: ignore[valid-type]
+    except msgspec.ValidationError as error:
+        raise FanwatchError(
+            f"InfluxDB holds something among the dead letters that is none: {in_words(error)}. Find it with"
+            ' `SELECT * FROM "dead_letter"`, and delete it.'
+        ) from error
 
 
 def summaries(letters: Iterable[Letter], again: Mapping[str, Sent]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Readings to score, from options, JSON text, a file or standard input, as NDJSON lines."""
 
+import contextlib
 import csv
 import io
 import itertools
@@ -10,7 +11,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 from fanwatch import misread
 from fanwatch.errors import FanwatchError
-from fanwatch.reading import FEATURES
+from fanwatch.problems import Problems
+from fanwatch.reading import FEATURES, faults
+from fanwatch.settings import ReadingSettings
 
 # By lower-case column name: history files' names and those on the wire differ in case only, but for the time.
 _COLUMNS = {
@@ -104,14 +107,18 @@ def _from_csv(start: bytes, source: BinaryIO, name: str) -> Iterator[Line]:
     wrong = []
     if separator != ",":
         by = misread.SEPARATORS[separator]
-        wrong.append(f"{name} separates its columns by {by}: save it with commas (and 0.5, not 0,5).")
+        wrong.append(f"separates its columns by {by}: save it with commas (and 0.5, not 0,5).")
     if missing:
         wrong.append(
-            f"{name} has no column {', '.join(missing)}. A CSV file begins with its column names, such as "
+            f"has no column {', '.join(missing)}. A CSV file begins with its column names, such as "
             "DeviceID,Time,Rotation,Temperature,Vibration,Sound; an NDJSON file has one JSON reading a line."
         )
     if wrong:
-        raise FanwatchError(" ".join(wrong))
+        problems = Problems(name)
+        for each in wrong:
+            problems.add(1, "", each)
+        _look_through(source, separator, fields, problems)
+        raise FanwatchError(str(problems))
     rows = csv.reader(io.TextIOWrapper(source, encoding="utf-8", errors="replace", newline=""))
     try:
         for row in rows:
@@ -121,6 +128,25 @@ def _from_csv(start: bytes, source: BinaryIO, name: str) -> Iterator[Line]:
                 yield Line(rows.line_num + 1, as_line(content))
     except csv.Error as error:
         raise FanwatchError(f"{name}, line {rows.line_num + 1}: {error}. Is it a CSV file?") from error
+
+
+def _look_through(source: BinaryIO, separator: str, fields: list[str | None], problems: Problems) -> None:
+    """Add what else is wrong with a file that is refused for its header, so that it need not be said later."""
+    rules = ReadingSettings().rules
+    rows = csv.reader(
+        io.TextIOWrapper(source, encoding="utf-8", errors="replace", newline=""), delimiter=separator
+    )
+    with contextlib.suppress(csv.Error):
+        for row in rows:
+            # Its commas are decimal ones, which are told with the separator.
+            plain = row if separator == "," else [cell.replace(",", ".") for cell in row]
+            content = {
+                f: _cell(f, cell) for f, cell in zip(fields, plain, strict=False) if f and cell.strip()
+            }
+            for each in faults(as_line(content), rules) if content else ():
+                if each.field in fields:
+                    value = None if each.value is None else str(each.value)
+                    problems.add(rows.line_num + 1, "", f"{each}.", value)
 
 
 def _cell(field: str, cell: str) -> float | str:

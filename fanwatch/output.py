@@ -2,7 +2,9 @@
 
 import codecs
 import os
+import shutil
 import sys
+import textwrap
 import unicodedata
 from typing import Final, TextIO
 
@@ -12,6 +14,8 @@ _PLAIN: Final = {
     "ß": "ss", "æ": "ae", "Æ": "Ae", "ø": "o", "Ø": "O", "ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe",
     "Ü": "Ue",
 }  # fmt: skip
+_NARROWEST: Final = 40
+"""Columns that a sentence needs to be readable."""
 _NAME: Final = "fanwatch.plain"
 
 
@@ -41,12 +45,43 @@ def plain(text: str, encoding: str | None) -> str:
     return text
 
 
+def spinner(encoding: str) -> str:
+    """The name of rich's spinner that such a terminal can show."""
+    return "dots" if _is_unicode(encoding) else "line"
+
+
+def width() -> int | None:
+    """Columns of the terminal that standard output is; None where it is none, and lines may have any length."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def hanging(start: str, text: str, columns: int | None) -> str:
+    """`start` and `text` in one line, or where that is longer than `columns`, in several, broken between words.
+
+    The others begin below `text`, or where too little room would be left there, four columns from the left.
+    """
+    # As it will be printed: some of it may become longer.
+    start, text = (plain(each, sys.stdout.encoding) for each in (start, text))
+    if columns is None or len(start) + len(text) <= columns:
+        return start + text
+    indent = len(start)
+    if columns - indent < _NARROWEST:
+        if len(start.rstrip()) > columns:
+            return textwrap.fill(start.rstrip() + " " + text, columns, subsequent_indent=" " * 4)
+        start, indent = start.rstrip() + "\n" + " " * 4, 4
+    lines = textwrap.wrap(text, columns - indent, break_on_hyphens=False)
+    return start + ("\n" + " " * indent).join(lines)
+
+
 def as_json(text: str, stream: TextIO | None = None) -> str:
     """JSON for `stream` (standard output): the same content, in escapes where its encoding is not Unicode's."""
-    encoding = getattr(stream or sys.stdout, "encoding", None) or "ascii"
-    if encoding.lower().replace("_", "-").startswith("utf"):
+    if _is_unicode(getattr(stream or sys.stdout, "encoding", None) or "ascii"):
         return text
     return "".join(each if each.isascii() else _escaped(each) for each in text)
+
+
+def _is_unicode(encoding: str) -> bool:
+    return encoding.lower().startswith("utf")
 
 
 def _escaped(character: str) -> str:

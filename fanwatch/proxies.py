@@ -48,6 +48,12 @@ def outward(environment: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "NO_PROXY": listed, "no_proxy": listed}
 
 
+def in_the_way() -> bool:
+    """Whether a program such as curl, called from this shell, asks a proxy for this very machine."""
+    named = urllib.request.getproxies_environment().keys() & {"http", "all"}
+    return bool(named) and not urllib.request.proxy_bypass("localhost")
+
+
 class Outward(urllib.request.ProxyHandler):
     """For urllib: the environment's proxy, as NO_PROXY allows it, and never for this machine itself."""
 

@@ -94,6 +94,30 @@ def parse(payload: bytes, rules: Rules, *, over_mqtt: bool = False) -> Reading:
     )
 
 
+def faults(payload: bytes, rules: Rules) -> list[InvalidReading]:
+    """All that is wrong with what `parse` refuses, which itself stops at the first: each field is tried alone."""
+    try:
+        content = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        content = None
+    found = []
+    sound = dict.fromkeys(FEATURES, msgspec.Raw(b"0")) | {"deviceID": msgspec.Raw(b'"a"')}
+    for name in ("deviceID", "timeStamp", *FEATURES) if content is not None else ():
+        alone = {key: value for key, value in sound.items() if key != name}
+        if name in (content or ()):
+            alone[name] = (content or {})[name]
+        try:
+            parse(msgspec.json.encode(alone), rules)
+        except InvalidReading as error:
+            found.append(error)
+    if not found:
+        try:
+            parse(payload, rules)
+        except InvalidReading as error:
+            found.append(error)
+    return found
+
+
 def parse_from_topic(topic: str, payload: bytes, rules: Rules, now_ms: int) -> Reading:
     """The reading that came on `topic`: it must carry a believable time and the topic's own device."""
     reading = parse(payload, rules, over_mqtt=True)

@@ -4,7 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from fanwatch import topics
+from fanwatch import proxies, topics
 from local.runtime import Runtime
 
 _READING = '"rotation":592,"temperature":41.2,"vibration":160.4,"sound":47.9'
@@ -21,6 +21,7 @@ def command() -> str:
 
 def hints(machine: Runtime) -> str:
     """Commands that work when pasted, in rich's markup."""
+    curl = "curl --noproxy localhost" if proxies.in_the_way() else "curl"
     gateway, broker = machine.local.gateway_port, machine.broker.broker_port
     shown = [f"[bold]Dashboards:[/bold]         {machine.grafana.said}"] if machine.grafana else []
     page = (
@@ -32,7 +33,7 @@ def hints(machine: Runtime) -> str:
         [
             *page,
             "[bold]Score a reading:[/bold]    "
-            f'curl -s localhost:{gateway}/function/score-fan -d \'{{"deviceID":"mine",{_READING}}}\'',
+            f'{curl} -s localhost:{gateway}/function/score-fan -d \'{{"deviceID":"mine",{_READING}}}\'',
             "[bold]Publish a reading:[/bold]  "
             f'mosquitto_pub -p {broker} -q 1 -t {topics.READINGS} -m \'{{"deviceID":"mine",'
             f'"timeStamp":"\'$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)\'",{_READING}}}\'',

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from fanwatch import output
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import LocalSettings, load
 from local import config, demonstration, view
@@ -75,16 +76,21 @@ def collect(environment: Mapping[str, str]) -> Report:
 
 def as_json(report: Report) -> str:
     """For scripts: {"healthy", "running", "parts": [{"name", "state", "detail"}], "ledger"}; see `Ledger`."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
+    return output.as_json(msgspec.json.format(msgspec.json.encode(report), indent=2).decode()) + "\n"
 
 
 def as_text(report: Report) -> str:
     """For people."""
     width = max(len(part.name) for part in report.parts)
-    lines = [f"{part.name:<{width}}  {part.state:<8}  {part.detail}".rstrip() for part in report.parts]
+    columns = output.width()
+    lines = [
+        output.hanging(f"{part.name:<{width}}  {part.state:<8}  ", part.detail, columns).rstrip()
+        for part in report.parts
+    ]
     if not report.running:
         return lines[0] + "\n"
-    return "\n".join([*lines, "", view.counts(report.ledger), *_unused(report.ledger)]) + "\n"
+    below = [view.counts(report.ledger), *_unused(report.ledger)]
+    return "\n".join([*lines, "", *(output.hanging("", each, columns) for each in below)]) + "\n"
 
 
 def _unused(ledger: Ledger) -> list[str]:

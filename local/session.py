@@ -11,7 +11,9 @@ from collections.abc import Mapping
 import msgspec
 from rich.console import Console
 from rich.live import Live
+from rich.status import Status
 
+from fanwatch import output
 from fanwatch.errors import FanwatchError, SettingsError
 from fanwatch.settings import BrokerSettings, ConnectorSettings, LocalSettings, StoreSettings, load
 from fanwatch.signals import on_stop
@@ -92,7 +94,7 @@ class _Session:
         machine = self._machine
         tool = machine.prepare()
         self._write_state()
-        with self._console.status("Starting broker, functions and connector ..."):
+        with self._status("Starting broker, functions and connector ..."):
             machine.start(tool)
         self._step(f"Broker on port {machine.broker.broker_port}, sessions made")
         if not machine.local.no_store:
@@ -101,7 +103,7 @@ class _Session:
         try:
             if self._fleet:
                 machine.start_fleet()
-            with self._console.status("Waiting for functions and connector ..."):
+            with self._status("Waiting for functions and connector ..."):
                 machine.wait_ready()
             self._step(f"Pipeline ready; functions on http://127.0.0.1:{machine.local.gateway_port}")
             self._await_first_result()
@@ -116,7 +118,7 @@ class _Session:
         # A demonstration begins once there is a store, which the first time takes minutes to build.
         if not self._fleet or self._demo:
             return
-        with self._console.status("Waiting for the first result ..."):
+        with self._status("Waiting for the first result ..."):
             deadline = time.monotonic() + _FIRST_RESULT_S
             while not self._feed.first_result.wait(0.05):
                 if self._machine.stop_event.is_set():
@@ -139,12 +141,11 @@ class _Session:
         if not self._console.is_terminal:
             self._watch_plainly()
             return
-        height = self._console.size.height
         with Live(console=self._console, screen=False, auto_refresh=False, transient=False) as live:
             while not self._machine.stop_event.wait(_REFRESH_S):
                 self._feed.tick()
                 self._picture.news = [*self._picture.news, *self._feed.news()][-_NEWS_SHOWN:]
-                live.update(view.table(self._feed, self._picture, height), refresh=True)
+                live.update(view.table(self._feed, self._picture, self._console.size.height), refresh=True)
                 self._require_alive()
 
     def _watch_plainly(self) -> None:
@@ -195,6 +196,9 @@ class _Session:
         self._write_state()
         if not self._console.is_terminal:
             print(f"store: {part.detail}", flush=True)
+
+    def _status(self, text: str) -> Status:
+        return self._console.status(text, spinner=output.spinner(self._console.encoding))
 
     def _step(self, text: str) -> None:
         self._console.print(f"{time.monotonic() - self._began:6.1f} s  {text}", highlight=False)

@@ -4,17 +4,28 @@ import time
 from collections.abc import Mapping
 
 import msgspec
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import RenderableType
 from rich.text import Text
 
 from fanwatch import judged
 from local.feed import Fan, Feed, News
 from local.health import Ledger, Part
+from local.screen import Column, Screen
 
 _STALE_S = 5.0
-_SENSORS = {"rotation": "rpm", "temperature": "°C", "vibration": "", "sound": "dB"}
-_TITLES = {"temperature": "temp."}
+_SENSORS = ("rotation", "temperature", "vibration", "sound")
+_COLUMNS = (
+    Column("fan", "fan"),
+    Column("rotation\nrpm", "rpm", right=True, drop=3),
+    Column("temp.\n°C", "°C", right=True, drop=2),
+    Column("vibration\n", "vib.", right=True, drop=4),
+    Column("sound\ndB", "dB", right=True, drop=1),
+    Column("score", "score", right=True),
+    Column("verdict", "verdict"),
+    Column("cause", "cause"),
+    Column("forecast", "forecast"),
+    Column("age", "age", right=True),
+)
 _URGENT = ("alarm", "stopped", "warning", "instrument", "unknown")
 _STYLES = {
     "alarm": "bold red",
@@ -47,23 +58,11 @@ class Picture(msgspec.Struct):
 
 
 def table(feed: Feed, picture: Picture, height: int) -> RenderableType:
-    """Everything at once, in `height` lines."""
+    """Everything at once, in `height` lines; it fits the width on which it is drawn."""
     fans, states = feed.fans(), _states(feed, picture)
-    footer = [*(_news(news) for news in picture.news), *_footer(feed, picture, states)]
-    room = max(3, height - len(footer) - 6)
-    grid = Table(expand=True, box=None, pad_edge=False, header_style="bold")
-    grid.add_column("fan", no_wrap=True)
-    for name, unit in _SENSORS.items():
-        grid.add_column(f"{_TITLES.get(name, name)}\n{unit}", justify="right", no_wrap=True)
-    for name in ("score", "verdict", "cause", "forecast", "age"):
-        grid.add_column(name, justify="right" if name in ("score", "age") else "left", no_wrap=True)
-    for name, fan in _worst_first(fans, states)[:room]:
-        grid.add_row(*_row(name, fan, states[name]))
-    if len(fans) > room:
-        grid.add_row(Text(f"and {len(fans) - room} more", style="dim"))
-    if not fans:
-        grid.add_row(Text("waiting for readings ...", style="dim"))
-    return Group(grid, Text(), *footer)
+    rows = [_row(name, fan, states[name]) for name, fan in _worst_first(fans, states)[:height]]
+    news = [_news(each) for each in picture.news]
+    return Screen(_COLUMNS, rows, len(fans) - len(rows), news, _footer(feed, picture, states), height)
 
 
 def alarm_line(news: News) -> str:
@@ -143,7 +142,7 @@ def _worst_first(fans: list[tuple[str, Fan]], states: Mapping[str, str]) -> list
 
 
 def _news(news: News) -> Text:
-    line = Text(alarm_line(news), no_wrap=True, overflow="ellipsis")
+    line = Text(alarm_line(news))
     line.stylize(_STYLES.get(str(news.alarm.get("state")), "dim"))
     return line
 

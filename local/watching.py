@@ -9,11 +9,12 @@ import msgspec
 
 from fanwatch.alarm import EPISODES, Alarm
 from fanwatch.command import Command, check_command, encode_command
-from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
 from fanwatch.forecasting import episodes, rows
 from fanwatch.forecasting.requests import Retirement
 from fanwatch.forecasting.rows import Row
 from fanwatch.gateway_client import Gateway
+from fanwatch.in_words import in_words
 from fanwatch.judged import LAST_RUN, last_run_ms
 from fanwatch.settings import (
     GatewaySettings,
@@ -100,7 +101,10 @@ def send(environment: Mapping[str, str], command: Command | Retirement) -> Alarm
     gateway = GatewaySettings(gateway_url=load(GatewaySettings, environment).gateway_url)
     answer = Gateway(gateway, timeout_s).call(FUNCTION, body, {"Content-Type": "application/json"})
     if answer.status == 200:
-        return msgspec.json.decode(answer.body, type=Alarm)
+        try:
+            return msgspec.json.decode(answer.body, type=Alarm)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise UpstreamFailed(f"{FUNCTION} answered with no alarm: {in_words(error, Alarm)}.") from error
     kind = Unavailable if answer.status in (502, 503, 504) else FanwatchError
     raise kind(_reason(answer.body) or f"{FUNCTION} answered {answer.status}: {answer.text()}")
 
@@ -151,6 +155,10 @@ def _time(at_ms: int | None) -> str:
 
 
 def _store(environment: Mapping[str, str]) -> tuple[Store, int]:
+    if load(LocalSettings, environment).no_store:
+        raise Unavailable(
+            "Nothing is stored here, as FANWATCH_NO_STORE says: so there are no forecasts and no alarms."
+        )
     kept_ms = duration_ms(load(ReadingSettings, environment).raw_retention)
     return Store(load(StoreSettings, environment)), time.time_ns() // _MS - kept_ms
 

@@ -16,9 +16,10 @@ export default {
     <div class="ep">
       <p v-if="line" class="ep-line fw-soft">{{ line }}</p>
       <p class="ep-said" :class="{ 'ep-hidden': seen }" role="status" aria-live="polite">{{ said }}</p>
-      <slot v-if="!shown.length" name="empty"><p class="fw-empty ep-empty"><svg v-if="live && (told ? told : { calm }).calm" viewBox="0 0 20 20" class="s-ok" aria-hidden="true" focusable="false" v-html="signs.ok"></svg>{{ told ? told.empty : empty }}</p></slot>
-      <ul v-else-if="!past" class="ep-list">
-        <li v-for="each in shown" :key="each.episode" class="ep-card fw-card" :class="'s-' + each.state" :data-episode="each.episode">
+      <slot v-if="!shown.length" name="empty"><p class="fw-empty ep-empty"><svg v-if="live && (told ? told : { calm }).calm" viewBox="0 0 20 20" class="s-ok" aria-hidden="true" focusable="false" v-html="signs.ok"></svg>{{ timed(told ? told.empty : empty) }}</p></slot>
+      <template v-else-if="!past"><component v-for="group in groups" :key="group.head ? 'many' : 'each'" :is="group.head ? 'details' : 'div'" class="ep-group">
+        <summary v-if="group.head" class="ep-many fw-card s-silent"><b>{{ group.head }}</b> <span class="fw-soft">{{ group.list.length }} of them have an open episode.</span></summary>
+        <ul class="ep-list"><li v-for="each in group.list" :key="each.episode" class="ep-card fw-card" :class="'s-' + each.state" :data-episode="each.episode">
           <div class="ep-text">
           <div class="ep-head">
             <span class="fw-state ep-state"><svg viewBox="0 0 20 20" aria-hidden="true" focusable="false" v-html="signs[each.state]"></svg>{{ each.word }}</span>
@@ -45,8 +46,8 @@ export default {
             <span v-else class="ep-busy">{{ busy[each.episode] }}</span>
           </div>
           <p v-if="errors[each.episode]" class="ep-error" role="alert">{{ errors[each.episode] }}</p>
-        </li>
-      </ul>
+        </li></ul>
+      </component></template>
       <table v-else class="fw-table ep-past">
         <thead><tr><th scope="col">Fan</th><th scope="col">What</th><th scope="col">When</th><th scope="col">What it was</th></tr></thead>
         <tbody>
@@ -117,6 +118,7 @@ export default {
     past: Boolean,
     head: { type: String, default: "" },
     empty: { type: String, default: "" },
+    most: { type: String, default: "" }, // what the ones marked `many` have in common
     signs: { type: Object, default: () => ({}) }, // our own drawings
     foundWords: { type: Object, default: () => ({}) },
     modeWords: { type: Object, default: () => ({}) },
@@ -129,6 +131,15 @@ export default {
   computed: {
     shown() {
       return this.told ? this.told.episodes : this.episodes;
+    },
+    /** Those of one trouble that most fans have are one entry, which can be opened. */
+    groups() {
+      const most = this.told ? this.told.most : this.most;
+      const many = most ? this.shown.filter((each) => each.many) : [];
+      if (many.length < 2) return [{ head: "", list: this.shown }];
+      const others = this.shown.filter((each) => !each.many);
+      const head = { head: window.fanwatch.local(most, window.fanwatch.now()), list: many };
+      return others.length ? [head, { head: "", list: others }] : [head];
     },
     line() {
       return this.told ? this.told.head : this.head;
@@ -180,6 +191,8 @@ export default {
     local(each) {
       return window.fanwatch.local(each.why, this.now(each));
     },
+    /** Times in a sentence by the viewer's clock. */
+    timed: (text) => window.fanwatch.local(text),
     formerly(each) {
       return window.fanwatch.local(each.former, this.now(each));
     },

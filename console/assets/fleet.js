@@ -35,8 +35,9 @@ export default {
   template: `
 <div class="fl" :class="[narrow ? 'fl-narrow' : 'fl-broad', { 'fl-calm': calm }]">
   <header class="fl-head"><div class="fl-says">
-    <h1 class="fl-title"><template v-if="!ready">Fleet</template><template v-else>{{ headline }}</template></h1>
-    <p class="fl-lead" v-if="ready && lead">
+    <h1 class="fl-title"><template v-if="!ready">Fleet</template><template v-else>{{ most ? most[0] : headline }}</template></h1>
+    <p class="fl-lead" v-if="ready && most">{{ mostly }}</p>
+    <p class="fl-lead" v-else-if="ready && lead">
       <a :href="'/fan/' + lead.id">{{ lead.id }}</a> {{ lead.text }}<template v-if="lead.span">{{ " " }}<strong>{{ lead.span }}</strong></template>.
       <a class="fl-go" :href="'/fan/' + lead.id" :aria-label="'Look at ' + lead.id">Look at it<svg viewBox="0 0 20 20" aria-hidden="true"><path d="m7 4 6 6-6 6" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/></svg></a>
     </p>
@@ -115,6 +116,7 @@ export default {
       past: 0,
       counts: [],
       leading: null,
+      most: null,
       shown: [],
       text: "",
       narrow: false,
@@ -159,7 +161,7 @@ export default {
     subline() {
       if (this.away) return `When it was heard last: ${this.how()}.`;
       if (this.hidden) return `${this.hidden === 1 ? "One is" : `${this.hidden.toLocaleString()} are`} not shown.`;
-      if (this.count("unknown")) return this.unjudged || "Whether they are well is not known; their lines say why.";
+      if (this.count("unknown")) return this.unjudged || "The line of each fan that is not judged says why.";
       if (this.hand) return `${this.hand === 1 ? "One is" : `${this.hand} are`} in somebody’s hands; nothing else stands out.`;
       return "Nothing stands out.";
     },
@@ -179,6 +181,11 @@ export default {
       }[name];
       const span = latest && (name === "alarm" || name === "warning") ? window.fanwatch.within(earliest, latest, clock || undefined) : "";
       return { id, text: words, span };
+    },
+    /** One sentence for most of the fleet, and that there is more besides. */
+    mostly() {
+      const [, text, others] = this.most;
+      return `${window.fanwatch.local(text)}${others ? ` ${others === 1 ? "One other fan needs" : `${others.toLocaleString()} other fans need`} you.` : ""}`;
     },
     moment() {
       return window.fanwatch.when(this.past);
@@ -323,7 +330,7 @@ export default {
       const page = message.page;
       if (!page) return;
       this.ready = true;
-      Object.assign(this, { total: page.total, hidden: page.hidden, n: page.n, needs: page.needs, hand: page.hand, faulty: page.faulty, unjudged: page.unjudged, past: page.past, counts: page.counts, leading: page.lead });
+      Object.assign(this, { total: page.total, hidden: page.hidden, n: page.n, needs: page.needs, hand: page.hand, faulty: page.faulty, unjudged: page.unjudged, past: page.past, counts: page.counts, leading: page.lead, most: page.most });
       const known = new Map();
       const now = message.broker || message.at;
       this.shown = page.rows.map((row, k) => this.line(row, page.first + k, page, known, now));

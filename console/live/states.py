@@ -33,6 +33,10 @@ def states(fleet: Fleet, now_ms: int) -> np.ndarray:
     current = fleet.verdicts.current(now_ms)
     codes[(codes == _OK) & ~(np.isfinite(fleet.risk[:count]) & current)] = _UNKNOWN
     out = codes == _CODES[OUT_OF_SERVICE]
+    for device in fleet.verdicts.behind:
+        place = fleet.find(device)
+        if place is not None and codes[place] == _OK:
+            codes[place] = _UNKNOWN
     quiet = codes >= _SILENT
     codes[quiet & fleet.faulty()] = _SUSPECT
     heard = np.maximum(fleet.heard_ms[:count], fleet.listening_ms)
@@ -67,7 +71,7 @@ class Now(msgspec.Struct, frozen=True):
     heard: Heard | None = None
     """Why it cannot be used though it is heard."""
     unjudged: str = ""
-    """Why no fan of the fleet has a verdict that counts, in a sentence; empty where forecast-fan goes on judging."""
+    """Why its verdict, or any fan's, does not count, in a sentence; empty where forecast-fan goes on judging it."""
     clock_ms: int = 0
     """The time that it is for it where its past is being played in, else 0."""
 
@@ -92,6 +96,6 @@ def now(fleet: Fleet, device: str, now_ms: int) -> Now | None:
             state=STATES[int(states(fleet, now_ms)[index])],
             standing=bool(fleet.standing()[index]),
             heard=fleet.heard(index, now_ms),
-            unjudged=fleet.verdicts.why(now_ms),
+            unjudged=fleet.verdicts.why(now_ms, device),
             clock_ms=fleet.clock(index, now_ms),
         )

@@ -4,13 +4,17 @@ An alarm is retained, and nothing in it says when it was last confirmed. So the 
 """
 
 import asyncio
+import contextlib
+import time
 from typing import Final
 
 from console.store import StoreReader
 from fanwatch.errors import FanwatchError
-from fanwatch.judged import LAST_RUN, current, last_run_ms, not_since
+from fanwatch.judged import LAST_RUN, TOLD, behind, current, last_run_ms, left_behind, not_since
 
 _AGAIN_S: Final = 5.0
+_EACH_S: Final = 60.0
+"""So often every fan is asked for, which costs more."""
 
 
 class Verdicts:
@@ -23,27 +27,30 @@ class Verdicts:
         """When the last run that is known was over, ms since the epoch; 0 where none is known."""
         self.asked = False
         """Whether the store has ever said so."""
+        self.behind: dict[str, int] = {}
+        """Up to when fans were judged that are far behind the others, in ms."""
 
     def current(self, now_ms: int) -> bool:
         """Whether verdicts count."""
         return not self.no_store and current(self.judged_ms, now_ms)
 
-    def why(self, now_ms: int) -> str:
-        """Why they do not, in a sentence; empty where they do."""
+    def why(self, now_ms: int, device: str = "") -> str:
+        """Why they do not, or why not that of one fan, in a sentence; empty where they do."""
         if self.current(now_ms):
-            return ""
+            return left_behind(self.behind[device]) if device in self.behind else ""
         if self.no_store or self.judged_ms or self.asked:
             return not_since(self.judged_ms, no_store=self.no_store)
         return "The store does not answer, so it is not known whether any fan was judged."
 
     async def watch(self, store: StoreReader) -> None:
         """Asks the store every few seconds, until cancelled. What was known while it is away grows old by itself."""
+        each_at = 0.0
         while not self.no_store:
-            try:
-                rows = await store.query(LAST_RUN)
-            except FanwatchError:
-                pass
-            else:
-                self.judged_ms = last_run_ms(rows)
+            with contextlib.suppress(FanwatchError):
+                self.judged_ms = last_run_ms(await store.query(LAST_RUN))
                 self.asked = True
+                if time.monotonic() >= each_at:
+                    told = {row["deviceID"]: int(row["told_ms"]) for row in await store.query(TOLD)}
+                    self.behind = behind(told)
+                    each_at = time.monotonic() + _EACH_S
             await asyncio.sleep(_AGAIN_S)

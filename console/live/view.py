@@ -10,6 +10,7 @@ from console import words
 from console.live.fleet import Fleet
 from console.live.ranking import Ranker, Ranking, Wish
 from console.live.states import STATES
+from console.live.together import together
 from fanwatch.bundle import Feature
 
 MOST_LINES: Final = 120
@@ -31,8 +32,7 @@ class FleetView:
         self._ranker = ranker
         self._low, self._high = scales(features)
         self._told: dict[str, tuple[int, int, str, int]] = {}
-        """By fan on the screen: the alarm, the state with whether it turns, why nobody is judged, and the minute."""
-        self._unjudged = ""
+        """By fan on the screen: the alarm, the state with whether it turns, why its verdict is none, and the minute."""
 
     def forget(self) -> None:
         """The viewer's page begins anew: it knows nothing."""
@@ -46,9 +46,9 @@ class FleetView:
             first = max(0, min(self.wish.first, len(chosen) - 1))
             shown = chosen[first : first + max(1, min(self.wish.count, MOST_LINES))].tolist()
             minute = now_ms // 60_000
-            self._unjudged = self._fleet.verdicts.why(now_ms)
-            names = self._fleet.names
-            fresh = {place: self._news(place, ranking, minute) for place in shown}
+            names, verdicts = self._fleet.names, self._fleet.verdicts
+            unjudged = {place: verdicts.why(now_ms, names[place]) for place in shown}
+            fresh = {place: self._news(place, ranking, minute, unjudged[place]) for place in shown}
             told = {names[place]: fresh[place][0] for place in shown}
             message = {
                 "total": len(names),
@@ -59,11 +59,16 @@ class FleetView:
                 "needs": int(ranking.needs.sum()),
                 "hand": int(ranking.in_hand.sum()),
                 "faulty": ranking.faulty,
-                "unjudged": self._unjudged,
+                "unjudged": verdicts.why(now_ms),
                 "past": ranking.past_ms,
                 "lead": self._lead(ranking),
+                "most": self._most(ranking, now_ms),
                 "rows": [self._row(place, ranking, now_ms) for place in shown],
-                "words": {names[place]: self._words(place, ranking) for place in shown if fresh[place][1]},
+                "words": {
+                    names[place]: self._words(place, ranking, unjudged[place])
+                    for place in shown
+                    if fresh[place][1]
+                },
                 "lines": {
                     names[place]: self._lines(place, fresh[place][0][3]) for place in shown if fresh[place][2]
                 },
@@ -72,13 +77,13 @@ class FleetView:
         return message
 
     def _news(
-        self, place: int, ranking: Ranking, minute: int
+        self, place: int, ranking: Ranking, minute: int, unjudged: str
     ) -> tuple[tuple[int, int, str, int], bool, bool]:
         end = self._fleet.trend_end(place, minute)
         live = int(ranking.codes[place]) * 2 + int(self._fleet.still[place])
         # What is wrong with one that cannot be used has the time of its last message, and more to say each minute.
         live += 100 * minute if self._unusable(place, ranking) else 0
-        state = (self._fleet.alarm_seen[place], live, self._unjudged, end)
+        state = (self._fleet.alarm_seen[place], live, unjudged, end)
         before = self._told.get(self._fleet.names[place])
         if before is None:
             return state, True, True
@@ -100,12 +105,12 @@ class FleetView:
             int(ranking.clocks[place]),
         ]
 
-    def _words(self, place: int, ranking: Ranking) -> tuple[str, str, str]:
+    def _words(self, place: int, ranking: Ranking, unjudged: str = "") -> tuple[str, str, str]:
         fleet = self._fleet
         state = STATES[ranking.codes[place]]
         still = bool(fleet.still[place])
         heard = fleet.heard(place, ranking.at_ms) if self._unusable(place, ranking) else None
-        return words.told(state, fleet.causes[place], fleet.alarms[place], still, self._unjudged, heard)
+        return words.told(state, fleet.causes[place], fleet.alarms[place], still, unjudged, heard)
 
     def _unusable(self, place: int, ranking: Ranking) -> bool:
         """Whether the page says so by itself, and not as forecast-fan does."""
@@ -115,6 +120,14 @@ class FleetView:
     def _lines(self, place: int, minute: int) -> list[str]:
         lines = self._fleet.trends.lines(place, minute)[:-1]
         return [text(line, low, high) for line, low, high in zip(lines, self._low, self._high, strict=True)]
+
+    def _most(self, ranking: Ranking, now_ms: int) -> tuple[str, str, int] | None:
+        """What most fans have in common that have gone: title, sentence, and how many others need somebody."""
+        names, found = self._fleet.names, together(self._fleet, ranking.codes, now_ms)
+        needing = {names[place] for place in np.flatnonzero(ranking.needs)}
+        if found is None or not needing & found.fans:
+            return None
+        return found.title, found.text, len(needing - found.fans)
 
     def _lead(self, ranking: Ranking) -> list[Any] | None:
         """The fan that needs a person first."""

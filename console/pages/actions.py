@@ -56,9 +56,12 @@ class Episodes(ui.element, component="../assets/episodes.js"):
         past: bool = False,
         head: str = "",
         empty: str = "",
+        most: str = "",
         done: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`calm` says that no fan needs anybody; `done` is called after each command that forecast-fan has followed."""
+        """`most` is what those have in common that are marked `many`; `calm` says that no fan needs anybody; `done` is
+        called after each command that forecast-fan has followed.
+        """
         super().__init__()
         self._console = console
         self._done = done
@@ -69,6 +72,7 @@ class Episodes(ui.element, component="../assets/episodes.js"):
         self._props["past"] = past
         self._props["head"] = head
         self._props["empty"] = empty
+        self._props["most"] = most
         self._props["foundWords"] = FOUND
         self._props["modeWords"] = _MODE_WORDS
         self._props["outcomeWords"] = _OUTCOME_WORDS

@@ -11,6 +11,7 @@ from console import shell
 from console.context import Console
 from console.episodes import DAYS, SHOWN_OPEN, SHOWN_PAST, left_out, open_ones, past, past_queries
 from console.live.states import LAST_NEED, STATES, states
+from console.live.together import Together, together
 from console.pages.actions import Episodes, cards, past_card
 from fanwatch.alarm import Alarm
 from fanwatch.errors import FanwatchError
@@ -51,18 +52,27 @@ class _Told:
         with console.fleet.lock:
             codes = states(console.fleet, console.intake.away_since_ms or now_ms)
             hidden = console.fleet.hidden
+            most = together(console.fleet, codes, now_ms)
         # Fans that need somebody although the forecast has not said so.
         others = int((codes <= LAST_NEED).sum()) - len(found)
         unjudged = int((codes == _UNKNOWN).sum())
         away = console.intake.away_since_ms is not None
-        shown = cards(console, found, now_ms)
+        shown = _marked(cards(console, found, now_ms), most)
         self._again_ms = 1000 * (_PAST_AGAIN_S if any(each["clock"] for each in shown) else _AGAIN_S)
         return {
             "episodes": shown,
             "calm": others <= 0 and len(codes) > 0 and not away and not hidden and not unjudged,
-            "empty": _empty(len(codes), others, away, hidden, unjudged),
+            "empty": _empty(len(codes), others, away, hidden, unjudged, most),
             "head": _head(found, now_ms),
+            "most": most.text if most else "",
         }
+
+
+def _marked(shown: list[dict[str, Any]], most: Together | None) -> list[dict[str, Any]]:
+    """Cards of one trouble of most fans come first, under one head."""
+    fans = most.fans if most else frozenset()
+    marked = [{**each, "many": each["device"] in fans} for each in shown]
+    return sorted(marked, key=lambda each: not each["many"])
 
 
 def register(console: Console) -> None:
@@ -82,6 +92,7 @@ def register(console: Console) -> None:
                     live=True,
                     calm=now["calm"],
                     empty=now["empty"],
+                    most=now["most"],
                     done=ended.soon,
                 )
             with ui.element("section").props('aria-labelledby="past"').classes("ac-section"):
@@ -169,7 +180,9 @@ def _none(device: str) -> str:
     )
 
 
-def _empty(fans: int, others: int, away: bool, hidden: int, unjudged: int = 0) -> str:
+def _empty(
+    fans: int, others: int, away: bool, hidden: int, unjudged: int = 0, most: Together | None = None
+) -> str:
     if not fans:
         return "The broker is away: no fan is known yet." if away else "No fan has been heard of yet."
     if away:
@@ -182,6 +195,8 @@ def _empty(fans: int, others: int, away: bool, hidden: int, unjudged: int = 0) -
         return f"No alarm is open, but {unjudged:,} of {fans:,} fans {are} not judged: the fleet says why."
     if others <= 0:
         return "Nothing needs you. Every fan that is heard of is well."
+    if most is not None:
+        return f"No alarm is open. {most.text}"
     need = "One fan needs a look" if others == 1 else f"{others} fans need a look"
     return f"No alarm is open. {need} though: the fleet shows {'it' if others == 1 else 'them'} first."
 

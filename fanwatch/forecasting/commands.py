@@ -111,6 +111,7 @@ class Commands:
                 closed_ms=row.told_ms,
                 said_ms=row.told_ms,
                 opened_ms=0,
+                gone_ms=0,
                 lapsed="",
                 stands_ms=0,
             )

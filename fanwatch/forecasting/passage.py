@@ -113,14 +113,15 @@ class _Passage:
         if not wording.is_news(alarm, before, at_ms - note.said_ms):
             return
         self._turn(number, alarm, at_ms, verdict.stopped_ms)
-        opened_ms, lapsed = 0, ""
+        opened_ms, lapsed, gone_ms = 0, "", 0
         if alarm.state in EPISODES:
             goes_on = before is not None and before.episode == alarm.episode
             lapsing = wording.lapsing(alarm, before, stop_known=known)
             opened_ms = note.opened_ms if goes_on and not lapsing else self._goal.now_ms
             lapsed = lapsing or (note.lapsed if goes_on else "")
+            gone_ms = verdict.stopped_ms or verdict.silent_ms or (note.gone_ms if goes_on else 0)
         self._alarms[number] = alarm
-        said = {"said_ms": at_ms, "opened_ms": opened_ms, "lapsed": lapsed}
+        said = {"said_ms": at_ms, "opened_ms": opened_ms, "lapsed": lapsed, "gone_ms": gone_ms}
         self._notes[number] = msgspec.structs.replace(changed, **said)
         self._said[number].append(alarm)
 

@@ -35,6 +35,8 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     """Up to when readings were known as the alarm was published."""
     opened_ms: int = 0
     """When, by the clock here, the episode was published first, or was open again; 0 where none is open."""
+    gone_ms: int = 0
+    """Since when the fan of the open episode stands still, or nothing comes of it; 0 where neither is so."""
     lapsed: str = ""
     """Who had acknowledged the open episode before its fan stopped, with which that ended."""
     stands_ms: int = 0

@@ -87,11 +87,13 @@ class Run:
         self.summary = Summary()
         self.fleet: dict[str, Row] = {}
         """What is known of each fan afterwards."""
+        self.scored: dict[str, int] = {}
+        """By fan, up to when its readings were scored, in ms."""
 
     def work(self, keep: Callable[[], None], require: Callable[[], None]) -> None:
         """Unavailable where the store or the broker is away; what was saved until then stays right."""
         summary, store = self.summary, self._hurried
-        scored = aggregates.newest(store, self._since_ms, self._until_ms)
+        scored = self.scored = aggregates.newest(store, self._since_ms, self._until_ms)
         clock_ms = max(scored.values(), default=None)
         if clock_ms is None:
             raise Unavailable(self._nothing())

@@ -101,7 +101,7 @@ class Service:
         try:
             with lease.acquire(_RUN_PATIENCE_S):
                 run.work(lease.keep, lease.require)
-                self._webhook.tell(run.fleet.values(), time.time_ns() // 1_000_000)
+                self._webhook.tell(run.fleet.values(), time.time_ns() // 1_000_000, run.scored)
         except Held as error:
             _RUNS.labels("skipped").inc()
             return Summary(skipped=str(error))

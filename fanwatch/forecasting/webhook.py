@@ -1,5 +1,5 @@
 """Tells people of an episode, once: FANWATCH_WEBHOOK_URL gets a POST for each, and one more where a fan has stopped
-whose alarm somebody had acknowledged.
+whose alarm somebody had acknowledged. Where most of the fleet stops or falls silent at once, it is one for all of them.
 
 It happens on a thread of its own, so that no run waits for it. What was told is remembered in measurement
 `forecast_told`, once the other side has said so; what was not is tried again by the runs of a day. Between the other
@@ -13,14 +13,17 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
 from fanwatch.alarm import EPISODES, Alarm
 from fanwatch.errors import FanwatchError, SettingsError
+from fanwatch.forecasting.many import Many, many
 from fanwatch.forecasting.rows import Row
 from fanwatch.logs import Log
+from fanwatch.outage import LEAST
 from fanwatch.proxies import Outward
 from fanwatch.settings import ForecastSettings, secret
 from fanwatch.store import Store, point
@@ -32,6 +35,15 @@ _WAITS_S = (1.0, 5.0, 15.0)
 _QUEUED = 1000
 _STOPPED = "stopped"
 """Behind the episode's name, of what is told once more."""
+
+
+class _Telling(NamedTuple):
+    """One message."""
+
+    key: str
+    about: Alarm | Many
+    told: dict[str, str]
+    """What is told by it: by key, the fan."""
 
 
 class _Stays(urllib.request.HTTPRedirectHandler):
@@ -53,17 +65,19 @@ class Webhook:
         # It may lie outside the site: a proxy of the environment is asked, but never for this machine.
         self._opener = urllib.request.build_opener(_Stays, Outward())
         self._store, self._log = store, log
-        self._queue: queue.Queue[tuple[str, Alarm]] = queue.Queue(_QUEUED)
+        self._queue: queue.Queue[_Telling] = queue.Queue(_QUEUED)
         self._waiting: set[str] = set()
         self._thread: threading.Thread | None = None
 
-    def tell(self, fleet: Iterable[Row], now_ms: int) -> None:
+    def tell(self, fleet: Iterable[Row], now_ms: int, scored: Mapping[str, int] | None = None) -> None:
         """Has those episodes told that are open, began to be known within a day, and were not told yet.
 
-        None that somebody has in hand: one that was snoozed is told once that is over, if the day is not.
+        None that somebody has in hand: one that was snoozed is told once that is over, if the day is not. `scored` is
+        up to when each fan's readings were scored, in ms.
         """
         if not self._url:
             return
+        fleet = list(fleet)
         fresh = [
             (f"{row.alarm.episode} {_STOPPED}" if row.note.lapsed else row.alarm.episode, row.alarm)
             for row in fleet
@@ -77,46 +91,53 @@ class Webhook:
         rows = self._store.query(
             f'SELECT "episode" FROM "{TOLD}" WHERE time > {(now_ms - 2 * _TRIED_FOR_MS) * 1_000_000}'
         )
-        told = {row["episode"] for row in rows}
+        told = {row["episode"] for row in rows} | self._waiting
+        fresh = [(key, alarm) for key, alarm in fresh if key not in told]
+        most = many(fleet, scored or {}, now_ms)
+        if most is not None and most.key not in told:
+            members = {alarm.episode for alarm in most.alarms}
+            together = {key: alarm.deviceID for key, alarm in fresh if alarm.episode in members}
+            # One that comes after the others have been told is told by itself.
+            if len(together) >= LEAST:
+                self._enqueue(_Telling(most.key, most, {most.key: "", **together}))
+                fresh = [(key, alarm) for key, alarm in fresh if key not in together]
         for key, alarm in fresh:
-            if key not in told and key not in self._waiting:
-                self._enqueue(key, alarm)
+            self._enqueue(_Telling(key, alarm, {key: alarm.deviceID}))
 
-    def _enqueue(self, key: str, alarm: Alarm) -> None:
+    def _enqueue(self, telling: _Telling) -> None:
         try:
-            self._queue.put_nowait((key, alarm))
+            self._queue.put_nowait(telling)
         except queue.Full:
             return  # the next run tries again
-        self._waiting.add(key)
+        self._waiting |= telling.told.keys()
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="webhook", daemon=True)
             self._thread.start()
 
     def _work(self) -> None:
         while True:
-            key, alarm = self._queue.get()
+            telling = self._queue.get()
             try:
-                self._try(key, alarm)
+                self._try(telling)
             except FanwatchError as error:
-                self._log.warning("webhook told, but not noted", episode=alarm.episode, error=str(error))
+                self._log.warning("webhook told, but not noted", episode=telling.key, error=str(error))
             finally:
-                self._waiting.discard(key)
+                self._waiting -= telling.told.keys()
 
-    def _try(self, key: str, alarm: Alarm) -> None:
+    def _try(self, telling: _Telling) -> None:
         for wait_s in (*_WAITS_S, None):
-            error = self._post(key, alarm)
+            error = self._post(telling.key, telling.about)
             if error is None:
-                self._note(key, alarm)
-                self._log.info("webhook told", episode=alarm.episode)
+                self._note(telling)
+                self._log.info("webhook told", episode=telling.key)
                 return
             if wait_s is not None:
                 time.sleep(wait_s)
-        self._log.warning("webhook failed, the next run tries again", episode=alarm.episode, error=error)
+        self._log.warning("webhook failed, the next run tries again", episode=telling.key, error=error)
 
-    def _post(self, key: str, alarm: Alarm) -> str | None:
+    def _post(self, key: str, about: Alarm | Many) -> str | None:
         """What went wrong; never the address, which may be a secret."""
-        text = f"{alarm.deviceID}: {alarm.state}. {alarm.why}"
-        content = {"text": text} | msgspec.to_builtins(alarm)
+        content = about.content() if isinstance(about, Many) else _content(about)
         request = urllib.request.Request(
             str(self._url),
             data=msgspec.json.encode(content),
@@ -134,13 +155,21 @@ class Webhook:
             return f"it gave no answer ({type(error).__name__})"
         return None
 
-    def _note(self, key: str, alarm: Alarm) -> None:
-        line = point(TOLD, {"deviceID": alarm.deviceID}, {"episode": key}, None)
+    def _note(self, telling: _Telling) -> None:
+        lines = [
+            point(TOLD, {"deviceID": device} if device else {}, {"episode": key}, None)
+            for key, device in telling.told.items()
+        ]
         for wait_s in (*_WAITS_S, None):
             try:
-                self._store.write([line])
+                self._store.write(lines)
                 return
             except FanwatchError:
                 if wait_s is None:
                     raise
                 time.sleep(wait_s)
+
+
+def _content(alarm: Alarm) -> dict[str, object]:
+    text = f"{alarm.deviceID}: {alarm.state}. {alarm.why}"
+    return {"text": text, **msgspec.to_builtins(alarm)}

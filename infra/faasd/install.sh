@@ -198,8 +198,6 @@ secrets() (
     page=$own/secrets/services/console
     # shellcheck disable=SC2086 # Each host is a word.
     [ -e "$page/page.crt" ] || "$fanwatch" certs page --dir "$own/secrets" $hosts > /dev/null
-    # What the command says after a change there.
-    echo "run 'sudo infra/faasd/install.sh' again: the broker reads the change, without a restart." > "$own/secrets/next"
     # Nobody may log in until `fanwatch console users add` says who.
     [ -e "$page/logins" ] || : > "$page/logins"
     password=$own/secrets/grafana/admin-password

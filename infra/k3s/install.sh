@@ -171,18 +171,23 @@ apply() {
     kubectl apply --request-timeout=60s --server-side --field-manager=fanwatch "$@" -f "$rendered"
 }
 
-# The cluster is asked first, without a change: halfway is where nobody wants to be.
+# The cluster is asked first, which changes nothing: halfway is where nobody wants to be.
 accepted() {
     if apply --dry-run=server > /dev/null 2> "$rendered.log"; then
         return
     fi
     # Namespaces that are not there yet are made by the apply itself.
     sed -i -e '/^Warning: /d' -e '/(NotFound): namespaces "[a-z-]*" not found$/d' "$rendered.log"
-    refused=$(grep -c -E '^(The |Error|error)' "$rendered.log") || [ -s "$rendered.log" ] || return 0
-    class=$(kubectl --request-timeout=10s -n fanwatch get pvc grafana -o 'jsonpath={.spec.storageClassName}' 2>/dev/null) ||
-        class=
-    fail "the cluster refuses $refused of what $overlay would change, so nothing was changed. The first:" \
-        "$(head -n 1 "$rendered.log")${class:+ Volumes keep their class, here $class: use an overlay that has it.}"
+    [ -s "$rendered.log" ] || return 0
+    why=
+    if grep -qE '(PersistentVolumeClaim|StatefulSet).* is invalid' "$rendered.log"; then
+        class=$(kubectl --request-timeout=10s -n fanwatch get pvc grafana -o 'jsonpath={.spec.storageClassName}')
+        why="Volumes keep the class they were made with, here $class: use an overlay that has it."
+    elif grep -q '^Apply failed with .* conflict' "$rendered.log"; then
+        why="Somebody changed that by hand: undo it, or put it into an overlay of your own."
+    fi
+    fail "the cluster refuses $overlay, so nothing was changed." \
+        "$(sed -n '1s/^Error from server ([A-Za-z]*): //;1s/[.:]*$/./p' "$rendered.log") $why"
 }
 
 arguments "$@"
@@ -199,5 +204,5 @@ fi
 apply
 # What the command says after a change there.
 echo "run '${REGISTRY:+REGISTRY=$REGISTRY }${TAG:+TAG=$TAG }infra/k3s/install.sh $overlay' again. It takes the change to" \
-    "the cluster, where the broker reads it within two minutes, without a restart." > "$files/next"
+    "the cluster, where it is read within two minutes, without a restart." > "$files/next"
 echo "Next: OpenFaaS's chart with infra/k3s/openfaas-values.yaml, then faas-cli up, as docs/k3s.md says."

@@ -153,7 +153,7 @@ def test_a_list_counts_who_is_not_judged_and_calls_nobody_well_once_the_forecast
     line = next(line for line in head if line.startswith(good))
     assert "All sensors are as usual" in line
     [last] = store.query(LAST_RUN)
-    store.execute('DROP SERIES FROM "forecast"')
+    store.query('DROP SERIES FROM "forecast"')
     old_ms = last["time"] // 1_000_000 - VERDICT_S * 1000 - 60_000
     store.write([point("forecast", {}, {"clock_ms": old_ms}, old_ms * 1_000_000)])
     stopped = f"forecast-fan has not judged any fan since {format_ms(old_ms)[:16].replace('T', ' ')} UTC."

@@ -99,9 +99,9 @@ def test_columns_in_any_order_and_case_and_bad_cells(functions: Functions, tmp_p
     assert table.code == 1
     assert "8 readings: 2 healthy, 6 not scored." in table.out
     assert "deviceID must be 1 to 64 letters" in table.out
-    assert f"Not scored: {file} has 6 problems:" in table.out
+    assert f"Not scored: {file} has 9 problems:" in table.out
     assert "- sound must be a number, not text. In 2 lines: 5 ('loud'), 8 ('nan')." in table.out
-    assert "- temperature is missing. In line 6." in table.out
+    assert "- temperature is missing. In 2 lines: 6, 10." in table.out
     assert "- timeStamp is not a time such as" in table.out
 
 
@@ -133,7 +133,7 @@ def test_all_that_is_wrong_is_said_by_kind_and_count_after_the_table(
             HEADER.replace(",", ";").encode(),
             "separates its columns by semicolons: save it with commas (and 0.5",
         ),
-        (b"DeviceID\tTime\n", "by tabs: save it with commas (and 0.5, not 0,5). "),
+        (b"DeviceID\tTime\n", "by tabs: save it with commas (and 0.5, not 0,5). In line 1."),
         (b"DeviceID\tTime\n", "has no column rotation, temperature, vibration, sound"),
     ],
 )
@@ -144,6 +144,47 @@ def test_another_kind_of_file_is_named(
     run = Run(functions.url, str(file))
     assert (run.code, run.out) == (1, "")
     assert said in run.error
+
+
+def test_several_things_that_are_wrong_with_each_reading_are_said_at_once(
+    functions: Functions, tmp_path: Path
+) -> None:
+    """As a logger writes it: a MAC address, epoch milliseconds; score-fan alone would name one of them a time."""
+    rows = [f"AA:BB:CC:00:11:2{n},17908128{n}0000,600,forty,150,48,0\n" for n in range(4)]
+    (file := tmp_path / "logger.csv").write_text(HEADER + "".join(rows), encoding="utf-8")
+    run = Run(functions.url, str(file))
+    assert run.code == 1
+    assert "has 12 problems:" in run.out
+    for said in (
+        "deviceID must be 1 to 64 letters",
+        "timeStamp is not a time such as",
+        "temperature must be a number",
+    ):
+        assert f"- {said}" in run.out
+    assert "In 4 lines: 2 ('1790812800000'), 3 ('1790812810000'), 4 ('1790812820000') and 1 more." in run.out
+    file.write_text((HEADER + "".join(rows)).replace(",", ";").replace("600", "600,5"), encoding="utf-8")
+    refused = Run(functions.url, str(file))
+    assert (refused.code, refused.out) == (1, "")
+    assert "has 13 problems:" in refused.error
+    assert "- separates its columns by semicolons" in refused.error
+    assert "- timeStamp is not a time such as" in refused.error
+    assert "rotation" not in refused.error
+    (tmp_path / "few.csv").write_text("DeviceID,Time\na,now\n", encoding="utf-8")
+    few = Run(functions.url, str(tmp_path / "few.csv")).error
+    assert "has 2 problems:" in few
+    assert "has no column rotation, temperature, vibration, sound" in few
+    assert "- timeStamp is not a time" in few
+
+
+def test_readings_without_a_verdict_are_told_by_sensor_and_share(
+    functions: Functions, tmp_path: Path
+) -> None:
+    """Vibration in g."""
+    rows = [f"a,2026-11-23 12:0{n}:00,600,40,{0.03 if n < 7 else 150},48,0\n" for n in range(10)]
+    (file := tmp_path / "g.csv").write_text(HEADER + "".join(rows), encoding="utf-8")
+    run = Run(functions.url, str(file))
+    assert run.code == 0, run.error
+    assert "Not judged, for values that no working sensor gives: vibration in 7 of 10 readings." in run.out
 
 
 def test_an_ndjson_file(functions: Functions, tmp_path: Path) -> None:

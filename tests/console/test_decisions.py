@@ -181,3 +181,38 @@ def test_who_acknowledges_that_it_stands_has_it_in_hand_before_the_forecast_has_
             expect(card).to_contain_text("acknowledged by technician")
         finally:
             context.close()
+
+
+@pytest.mark.parametrize("watched", [20], indirect=True)
+def test_most_of_the_fleet_that_stops_is_one_entry_on_the_page(
+    console: Console, watched: Watched, browser: Browser
+) -> None:
+    names = [f"fan{number}" for number in range(4)]
+    for name in names:
+        watched.write(name, 0, 22, failing(20, 20, 30))
+    watched.write("bad", 20, 22)
+    watched.tick(22)
+    watched.run()
+    with watched.listener() as listener:
+        until(lambda: listener.of("fan3"), 30, "the stop")
+    context = browser.new_context()
+    context.set_default_timeout(30_000)
+    try:
+        page = context.new_page()
+        page.goto(console.url)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Most fans stand still")
+        expect(page.locator(".fl-lead")).to_contain_text("fans have stood still since ")
+        expect(page.locator(".fl-lead")).not_to_contain_text("UTC")
+        expect(page.locator(".fl-row", has_text="Stopped")).to_have_count(4)
+        page.goto(console.url + "/alarms")
+        entry = page.locator("summary.ep-many")
+        expect(entry).to_contain_text("fans have stood still since ")
+        cards = page.locator("details.ep-group [data-episode]")
+        expect(cards).to_have_count(4)
+        expect(cards.first).not_to_be_visible()
+        entry.click()
+        expect(cards.first).to_be_visible()
+        cards.first.get_by_role("button", name="Acknowledge").click()
+        expect(cards.first).to_be_visible()
+    finally:
+        context.close()

@@ -9,7 +9,7 @@ from console.live.view import FleetView
 from console.pages.alarms import _empty
 from console.pages.fan import described
 from fanwatch.alarm import Alarm
-from fanwatch.judged import VERDICT_S
+from fanwatch.judged import VERDICT_S, behind
 from tests.support.console import alarm
 from tests.support.live import NOW, VALUES, fleet_of
 
@@ -84,6 +84,15 @@ def test_a_viewer_is_told_once_the_forecast_has_stopped_though_no_alarm_changed(
     message = view.message(NOW + 1000)
     assert message["words"]["fan-1"][1] == message["unjudged"] == fleet.verdicts.why(NOW)
     assert message["counts"][STATES.index("ok")] == 0
+
+
+def test_a_fan_that_the_forecast_has_not_got_to_is_not_judged_while_the_others_are() -> None:
+    made = verdicts(NOW)
+    old_ms = NOW - VERDICT_S * 1000 - 60_000
+    made.behind = behind({"fan-1": old_ms, "fan-2": NOW, "fan-3": NOW - 600_000, "never": 0})
+    assert made.behind == {"fan-1": old_ms}
+    why = "It has not been judged since 2027-01-15 07:39 UTC, as forecast-fan has not got to it since."
+    assert said(WELL, made) == ("unknown", why)
 
 
 def test_an_alarm_stays_what_it_is_while_nobody_judges() -> None:

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fanwatch.judged import RAN
 from fanwatch.store import Store, point
 
 WELL, OUT, FAILING, QUIET, BROKEN = FANS = tuple(f"fan-0{number}" for number in range(1, 6))
@@ -38,6 +39,7 @@ class Fleet:
         self.store.write(self._readings())
         self.store.write(self._results())
         self.store.write(self._alarms())
+        self.store.write(self._severities())
         self.store.write(self._letters())
         self.store.write(self._forecasts())
         self.store.write(self._parts())
@@ -150,12 +152,21 @@ class Fleet:
                 "dead_letter", {}, letter, (self.now_ms - (number + 1) * 4 * MINUTE_MS) * 1_000_000 + number
             )
 
+    def _severities(self) -> Iterator[str]:
+        """What was said, as Telegraf keeps it among the results."""
+        began = self.now_ms - FAILED_FOR_MS
+        said = [(fan, began - 5 * HOUR_MS, 0) for fan in FANS] + [(FAILING, began, 4), (BROKEN, began, 2)]
+        for fan, at_ms, severity in said:
+            fields = {"alarm_severity": severity, "alarm_in_hand": 0}
+            yield point("anomaly", {"deviceID": fan}, fields, at_ms * 1_000_000)
+
     def _forecasts(self) -> Iterator[str]:
         """A run each ten minutes; the last but one was short of time, and one fan could not be worked up."""
         for number, at in enumerate(range(self.now_ms - HOUR_MS + MINUTE_MS, self.now_ms, WINDOW_MS)):
             short = int(number == 4)
             run = {"seconds": 0.9 + short, "behind": 3 * short, "failed": short, "fans": 5, "clock_ms": at}
             yield point("forecast", {}, run, at * 1_000_000)
+            yield point("anomaly", {}, {RAN: 1}, at * 1_000_000)
 
     def _parts(self) -> Iterator[str]:
         """Ten seconds apart, an hour long; the connector was started anew half an hour ago."""

@@ -125,5 +125,12 @@ def test_a_sensor_is_one_message_and_the_pipelines_troubles_say_when_they_are_ov
     assert (over.firing, over.over) == ((), ("part-down",))
 
 
+def test_a_site_whose_fans_were_all_silent_is_one_message(days: Days) -> None:
+    for fan in days.fleet.fans:
+        days.fleet.say(fan, INSTRUMENT)
+    [message] = days.passes(20)
+    assert message.firing == tuple(f"instrument-alarm {fan}" for fan in days.fleet.fans)
+
+
 def _firing(messages: list[Message]) -> set[tuple[str, ...]]:
     return {message.firing for message in messages}

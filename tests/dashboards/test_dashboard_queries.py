@@ -86,13 +86,15 @@ on = lambda uid: pytest.mark.parametrize("shown", [uid], indirect=True)  # noqa:
     ("title", "expected"),
     [
         ("Fans reporting", 4),
+        ("Well", 2),
+        ("Not judged", None),
         ("Silent", 1),
         ("Faulty", 1),
         ("In alarm", 1),
         ("Broken sensors", 1),
     ],
 )
-def test_the_fleet_is_counted(shown: Shown, title: str, expected: int) -> None:
+def test_the_fleet_is_counted(shown: Shown, title: str, expected: int | None) -> None:
     assert shown.value(title) == expected
 
 
@@ -106,7 +108,7 @@ def test_the_table_puts_what_needs_a_person_first(shown: Shown) -> None:
     rows = shown.table("What needs a person first")
     assert [row["Fan"] for row in rows[:3]] == [FAILING, QUIET, BROKEN]
     assert {row["Fan"] for row in rows} == set(FANS)
-    assert [math.floor(row["Needs"]) for row in rows] == [7, 5, 2, 0, -100]
+    assert [math.floor(row["Needs"]) for row in rows] == [8, 6, 3, 0, -100]
     assert (rows[3]["Fan"], rows[4]["Fan"], rows[4]["Alarm"]) == (WELL, OUT, "out-of-service")
     worst, silent, broken = rows[:3]
     assert (worst["Cause"], worst["Alarm"]) == ("vibration", "alarm")
@@ -392,6 +394,9 @@ def test_every_query_says_something_of_a_filled_store(fleet: Fleet, uid: str, ra
     expected = [("Results that are not ok", "A")] if uid == FAN else []
     # Nor is any of the chosen fans out of service.
     out = [("Now", "Out")] if uid == FAN else []
+    if uid == FLEET:
+        # Each of these fans is judged.
+        expected = [("Not judged", "A")]
     if uid == PIPELINE:
         expected = [
             ("Dead letters by reason", reason) for reason in REASONS if reason not in ("json", "clock")

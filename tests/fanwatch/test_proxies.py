@@ -1,17 +1,24 @@
 """Which way an HTTP client takes where the environment names a proxy."""
 
 import contextlib
+import re
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.error import URLError
 
 import pytest
 
 from fanwatch import proxies
-from fanwatch.settings import StoreSettings
+from fanwatch.alarm import Alarm
+from fanwatch.forecasting.webhook import Webhook
+from fanwatch.logs import Log
+from fanwatch.settings import ForecastSettings, StoreSettings
 from fanwatch.store import Store
 from tests.support.http_stub import HttpStub, Reply
 from tests.support.proxy import Recorder, environment
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -76,4 +83,36 @@ def test_out_of_the_site_asks_it(proxy: Recorder, monkeypatch: pytest.MonkeyPatc
     assert [line.split(b"\r")[0] for line in proxy.heard] == [b"GET http://hooks.invalid/x HTTP/1.1"]
     monkeypatch.setenv("no_proxy", ".invalid")
     ask()
+    assert len(proxy.heard) == 1
+
+
+def test_every_client_goes_through_it() -> None:
+    """Whoever asks over HTTP by urllib asks one of our parts, and so past every proxy; there is one exception."""
+    asks = re.compile(
+        r"urllib\.request\.(urlopen|build_opener|urlretrieve)|^import requests|^import httpx", re.MULTILINE
+    )
+    found = {
+        str(path.relative_to(ROOT))
+        for folder in ("cli", "connectors", "console", "credentials", "fanwatch", "functions", "history", "local",
+                       "simulator", "template", "training")
+        for path in (ROOT / folder).rglob("*.py")
+        if asks.search(path.read_text(encoding="utf-8"))
+    }  # fmt: skip
+    assert found == {"fanwatch/proxies.py", "fanwatch/forecasting/webhook.py"}
+
+
+def test_a_webhook_asks_it(proxy: Recorder, stub: HttpStub) -> None:
+    def tell(url: str) -> str | None:
+        settings = ForecastSettings(webhook_url=url, webhook_timeout=5)
+        hook = Webhook(settings, Store(StoreSettings()), Log("test"))
+        at = "2026-11-23T12:00:00.000Z"
+        return hook._post("key", Alarm(
+            deviceID="fan-01", episode=f"fan-01/{at}", state="alarm", since=at, risk=0.9, cause=None,
+            failureExpected=None, why="it wears",
+        ))  # fmt: skip
+
+    assert tell("http://hooks.invalid/x") is not None
+    assert [line.split(b"\r")[0] for line in proxy.heard] == [b"POST http://hooks.invalid/x HTTP/1.1"]
+    assert tell(f"{stub.url}/hook") is None
+    assert [request.path for request in stub.requests] == ["/hook"]
     assert len(proxy.heard) == 1

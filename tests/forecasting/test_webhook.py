@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
-from fanwatch.alarm import Alarm
+from fanwatch.alarm import EPISODES, Alarm
 from fanwatch.forecasting import rows, webhook, wording
+from fanwatch.forecasting.many import many
 from fanwatch.logs import Log
 from fanwatch.settings import ForecastSettings, StoreSettings, load
 from fanwatch.store import Store
@@ -19,7 +21,7 @@ from tests.forecasting.conftest import Watch
 from tests.support.http_stub import HttpStub, Reply, Request
 from tests.support.raw_server import on_port, saying
 from tests.support.wait import until
-from tests.support.watched import Watched, failing
+from tests.support.watched import Shape, Watched, failing
 
 
 @pytest.fixture
@@ -105,6 +107,92 @@ def test_what_somebody_has_in_hand_is_not_told_and_a_snooze_ends(watch: Watch, s
     watched.run()
     until(lambda: not watched.service._webhook._waiting, 10, "no more to tell")
     assert [json.loads(request.body)["deviceID"] for request in stub.requests] == [watched.fan("bad")]
+
+
+@pytest.mark.parametrize(("kind", "gone"), [("silent", 4), ("stopped", 4), ("silent", 3)])
+def test_most_of_the_fleet_at_once_is_one_message(watch: Watch, stub: HttpStub, kind: str, gone: int) -> None:
+    """Of seven fans, one of them the clock. Each keeps its own episode; a later one is told by itself."""
+    watched = watch(FANWATCH_WEBHOOK_URL=stub.url)
+    names = [f"fan{number}" for number in range(6)]
+
+    def cut(first: float, last: float) -> Shape:
+        still = None if kind == "silent" else np.array([0.0, 25.0, 2.0, 38.0])
+        return lambda hour, well: still if first <= hour < last else well
+
+    def played(begin: float, end: float, late: float = 40) -> list[dict[str, Any]]:
+        for name in names[:gone]:
+            watched.write(name, begin, end, cut(20, 30))
+        for name in names[gone:]:
+            watched.write(name, begin, end, cut(late, 40))
+        watched.tick(end)
+        for _ in range(2):
+            watched.run()
+        until(lambda: not watched.service._webhook._waiting, 20, "no more to tell")
+        keys = [request.headers["Idempotency-Key"] for request in stub.requests]
+        assert len(set(keys)) == len(keys)
+        return [json.loads(request.body) for request in stub.requests]
+
+    assert played(0, 20) == []
+    told = played(20, 22)
+    if 2 * gone <= 7:
+        assert sorted(each["deviceID"] for each in told) == [watched.fan(name) for name in names[:gone]]
+        return
+    [said] = told
+    at = format_ms(watched.at(20))
+    what = {"silent": "have sent nothing", "stopped": "have stood still"}[kind]
+    assert said["text"].startswith(
+        f"4 of 7 fans {what} since {at[:16].replace('T', ' ')} UTC: look at what they"
+    )
+    assert (said["state"], said["fans"], said["known"]) == (kind, 4, 7)
+    assert said["deviceIDs"] == [watched.fan(name) for name in names[:4]]
+    # Each has its own episode.
+    for name in names[:4]:
+        row = rows.of(watched.store, watched.fan(name), 0)
+        assert row is not None
+        assert row.alarm is not None
+        assert row.alarm.state in EPISODES
+        assert row.alarm.episode.startswith(f"{row.fan}/")
+    # Another process knows what was told, and a fan that goes later is told by itself.
+    watched.service = watched.another()
+    told = played(22, 24, late=22.5)
+    assert {each.get("deviceID") for each in told[1:]} == {watched.fan("fan4"), watched.fan("fan5")}
+
+
+def test_a_whole_site_that_comes_back_is_one_message(watch: Watch, stub: HttpStub) -> None:
+    """Nothing was scored meanwhile, so what was not there is known only now that it is back."""
+    watched = watch(FANWATCH_WEBHOOK_URL=stub.url)
+    names = [f"fan{number}" for number in range(5)]
+    for first, last in ((0, 20), (28, 28.4)):
+        for name in names:
+            watched.write(name, first, last)
+        watched.tick(last)
+        watched.run()
+    until(lambda: stub.requests and not watched.service._webhook._waiting, 20, "it is told")
+    watched.run()
+    until(lambda: not watched.service._webhook._waiting, 20, "no more to tell")
+    [request] = stub.requests
+    text = json.loads(request.body)["text"]
+    assert "fans have sent nothing since " in text
+    assert "; 6 of them send again: look at what they share" in text
+
+
+def test_a_message_of_most_fans_names_no_more_than_it_has_room_for() -> None:
+    began_ms = 1_795_600_200_000
+    fleet = []
+    for number in range(1500):
+        name = f"fan-{number:04d}"
+        before = wording.unreadable(name, began_ms, None, "x")
+        alarm = msgspec.structs.replace(before, state="instrument", cause="silent", why="It is silent.")
+        fleet.append(
+            rows.Row(fan=name, told_ms=5, alarm=alarm, note=rows.Note(opened_ms=began_ms, gone_ms=began_ms))
+        )
+    found = many(fleet, {}, began_ms + 1)
+    assert found is not None
+    content = found.content()
+    assert (content["fans"], len(content["deviceIDs"])) == (1500, 100)
+    assert str(content["text"]).startswith("1,500 of 1,500 fans have sent nothing since ")
+    assert many(fleet, {}, began_ms + 3_600_000) is None
+    assert many(fleet[:1], {}, began_ms + 1) is None
 
 
 class Stopping:

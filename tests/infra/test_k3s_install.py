@@ -171,6 +171,13 @@ def test_what_it_says_next_is_right_on_a_cluster(tmp_path: Path) -> None:
         told = operator.fanwatch(*call)
         assert ("'TAG=0.2.0 infra/k3s/install.sh local-path'" in told) == (call[1] != "issue"), told
         said += told
+    logins = operator.files / "services/console/logins"
+    told = subprocess.run(
+        [str(ROOT / ".venv/bin/fanwatch"), "console", "users", "add", "workshop", "--file", str(logins)],
+        input="a long password of nobody\n", capture_output=True, text=True, timeout=60, check=True,
+    ).stdout  # fmt: skip
+    assert "install.sh local-path'" in told
+    assert "at once" not in told
     assert not re.search("SIGHUP|mount|services/\\*|users add", said), said
 
 
@@ -209,6 +216,45 @@ def test_the_pod_that_models_go_through_comes_from_that_registry_too(operator: O
     assert pod["spec"]["containers"][0]["image"] == "registry.example:5000/fans/model-store:0.2.0"
     operator.applied.unlink()
     assert operator.refusal("--publish", has="").startswith("the cluster does not answer.")
+
+
+# As kubectl 1.34 says it.
+IMMUTABLE = """\
+Warning: something else
+Error from server (Invalid): PersistentVolumeClaim "grafana" is invalid: spec: Forbidden: spec is immutable
+@@ -10,7 +10,7 @@
+- "StorageClassName": "local-path",
++ "StorageClassName": "fanwatch-broker",
+
+Error from server (Invalid): StatefulSet.apps "influxdb" is invalid: spec: Forbidden: updates to statefulset spec
+"""
+CONFLICT = """\
+Apply failed with 1 conflict: conflict with "kubectl" with subresource "scale" using apps/v1: .spec.replicas
+Please review the fields above--they currently have other managers. Here
+"""
+
+
+@pytest.mark.parametrize("arguments", [["portworx"], ["--check", "portworx"]])
+def test_what_the_cluster_refuses_is_refused_before_a_change(
+    operator: Operator, arguments: list[str]
+) -> None:
+    line = operator.refusal(*arguments, REFUSED=IMMUTABLE, CLASS="local-path")
+    assert line == (
+        'the cluster refuses portworx, so nothing was changed. PersistentVolumeClaim "grafana" is invalid: spec: '
+        "Forbidden: spec is immutable. Volumes keep the class they were made with, here local-path: use an overlay "
+        "that has it."
+    )
+    line = operator.refusal(*arguments, REFUSED=CONFLICT)
+    assert line.endswith(
+        ".spec.replicas. Somebody changed that by hand: undo it, or put it into an overlay of your own."
+    )
+
+
+def test_namespaces_that_are_not_there_yet_are_no_refusal(operator: Operator) -> None:
+    missing = 'Error from server (NotFound): namespaces "openfaas-fn" not found\n'
+    done = operator.run("local-path", REFUSED=missing * 3)
+    assert done.returncode == 0, done.stderr
+    assert operator.applied.exists()
 
 
 def test_a_queue_whose_alert_would_measure_by_another_limit_is_refused(operator: Operator) -> None:

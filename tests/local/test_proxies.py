@@ -11,6 +11,10 @@ import pytest
 from fanwatch.settings import StoreSettings
 from fanwatch.store import Store
 from local import tools
+from local.config import local_environment
+from local.deploy import Deployer, program_name, read_stack
+from local.layout import Layout
+from local.supervisor import Supervisor
 from tests.support import proxy
 from tests.support.influx import tool
 from tests.support.ports import free_port, listens
@@ -30,6 +34,7 @@ def test_nothing_of_ours_asks_a_proxy(tmp_path: Path, kind: str) -> None:
     try:
         up.until_said("First result")
         up.until_said("store: storing")
+        up.until_said(r"Score a reading: +curl --noproxy localhost -s localhost:")
         store = Store(StoreSettings(influx_url=f"http://127.0.0.1:{machine.influx}"))
         until(lambda: store.count("anomaly", "quality") > 10, 30, "stored results")
         until(lambda: listens(machine.console), 60, "the page")
@@ -53,6 +58,27 @@ def test_nothing_of_ours_asks_a_proxy(tmp_path: Path, kind: str) -> None:
         up.end()
         if recorder:
             recorder.close()
+
+
+def test_a_function_may_leave_the_site_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As forecast-fan does, to tell its webhook: it gets what its user has named, and this machine is excepted."""
+    for name in proxy.environment(1):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    monkeypatch.setenv("NO_PROXY", ".plant.example")
+    place = Layout(state=tmp_path)
+    stack = read_stack(place, {})
+    deployer = Deployer(place, Supervisor(place))
+    given = deployer._program(stack, "forecast-fan", program_name(stack, "forecast-fan")).env
+    assert given["https_proxy"] == "http://proxy:3128"
+    assert given["NO_PROXY"] == given["no_proxy"] == ".plant.example,localhost,127.0.0.1,::1"
+
+
+def test_the_other_parts_know_of_none(tmp_path: Path) -> None:
+    place = Layout(state=tmp_path)
+    given = local_environment(proxy.environment(1) | {"PATH": "/bin"}, place)
+    assert [name for name in given if name.lower().endswith("_proxy")] == []
+    assert given["PATH"] == "/bin"
 
 
 def forecast(machine: Machine) -> dict[str, Any]:

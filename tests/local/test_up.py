@@ -228,6 +228,34 @@ def test_a_setting_that_cannot_be_used_is_named(
     assert done.stderr.count("\n") == 1
 
 
+def test_without_a_store_everything_says_that_it_is_off(machine: Machine) -> None:
+    machine.environment["FANWATCH_NO_STORE"] = "1"
+    up = machine.up()
+    try:
+        up.until_said(r"store: off, as FANWATCH_NO_STORE says: nothing is stored")
+        assert "starting" not in up.output().replace("influxd is starting", "starting")
+        found = until(lambda: (now := machine.status())["healthy"] and now, 30, "every part answers")
+        parts = {part["name"]: (part["state"], part["detail"]) for part in found["parts"]}
+        for name in ("influxd", "telegraf", "rollup"):
+            assert parts[name] == ("off", "off, as FANWATCH_NO_STORE says: nothing is stored")
+        assert found["ledger"]["off"]
+        assert found["ledger"]["stored"] is None
+        # From a shell that has not set it, too.
+        said = machine.elsewhere("status")
+        assert "stored nothing (off)" in said.stdout
+        for arguments in (
+            ("alarms", "list"),
+            ("fans", "list"),
+            ("dead-letters", "list"),
+            ("labels", "export"),
+        ):
+            done = machine.elsewhere(*arguments, FANWATCH_NO_STORE="")
+            assert done.returncode == 1
+            assert done.stderr.startswith("fanwatch: Nothing is stored here, as FANWATCH_NO_STORE says")
+    finally:
+        up.end()
+
+
 def test_status_is_quick_and_says_what_to_do(machine: Machine) -> None:
     done = machine.command("status", "--json")
     assert done.returncode == 1
@@ -235,14 +263,16 @@ def test_status_is_quick_and_says_what_to_do(machine: Machine) -> None:
     assert "make run" in done.stdout
 
 
-def test_a_terminal_shows_the_live_table(machine: Machine) -> None:
+def test_a_terminal_of_80_columns_and_plain_letters_shows_the_live_table(machine: Machine) -> None:
     import pty
 
     primary, secondary = pty.openpty()
     os.set_blocking(primary, False)
     process = subprocess.Popen(
         [sys.executable, "-m", "cli.main", "up"],
-        env=machine.environment | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "40"},
+        env=machine.environment
+        | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", "FANWATCH_NO_STORE": "1"}
+        | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"},
         stdin=secondary,
         stdout=secondary,
         stderr=secondary,
@@ -259,8 +289,17 @@ def test_a_terminal_shows_the_live_table(machine: Machine) -> None:
         return text in shown
 
     try:
-        for text in (b"First result", b"verdict", b"fan-02", b"readings/s in", b"mosquitto_pub"):
+        for text in (
+            b"First result",
+            b"verdict",
+            b"fan-02",
+            b"readings/s in",
+            b"mosquitto_pub",
+            b"degC",
+            b"cause",
+        ):
             until(lambda text=text: said(text), 60, text.decode())  # type: ignore[misc]
+        until(lambda: said(b"off, as FANWATCH_NO_STORE says"), 20, "the store is off")
         process.send_signal(signal.SIGINT)
         until(lambda: said(b"Stopped in") or process.poll() is not None, 15, "it stops")
     finally:
@@ -268,6 +307,8 @@ def test_a_terminal_shows_the_live_table(machine: Machine) -> None:
         process.wait(20)
         os.close(primary)
         until(lambda: not machine.processes(), 20, "no process is left")
+    assert shown.isascii()
+    assert b"Traceback" not in shown
 
 
 def test_a_function_that_cannot_start_is_said_soon(tmp_path: Path) -> None:

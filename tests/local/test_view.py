@@ -1,4 +1,4 @@
-"""The live table calls no fan well that is not judged, and is read at 80 columns."""
+"""The live table: no fan is called well that is not judged, at 80 columns; and the ledger below it."""
 
 import io
 import time
@@ -9,7 +9,8 @@ from rich.console import Console
 from fanwatch.judged import VERDICT_S
 from fanwatch.settings import BrokerSettings
 from local.feed import Feed, News
-from local.view import Picture, alarm_line, line, table
+from local.health import Ledger
+from local.view import Picture, alarm_line, counts, line, table
 
 READING = {"rotation": 592.0, "temperature": 41.2, "vibration": 160.4, "sound": 47.9}
 RESULT = {"fault": 0, "probability": 0.02, "quality": "ok", "cause": None}
@@ -63,3 +64,9 @@ def test_a_change_is_told_in_words_and_not_in_tokens(feed: Feed) -> None:
         News("fan-02", "ok", {"state": "unknown", "since": "2026-11-23T14:00:00.000Z", "why": "x"})
     )
     assert said == "fan-02: ok → not judged (since 2026-11-23 14:00): x"
+
+
+def test_empty_messages_are_told_where_there_were_any() -> None:
+    known = {"received": 9.0, "empty": 0.0, 'scored{function="score-fan"}': 8.0}
+    assert counts(Ledger(known, None)) == "received 9 · scored 8"
+    assert counts(Ledger(known | {"empty": 1.0}, None)) == "received 9 · empty 1 · scored 8"

@@ -86,8 +86,8 @@ def _joined(frames: Iterable[Sequence[Row]], field: str) -> list[Row]:
 def _calculated(row: Row, options: Mapping[str, Any]) -> Row:
     """`max` or `sum` of several columns, without those that have no value."""
     values = [row[name] for name in options["reduce"]["include"] if row.get(name) is not None]
-    made = {"max": max, "sum": sum}[options["reduce"]["reducer"]](values) if values else None
-    return row | {options["alias"]: made}
+    made = sum(values) if options["reduce"]["reducer"] == "sum" else max(values, default=None)
+    return row | {options["alias"]: made if values else None}
 
 
 def _sorted(rows: Sequence[Row], by: Mapping[str, Any]) -> list[Row]:

@@ -37,7 +37,10 @@ def run(
     timeout_s: float = 120,
     given: str = "",
 ) -> Done:
-    """Runs `argv` with a tmpfs at `place`, which nobody else sees, and `given` to read; the test is skipped where that is not allowed."""
+    """Runs `argv` with a tmpfs at `place`, which nobody else sees.
+
+    `given` is what it reads. The test is skipped where mounting is not allowed.
+    """
     place.mkdir(parents=True, exist_ok=True)
     unshare = shutil.which("unshare")
     if unshare is None:

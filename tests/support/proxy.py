@@ -8,7 +8,7 @@ NAMES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY")
 
 
 class Recorder:
-    """Accepts every connection, keeps what comes first, and closes it; `heard` holds a line for each."""
+    """Accepts every connection, keeps what comes first, and refuses it; `heard` holds a line for each."""
 
     def __init__(self) -> None:
         self.heard: list[bytes] = []
@@ -33,7 +33,8 @@ class Recorder:
             with connection:
                 connection.settimeout(5)
                 with contextlib.suppress(OSError):
-                    self.heard.append(connection.recv(200))
+                    self.heard.append(connection.recv(65_536))
+                    connection.sendall(b"HTTP/1.1 502 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
 def environment(port: int) -> dict[str, str]:

@@ -54,10 +54,10 @@ class Machine:
             check=False,
         )
 
-    def elsewhere(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def elsewhere(self, *arguments: str, **changes: str) -> "subprocess.CompletedProcess[str]":
         """The same from a shell that knows the state directory only, and no port."""
         ports = {name: "" for name in self.environment if name.endswith("_PORT")}
-        return self.command(*arguments, **ports)
+        return self.command(*arguments, **ports, **changes)
 
     def status(self) -> dict[str, Any]:
         """What `fanwatch status --json` says."""

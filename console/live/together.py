@@ -1,0 +1,66 @@
+"""Most of the fleet that is silent, or stands still: one entry, not one a fan. See fanwatch/outage.py."""
+
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from console.live.fleet import Fleet
+from console.live.states import STATES
+from fanwatch import outage
+from fanwatch.alarm import OUT_OF_SERVICE, Alarm
+from fanwatch.timestamps import format_ms
+
+_TOGETHER_MS: Final = 25 * 60_000
+"""What goes within so long went at once."""
+_TITLES: Final = {
+    outage.SILENT: "Most fans are silent",
+    outage.STOPPED: "Most fans stand still",
+    outage.BOTH: "Most fans are silent or stand still",
+}
+_SILENT, _STOPPED, _OUT = (STATES.index(name) for name in ("silent", "stopped", OUT_OF_SERVICE))
+
+
+class Together(msgspec.Struct, frozen=True):
+    """Fans that are one entry."""
+
+    title: str
+    text: str
+    """A sentence, with times in UTC."""
+    fans: frozenset[str]
+
+
+def together(fleet: Fleet, codes: np.ndarray, now_ms: int) -> Together | None:
+    """Those that have gone, where they are most of the fans; else None. `codes` as from `states`. Hold the lock."""
+    alarms = fleet.alarms
+    unheard = [place for place, code in enumerate(codes) if code == _SILENT or silent(alarms[place])]
+    still = [place for place, code in enumerate(codes) if code == _STOPPED and unannounced(alarms[place])]
+    gone, known = len(unheard) + len(still), int((codes != _OUT).sum())
+    if not outage.is_one(gone, known):
+        return None
+    kind = outage.kind_of(len(unheard), len(still))
+    again = sum(now_ms - int(fleet.heard_ms[place]) <= fleet.silent_ms for place in unheard)
+    since = sorted(_since_ms(fleet, place) for place in (*unheard, *still))
+    middle = since[gone // 2]
+    at_once = outage.is_one(sum(abs(ms - middle) < _TOGETHER_MS for ms in since), known)
+    said = f"{format_ms(middle)[:16].replace('T', ' ')} UTC" if at_once and middle else ""
+    names = frozenset(fleet.names[place] for place in (*unheard, *still))
+    return Together(_TITLES[kind], outage.in_words(kind, gone, known, said, again), names)
+
+
+def silent(alarm: Alarm | None) -> bool:
+    """Whether the forecast says that nothing comes of the fan."""
+    return alarm is not None and alarm.state == "instrument" and alarm.cause == "silent"
+
+
+def unannounced(alarm: Alarm | None) -> bool:
+    """Whether a fan has stopped, and no wear of its own had announced it."""
+    return alarm is not None and alarm.state == "stopped" and alarm.cause is None
+
+
+def _since_ms(fleet: Fleet, place: int) -> int:
+    """When it was heard last, or stopped; 0 where that is not known."""
+    alarm, heard_ms = fleet.alarms[place], int(fleet.heard_ms[place])
+    if alarm is not None and (silent(alarm) or alarm.state == "stopped"):
+        return min(alarm.since_ms, heard_ms or alarm.since_ms)
+    return heard_ms

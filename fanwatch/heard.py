@@ -62,6 +62,12 @@ def says_unusable(alarm: Alarm) -> bool:
     return NOBODY in alarm.why or OTHERS in alarm.why or _SILENCE.search(alarm.why) is not None
 
 
+def was_silent(alarm: Alarm) -> bool:
+    """Whether it is about a silence, be it over or not."""
+    over = alarm.cause == "resumed" and _SILENCE.search(alarm.why) is not None
+    return alarm.state == "instrument" and (alarm.cause == "silent" or over)
+
+
 def without_silence(why: str, told: Heard | None) -> str:
     """A sentence that says so of a fan that is heard: with what is wrong instead, or with nothing of it."""
     for unheard in (NOBODY, OTHERS):

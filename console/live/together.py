@@ -9,6 +9,7 @@ from console.live.fleet import Fleet
 from console.live.states import STATES
 from fanwatch import outage
 from fanwatch.alarm import OUT_OF_SERVICE, Alarm
+from fanwatch.heard import was_silent
 from fanwatch.timestamps import format_ms
 
 _TOGETHER_MS: Final = 25 * 60_000
@@ -49,8 +50,8 @@ def together(fleet: Fleet, codes: np.ndarray, now_ms: int) -> Together | None:
 
 
 def silent(alarm: Alarm | None) -> bool:
-    """Whether the forecast says that nothing comes of the fan."""
-    return alarm is not None and alarm.state == "instrument" and alarm.cause == "silent"
+    """Whether the forecast says that nothing comes of the fan, or that it sends again only now."""
+    return alarm is not None and was_silent(alarm)
 
 
 def unannounced(alarm: Alarm | None) -> bool:

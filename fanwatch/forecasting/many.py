@@ -8,6 +8,7 @@ import msgspec
 from fanwatch import outage
 from fanwatch.alarm import Alarm
 from fanwatch.forecasting.rows import Row
+from fanwatch.heard import was_silent
 from fanwatch.timestamps import format_ms
 
 TOGETHER_MS: Final = 25 * 60_000
@@ -78,6 +79,4 @@ def _gone(row: Row) -> bool:
     if alarm is None or not row.note.gone_ms:
         return False
     # A stop that its wear had announced is the fan's own.
-    return (alarm.state == "stopped" and alarm.cause is None) or (
-        alarm.state == "instrument" and alarm.cause == "silent"
-    )
+    return (alarm.state == "stopped" and alarm.cause is None) or was_silent(alarm)

@@ -1,7 +1,7 @@
 """Runs the tests that read a clock as if it were another time: `make test-hours`. Prints when which of them failed.
 
-Python, Mosquitto and what else is a C program see the moved clock, by Debian's libfaketime. InfluxDB and Telegraf are
-of Go and ignore it: for them it is the data that are moved. Tests that need these two's own clock are left out there
+Python, Mosquitto and what else is a C program see the moved clock, by Debian's libfaketime. InfluxDB, Telegraf and
+Grafana are of Go and ignore it: for them it is the data that are moved. Tests that need their own clock are left out
 (marker `own_clock`).
 """
 
@@ -21,6 +21,20 @@ from local.packages import ToolMissing, find_faketime
 ROOT: Final = Path(__file__).resolve().parents[2]
 _LOGS: Final = ROOT / ".fanwatch" / "hours"
 _FEW: Final = (5, 11, 16, 21)
+_QUICK: Final = tuple(
+    f"tests/{name}"
+    for name in (
+        "benchmarks",
+        "cli",
+        "credentials",
+        "fanwatch",
+        "forecast",
+        "forecasting",
+        "functions",
+        "training",
+    )
+)
+"""What CI runs as of a few hours: what starts no browser, no Grafana and no whole pipeline."""
 _PATCH: Final = Path(__file__).with_name("sleeping.py")
 _SLEEP: Final = f"import os; 'FAKETIME' in os.environ and exec(open({str(_PATCH)!r}).read(), {{}})\n"
 _LONGEST_S: Final = 3600
@@ -100,6 +114,7 @@ def main() -> int:
     library = find_faketime()
     if library is None:
         raise ToolMissing("libfaketime is missing: python -m local.tools --faketime")
+    tests = wanted.tests or (list(_QUICK) if wanted.few else [])
     _LOGS.mkdir(parents=True, exist_ok=True)
     # Reaches each Python that a test starts, whatever PYTHONPATH the test gives it.
     patch = Path(sysconfig.get_path("purelib")) / "fanwatch-hours.pth"
@@ -107,7 +122,7 @@ def main() -> int:
     failed: dict[str, list[str]] = {}
     try:
         for moment in moments(datetime.now(UTC).replace(microsecond=0), few=wanted.few):
-            for test in run(moment, library, wanted.tests, wanted.n):
+            for test in run(moment, library, tests, wanted.n):
                 failed.setdefault(test, []).append(moment.name)
     finally:
         patch.unlink()

@@ -154,18 +154,17 @@ def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: 
     if run is not None:
         since = _hours(float(run * memory.interval[0]))
     if cause == STUCK:
-        shown = _value(float(memory.earlier[0, sensor, 0]), sensor)
-        return f"The {name} sensor has shown {shown} unchanged for {since}: it is stuck."
+        value = _value(float(memory.earlier[0, sensor, 0]), sensor)
+        return f"The {name} sensor has shown {value} unchanged for {since}: it is stuck."
     if cause == ZERO:
         return f"The {name} sensor has shown 0 for {since} while the fan runs: it has dropped out."
+    shown = lately(memory)
     if cause == SPIKES:
-        shown = lately(memory)
         jumped = f"The {name} sensor has jumped again and again for {since}"
         if np.isnan(shown.mean[sensor]):
             return f"{jumped}."
         low, high = (_value(each[sensor], sensor) for each in (shown.low, shown.high))
         return f"{jumped}; since {_since(shown)} it showed values from {low} to {high}."
-    shown = lately(memory)
     # "Drift" is what the network calls it; what was seen is this, and may have other causes.
     began = (
         "What looked like a fault of the fan rests on one sensor alone. The" if memory.mistaken[0] else "The"

@@ -6,6 +6,7 @@ Grafana are of Go and ignore it: for them it is the data that are moved. Tests t
 """
 
 import argparse
+import contextlib
 import os
 import re
 import subprocess
@@ -16,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from local.packages import ToolMissing, find_faketime
+from local.packages import find_faketime
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _LOGS: Final = ROOT / ".fanwatch" / "hours"
@@ -83,7 +84,20 @@ def run(moment: Moment, library: str, tests: list[str], processes: str) -> list[
     }  # fmt: skip
     log = _LOGS / f"{re.sub(r'[^0-9A-Za-z]+', '-', moment.name)}.log"
     marks = "clock and not own_clock and not faults and not images and not openfaas and not page"
-    argv = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "-m", marks, *tests]
+    argv = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        "-q",
+        "--tb=short",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        marks,
+        *tests,
+    ]
     argv += ["-n", processes, "--dist", "loadfile"] if processes != "0" else []
     with log.open("wb") as output:
         done = subprocess.run(
@@ -102,6 +116,17 @@ def run(moment: Moment, library: str, tests: list[str], processes: str) -> list[
     return failed or ([f"pytest ended with {done.returncode}: {log}"] if done.returncode else [])
 
 
+@contextlib.contextmanager
+def patched() -> Iterator[None]:
+    """Has each Python of this environment sleep as libfaketime allows, whatever PYTHONPATH a test gives it."""
+    file = Path(sysconfig.get_path("purelib")) / f"fanwatch-hours-{os.getpid()}.pth"
+    file.write_text(_SLEEP, encoding="ascii")
+    try:
+        yield
+    finally:
+        file.unlink()
+
+
 def main() -> int:
     """Exit status 1 where something failed at some time."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -113,19 +138,15 @@ def main() -> int:
     wanted = parser.parse_args()
     library = find_faketime()
     if library is None:
-        raise ToolMissing("libfaketime is missing: python -m local.tools --faketime")
+        print("libfaketime is missing. Get it with: python -m local.tools --faketime", file=sys.stderr)
+        return 1
     tests = wanted.tests or (list(_QUICK) if wanted.few else [])
     _LOGS.mkdir(parents=True, exist_ok=True)
-    # Reaches each Python that a test starts, whatever PYTHONPATH the test gives it.
-    patch = Path(sysconfig.get_path("purelib")) / "fanwatch-hours.pth"
-    patch.write_text(_SLEEP, encoding="ascii")
     failed: dict[str, list[str]] = {}
-    try:
+    with patched():
         for moment in moments(datetime.now(UTC).replace(microsecond=0), few=wanted.few):
             for test in run(moment, library, tests, wanted.n):
                 failed.setdefault(test, []).append(moment.name)
-    finally:
-        patch.unlink()
     for test, when in failed.items():
         print(f"FAILED {test}: {', '.join(when)}")
     return 1 if failed else 0

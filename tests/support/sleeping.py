@@ -4,6 +4,7 @@ Python sleeps until a moment of the steady clock (`clock_nanosleep` with TIMER_A
 leave that clock alone, answers that with EINVAL. Leaving it alone is needed: locks wait by it past libfaketime.
 """
 
+import os
 import threading
 import time
 
@@ -14,4 +15,5 @@ def _sleep(seconds: float) -> None:
     threading.Event().wait(seconds)
 
 
-time.sleep = _sleep
+if "FAKETIME" in os.environ or __name__ != "tests.support.sleeping":
+    time.sleep = _sleep

@@ -1,6 +1,6 @@
 # Fanwatch. Each target is complete by itself: it makes .venv and gets what it needs.
 
-.PHONY: help run test test-faults test-page test-images test-openfaas check bench install model forecast-model clean
+.PHONY: help run test test-hours test-faults test-page test-images test-openfaas check bench install model forecast-model clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,6 +17,10 @@ run: $(VENV)/.run  ## The whole pipeline on this machine: FANS=10 RATE=1 FAILING
 test: $(VENV)/.dev  ## All tests, on real parts (about 10 minutes)
 	@$(BIN)/python -m local.tools --browser
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+
+test-hours: $(VENV)/.dev  ## Tests that read a clock, as of 24 hours and eight odd dates (about 3 hours); FEW=1: five, quickly
+	@$(BIN)/python -m local.tools --faketime
+	$(BIN)/python -m tests.support.hours $(if $(FEW),--few) $(TESTS)
 
 test-faults: $(VENV)/.dev  ## The long outages, at 1000 readings a second (about 45 minutes at most)
 	@$(BIN)/python -m local.tools

@@ -57,6 +57,7 @@ _INSTRUMENT: Final = {
         "If the fan itself stands still, this is no fault of the sensor.",
     ),
     "drift": (
+        "Check that its unit is the one expected here, and that no other sender uses this fan’s name.",
         "Compare with a hand-held instrument at the same spot.",
         "See whether the sensor is loose, dirty or has become wet.",
         "Calibrate or change it; until then the forecast does without it.",

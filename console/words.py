@@ -70,7 +70,7 @@ RAISED: Final = 0.2
 _INSTRUMENT: Final = {
     "stuck": "sensor is stuck",
     "zero": "sensor reads zero",
-    "drift": "sensor drifts",
+    "drift": "sensor does not fit the others",
     "spikes": "sensor throws spikes",
     "silent": "sends nothing",
     "refused": "sends what cannot be used",

@@ -1,4 +1,4 @@
-"""Gets what the system's packages have: Mosquitto, and Chromium for tests of the page."""
+"""Gets what the system's packages have: Mosquitto; for tests Chromium and libfaketime."""
 
 import contextlib
 import os
@@ -13,6 +13,7 @@ Say = Callable[[str], None]
 
 _APT_TIMEOUT_S = 300
 _BROWSER_TIMEOUT_S = 900
+_LIBRARIES = ("/usr/lib", "/usr/local/lib")
 _SYSTEM_PLACES = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 
 
@@ -38,6 +39,18 @@ def find_chromium() -> str | None:
     """The path of Chromium; None where there is none."""
     names = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
     return next((found for name in names if (found := shutil.which(name))), None)
+
+
+def faketime(say: Say = print) -> str:
+    """The path of libfaketime, which only `make test-hours` needs; got as Mosquitto is. ToolMissing otherwise."""
+    by_hand = "Install it: `sudo apt-get install libfaketime`, or your system's package of libfaketime."
+    return _installed("libfaketime", find_faketime, ["libfaketime"], by_hand, _APT_TIMEOUT_S, say)
+
+
+def find_faketime() -> str | None:
+    """The path of libfaketime; None where there is none."""
+    found = (path for place in _LIBRARIES for path in Path(place).glob("**/faketime/libfaketime.so.1"))
+    return next((str(path) for path in found), None)
 
 
 def _installed(

@@ -24,6 +24,7 @@ from local.layout import CHECKOUT
 from local.packages import Say as Say
 from local.packages import ToolMissing as ToolMissing
 from local.packages import chromium as chromium
+from local.packages import faketime as faketime
 from local.packages import mosquitto as mosquitto
 from local.supervisor import argv_of, write_spec
 
@@ -198,6 +199,9 @@ def main() -> int:
     """Gets everything now, one line for what could not be got; exit status 1 only where Mosquitto is missing."""
     parser = argparse.ArgumentParser(description="Get Mosquitto, InfluxDB and Telegraf.")
     parser.add_argument("--browser", action="store_true", help="and Chromium, for tests of the page")
+    parser.add_argument(
+        "--faketime", action="store_true", help="and libfaketime, for tests as of other hours"
+    )
     wanted = parser.parse_args()
     missing = 0
     try:
@@ -217,6 +221,12 @@ def main() -> int:
             print(f"chromium: {chromium()}", flush=True)
         except ToolMissing as error:
             print(f"{error} Tests of the page are skipped.", file=sys.stderr)
+    if wanted.faketime:
+        try:
+            print(f"libfaketime: {faketime()}", flush=True)
+        except ToolMissing as error:
+            print(error, file=sys.stderr)
+            return 1
     if missing:
         print("Without them nothing is stored, and the tests that need them are skipped.", file=sys.stderr)
     return 0

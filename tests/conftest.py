@@ -11,9 +11,11 @@ import hypothesis
 import pytest
 
 from fanwatch import proxies
+from tests.support.clocks import names_clock, reads_clock
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
 
+TESTS = Path(__file__).parent
 _LONG_FIRST = (
     "tests/watch/",
     "tests/local/test_up.py",
@@ -52,8 +54,18 @@ def influx(tmp_path: Path) -> Iterator[Influx]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sorts the files, and leaves the order within each as it is."""
+    """Sorts the files, and leaves the order within each as it is; marks those that read a clock."""
     items.sort(key=_rank)
+    for item in items:
+        if reads_clock(item.path) or any(map(names_clock, _fixtures(item))):
+            item.add_marker("clock")
+
+
+def _fixtures(item: pytest.Item) -> set[Path]:
+    """Files of this project whose fixtures the test uses."""
+    found = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
+    files = (Path(each[-1].func.__code__.co_filename) for each in found)
+    return {file for file in files if file.is_relative_to(TESTS)}
 
 
 def _rank(item: pytest.Item) -> int:

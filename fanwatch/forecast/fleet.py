@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from fanwatch.forecast import cleaning, episodes, instruments, windows
+from fanwatch.forecast import cleaning, episodes, instruments, shown, windows
 from fanwatch.forecast.bins import BIN_MS, SENSORS, Bins, Floats, Ints, no_bins, take
 from fanwatch.forecast.cleaning import Flags
 from fanwatch.forecast.memory import Memory, empty, pack, unpack
@@ -13,6 +13,8 @@ from fanwatch.forecast.model import ForecastModel, Scores
 from fanwatch.forecast.verdict import ALARM, SPIKES, WARNING, Verdict
 from fanwatch.forecast.words import tell, told_hours
 
+_PLAINLY: Final = np.float32(0.5)
+"""Sensors that were for so much of the last six hours where wear takes them count, whatever the network says."""
 LONGEST_GAP_BINS: Final = 3 * 144
 """A fan of which nothing is known for longer than this begins anew, as far as its windows go."""
 
@@ -94,7 +96,7 @@ class Fleet:
         episodes.close(memory, int(memory.last[0]))
 
     def pack(self, fan: int) -> bytes:
-        """One fan's state, below 1 kB, with its version."""
+        """One fan's state, below 1.5 kB, with its version."""
         return pack(self._rows[fan])
 
     def unpack(self, fan: int, packed: bytes) -> None:
@@ -126,6 +128,8 @@ def observe(memory: Memory, bins: Bins, edges: Floats, number: int) -> tuple[cle
     """The part before the network, which training calls too: returns what was seen, and which fans can be scored."""
     observed = cleaning.clean(memory, bins, edges, number)
     believed = instruments.watch(memory, bins, observed, number)
+    shown.take_in(memory, bins, observed, number)
+    shown.usual(memory, bins, believed, number)
     windows.update(memory, observed, believed, number)
     windows.turn(memory, number)
     memory.last[:] = number
@@ -136,7 +140,8 @@ def score(memory: Memory, model: ForecastModel) -> tuple[Scores, Floats]:
     """What the model says; a sensor that drifts or spikes counts as if it showed what is usual for fans of the kind.
 
     Second, the risk that is left whichever one sensor is left out, shape (n,): what at least two sensors bear out.
-    Zero where the risk is so low that it would not be asked for.
+    Zero where the risk is so low that it would not be asked for. Neither is lower than what needs no network: two
+    sensors, or two that are left without the foremost one, that lie where wear takes them.
     """
     inputs = windows.features(memory)
     scores = model.score(inputs)
@@ -155,4 +160,7 @@ def score(memory: Memory, model: ForecastModel) -> tuple[Scores, Floats]:
         asked = windows.as_usual(inputs[rows].repeat(SENSORS, axis=0), without)
         left = model.score(asked).risk.reshape(-1, SENSORS).min(axis=1)
         borne[rows] = np.minimum(left, scores.risk[rows])
-    return scores, borne
+    # Two sensors do not both break the same day, nor three; a network may not have met such values, and deny them.
+    worn = np.sort(windows.worn(memory), axis=1)
+    worn[worn < _PLAINLY] = 0
+    return scores._replace(risk=np.maximum(scores.risk, worn[:, -2])), np.maximum(borne, worn[:, -3])

@@ -4,7 +4,8 @@ from typing import Final
 
 import numpy as np
 
-from fanwatch.forecast.bins import Bins, Floats
+from fanwatch.forecast import windows
+from fanwatch.forecast.bins import SENSORS, Bins, Floats
 from fanwatch.forecast.cleaning import ONCE_BINS, Cleaned, Flags
 from fanwatch.forecast.memory import Memory
 from fanwatch.forecast.verdict import DRIFT, SILENT, SPIKES, STUCK, ZERO
@@ -23,6 +24,9 @@ SPIKES_IN_6_H: Final = 2.3
 SPIKES_LEFT: Final = 0.8
 """So many spikes, those of hours ago counting less, make a sensor one that spikes; below the second it is sound."""
 DRIFT_BINS: Final = 36
+_BEARS_OUT: Final = np.float32(0.25)
+"""A sensor that is so much worse than usual, as a share of its healthy range, and at least half as much as another one,
+bears that one out: both show the fan's wear, and neither drifts."""
 _SPIKES_KEPT: Final = np.float32(np.exp(-1 / 36))
 
 
@@ -61,7 +65,11 @@ def watch(memory: Memory, bins: Bins, cleaned: Cleaned, number: int) -> Flags:
 
 
 def drift(memory: Memory, probability: Floats, ready: Flags, limit: float) -> None:
-    """Call a sensor drifting where the network has said so for hours, on average, and no longer once it has not."""
+    """Call a sensor drifting where the network has said so for hours, on average, and no longer once it has not.
+
+    Never one that another sensor bears out, whatever the network says: it knows only what it has learned from.
+    """
+    probability = np.where(_borne_out(memory), np.float32(0), probability)
     # A fan that is read seldom has as many bins between its readings.
     step = np.where(ready, -np.expm1(-memory.interval / np.float32(DRIFT_BINS)), 0)[:, None]
     memory.drifting += step * (probability - memory.drifting)
@@ -71,3 +79,12 @@ def drift(memory: Memory, probability: Floats, ready: Flags, limit: float) -> No
     sound = drifted & (memory.drifts == 0)
     memory.weight[sound] = 0
     memory.usual_weight[sound] = 0
+
+
+def _borne_out(memory: Memory) -> Flags:
+    """Which sensors show what at least one other, that is not broken itself, shows as well, shape (n, 4)."""
+    moved = windows.moved(memory)
+    sound = np.where(memory.fault > 0, 0, moved)
+    others = np.stack([np.delete(sound, sensor, axis=1).max(axis=1) for sensor in range(SENSORS)], axis=1)
+    found: Flags = (moved >= windows.UNUSUAL) & (others >= np.maximum(_BEARS_OUT, moved / 2))
+    return found

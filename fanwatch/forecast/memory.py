@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from fanwatch.errors import FanwatchError
 from fanwatch.forecast.bins import SENSORS, Floats
 
-STATE_VERSION: Final = 2
+STATE_VERSION: Final = 3
 """Of the packed form; raised whenever LAYOUT or the meaning of a field changes."""
+SHOWN_HOURS: Final = 6
+"""Hours of which is remembered what the sensors really showed."""
 _HEAD: Final = struct.Struct("<HI")
 
 LAYOUT: Final[dict[str, tuple[int, ...]]] = {
@@ -29,8 +31,10 @@ LAYOUT: Final[dict[str, tuple[int, ...]]] = {
     # Windows.
     "windows": (SENSORS, 5, 6), "usual": (SENSORS, 5), "sums": (6,), "square": (SENSORS,), "daily": (SENSORS, 2),
     "weight": (SENSORS,), "usual_weight": (SENSORS,),
-    # Which way each sensor goes, since when, and from what level.
+    # Which way each sensor goes, since when, and from what value.
     "way": (SENSORS,), "turned": (SENSORS,), "turned_from": (SENSORS,),
+    # What the sensors really showed, in their units: by hour the sum of values, how many, the lowest and the highest.
+    "shown": (SENSORS, SHOWN_HOURS, 4), "shown_hour": (), "shown_usual": (SENSORS,),
     # The alarm's machine.
     "state": (), "since": (), "risk": (), "borne": (), "scored": (), "above": (), "urgent": (), "quiet": (),
     "cause": (), "sensor": (), "ended": (), "ended_since": (), "ended_cause": (), "muted": (),
@@ -84,6 +88,9 @@ class Memory:
     way: Floats
     turned: Floats
     turned_from: Floats
+    shown: Floats
+    shown_hour: Floats
+    shown_usual: Floats
     state: Floats
     since: Floats
     risk: Floats
@@ -123,7 +130,7 @@ def empty(fans: int) -> Floats:
 
 
 def pack(row: Floats) -> bytes:
-    """One fan's row with its version, below 1 kB."""
+    """One fan's row with its version, below 1.5 kB."""
     return _HEAD.pack(STATE_VERSION, WIDTH) + row.astype("<f4").tobytes()
 
 

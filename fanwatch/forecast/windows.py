@@ -25,7 +25,7 @@ _TAU: Final = np.array(HOURS, np.float32) * _BINS_AN_HOUR
 _THREE, _SIX, _DAY = 1, 2, 4
 _ENOUGH: Final = np.float32(30)
 """Sums of evidence stop here: it is certain, and has to be able to become less."""
-_USUAL_TAU: Final = np.float32(20 * _A_DAY)
+USUAL_TAU: Final = np.float32(20 * _A_DAY)
 _DAILY_TAU: Final = np.float32(5 * _A_DAY)
 _DAILY_FROM: Final = _A_DAY // 2
 _A_SCORE: Final = np.float32(3.4)
@@ -82,7 +82,7 @@ def update(memory: Memory, cleaned: Cleaned, believed: Flags, number: int) -> No
     spread = level - memory.windows[:, :, _LEVEL, _SIX]
     memory.square += step[:, :, _SIX] * (spread * spread - memory.square)
     memory.usual_weight += believed
-    slow = np.maximum(-np.expm1(-elapsed / _USUAL_TAU), 1 / np.maximum(memory.usual_weight, 1)) * believed
+    slow = np.maximum(-np.expm1(-elapsed / USUAL_TAU), 1 / np.maximum(memory.usual_weight, 1)) * believed
     memory.usual += slow[:, :, None] * (signals - memory.usual)
     memory.weight += believed
     memory.since_value[:] = np.where(believed, number, memory.since_value)
@@ -141,17 +141,34 @@ def turn(memory: Memory, number: int) -> None:
     way = np.where(np.abs(off) >= UNUSUAL, np.sign(off), 0)
     turned = way != memory.way
     memory.turned[:] = np.where(turned, number, memory.turned)
-    memory.turned_from[:] = np.where(turned, memory.usual[:, :, _LEVEL], memory.turned_from)
+    memory.turned_from[:] = np.where(turned, memory.shown_usual, memory.turned_from)
     memory.way[:] = way
 
 
 def worse(memory: Memory) -> Floats:
     """How much each sensor shows of wear, in shares of its healthy range, shape (n, 4): too much of it, or, for the
     rotation, too little as well; and how much of the last six hours lay beyond the healthy range."""
-    off = memory.windows[:, :, _LEVEL, _SIX] - memory.usual[:, :, _LEVEL]
-    off[:, 0] = np.abs(off[:, 0])
-    found: Floats = np.maximum(off, 0) + beyond(memory).max(axis=2)
+    found: Floats = moved(memory) + beyond(memory).max(axis=2)
     return found
+
+
+def moved(memory: Memory) -> Floats:
+    """How far each sensor's mean of the last six hours is from what is usual for the fan, where wear takes it: above,
+    the rotation below as well. In shares of the healthy range, 0 or more, shape (n, 4)."""
+    off = levels(memory) - memory.usual[:, :, _LEVEL]
+    off[:, 0] = np.abs(off[:, 0])
+    found: Floats = np.maximum(off, 0)
+    return found
+
+
+def worn(memory: Memory) -> Floats:
+    """Which share of the last six hours each sensor was where wear takes it: beyond what healthy fans show, and worse
+    than usual for this fan; shape (n, 4). 0 for a sensor that is broken."""
+    outside = beyond(memory)
+    found: Floats = outside[:, :, 1] * (levels(memory) - memory.usual[:, :, _LEVEL] >= UNUSUAL)
+    slow = outside[:, 0, 0] * (memory.usual[:, 0, _LEVEL] - levels(memory)[:, 0] >= UNUSUAL)
+    found[:, 0] = np.maximum(found[:, 0], slow)
+    return found * (memory.fault <= 0)
 
 
 def beyond(memory: Memory) -> Floats:

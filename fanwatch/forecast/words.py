@@ -1,4 +1,9 @@
-"""A fan's state in one plain sentence, with the numbers behind it."""
+"""A fan's state in one plain sentence, with the numbers behind it.
+
+Every number of a sensor is one that it gave, or a plain mean of such (`shown`): the windows, which hold cleaned and cut
+off values, only decide what is said. And only causes are named that were tested: a sensor that does not fit the others
+may drift, be of another unit, or be two that send under one name.
+"""
 
 from typing import Final
 
@@ -8,6 +13,7 @@ from fanwatch.alarm import INSTRUMENT_CAUSES
 from fanwatch.forecast.bins import BIN_MS, Floats
 from fanwatch.forecast.memory import Memory
 from fanwatch.forecast.model import ForecastModel, Machine
+from fanwatch.forecast.shown import Shown, lately, usually
 from fanwatch.forecast.verdict import (
     ALARM,
     INSTRUMENT,
@@ -22,7 +28,7 @@ from fanwatch.forecast.verdict import (
     ZERO,
     Verdict,
 )
-from fanwatch.forecast.windows import HOURS, SIGNALS, UNUSUAL, beyond, levels
+from fanwatch.forecast.windows import HOURS, SIGNALS, UNUSUAL, beyond
 from fanwatch.heard import RESUMED, silence
 from fanwatch.reading import FEATURES
 from fanwatch.timestamps import at_minute
@@ -177,55 +183,64 @@ def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: 
     if run is not None:
         since = _hours(float(run * memory.interval[0]))
     if cause == STUCK:
-        shown = _value(float(memory.earlier[0, sensor, 0]), sensor)
-        return f"The {name} sensor has shown {shown} unchanged for {since}: it is stuck."
+        value = _value(float(memory.earlier[0, sensor, 0]), sensor)
+        return f"The {name} sensor has shown {value} unchanged for {since}: it is stuck."
     if cause == ZERO:
         return f"The {name} sensor has shown 0 for {since} while the fan runs: it has dropped out."
+    shown = lately(memory)
     if cause == SPIKES:
-        return f"The {name} sensor has jumped again and again for {since}, by more than a fan can."
-    low, width = edges[sensor, 0], edges[sensor, 1] - edges[sensor, 0]
-    then, now = (
-        low + float(each) * width for each in (memory.usual[0, sensor, 0], levels(memory)[0, sensor])
+        jumped = f"The {name} sensor has jumped again and again for {since}"
+        if np.isnan(shown.mean[sensor]):
+            return f"{jumped}."
+        low, high = (_value(each[sensor], sensor) for each in (shown.low, shown.high))
+        return f"{jumped}; since {_since(shown)} it showed values from {low} to {high}."
+    # "Drift" is what the network calls it; what was seen is this, and may have other causes.
+    began = (
+        "What looked like a fault of the fan rests on one sensor alone. The" if memory.mistaken[0] else "The"
     )
-    began = "What looked like a fault of the fan is its" if memory.mistaken[0] else "The"
-    verb = "sensor, which drifts" if memory.mistaken[0] else "sensor drifts"
-    if abs(now - then) < UNUSUAL * width:
+    if np.isnan(shown.mean[sensor]):
+        return f"{began} {name} sensor does not fit the other sensors."
+    told = f"{began} {name} sensor shows {_spread(shown, sensor)} since {_since(shown)}"
+    then, width = float(usually(memory)[sensor]), float(edges[sensor, 1] - edges[sensor, 0])
+    if not abs(shown.mean[sensor] - then) >= UNUSUAL * width:
         # What is usual has followed it, or its mean is back.
-        return f"{began} {name} {verb}: its values, {_value(now, sensor)} on average, do not fit the other sensors'."
-    return (
-        f"{began} {name} {verb}: it shows {_value(now, sensor)} where {_value(then, sensor)} is usual for this fan,"
-        " and the other sensors do not bear it out."
-    )
+        return f"{told}, which does not fit the other sensors."
+    return f"{told}, where {_value(then, sensor)} is usual for this fan, and the other sensors do not bear it out."
 
 
 def _trend(memory: Memory, edges: Floats, cause: int, number: int) -> str:
     """What the sensor that is blamed shows, against what is usual for this fan, and what else is worse than usual."""
-    low, width = edges[:, 0], edges[:, 1] - edges[:, 0]
-    usual, now = low + memory.usual[0, :, 0] * width, low + levels(memory)[0] * width
-    off, outside = levels(memory)[0] - memory.usual[0, :, 0], beyond(memory)[0]
+    shown, usual, outside = lately(memory), usually(memory).astype(np.float64), beyond(memory)[0]
+    now, width = shown.mean, (edges[:, 1] - edges[:, 0]).astype(np.float64)
+    # Nothing is said to be higher or lower by a sensor that gave nothing lately.
+    off = np.nan_to_num((now - usual) / width)
     told, worse = {cause}, off >= UNUSUAL
     # Only a fan's rotation can be too low.
     worse[0] |= off[0] <= -UNUSUAL
     # What is not to be trusted bears out nothing; `_besides` names it.
     trusted = memory.fault[0] <= 0
     worse, beside = worse & (trusted | (np.arange(len(worse)) == cause)), _worn(outside) * trusted
-    then = low[cause] + float(memory.turned_from[0, cause]) * width[cause]
+    then, since = float(memory.turned_from[0, cause]), f" on average since {_since(shown)}"
     turned = worse[cause] and memory.way[0, cause] == np.sign(off[cause])
     if turned and (now[cause] - then) * off[cause] > 0:
-        length = _hours(number + 1 - float(memory.turned[0, cause]))
-        way = "risen" if off[cause] > 0 else "fallen"
+        length, way = (
+            _hours(number + 1 - float(memory.turned[0, cause])),
+            "risen" if off[cause] > 0 else "fallen",
+        )
         said = f"{FEATURES[cause]} has {way} for {length}, from {_value(then, cause)} to {_value(now[cause], cause)}"
+        said, since = f"{said}{since}", ""
     elif _worn(outside)[cause] >= _VISIBLE:
         said = _outside(cause, outside, edges)
     else:
-        said = _excursions(memory, cause, float(now[cause]), float(usual[cause]), float(off[cause]))
+        said = _excursions(memory, cause, shown, usual[cause], off[cause])
         most = int(beside.argmax())
         if beside[most] >= _VISIBLE:
             said, told = f"{said}, and {_outside(most, outside, edges)}", {cause, most}
     others = [index for index in np.argsort(-np.abs(off)).tolist() if index not in told and worse[index]]
     if others:
         other = others[0]
-        said += f", while {FEATURES[other]} is {_value(now[other], other)} where {_value(usual[other], other)} is usual"
+        was, wont = _value(now[other], other), _value(usual[other], other)
+        said += f", while {FEATURES[other]} was {was}{since} where {wont} is usual"
     return said
 
 
@@ -244,12 +259,15 @@ def _outside(sensor: int, outside: Floats, edges: Floats) -> str:
     return f"{FEATURES[sensor]} was {edge}, beyond what healthy fans show, for {share}"
 
 
-def _excursions(memory: Memory, cause: int, now: float, usual: float, off: float) -> str:
+def _excursions(memory: Memory, cause: int, shown: Shown, usual: float, off: float) -> str:
     """Of a sensor whose mean does not say it: single values too high, or of the rotation too low, for the load."""
     high, low = (float(memory.windows[0, cause, signal, list(_LATELY)].max()) for signal in _SAYING)
     # Only for the rotation does the second one speak of values that are too low.
     way, most = ("low", low) if cause == 0 and low > high else ("high", high)
-    mean = f"{_value(now, cause)}, usual {_value(usual, cause)}"
+    now = float(shown.mean[cause])
+    mean = f"{_value(now, cause)} since {_since(shown)}, usual {_value(usual, cause)}"
+    if not np.isfinite(now + usual):
+        mean = "it has no values of late"
     if most <= 0:
         return f"the sensors together look like a fault that begins ({FEATURES[cause]} on average {mean})"
     along = off if way == "high" else -off
@@ -258,6 +276,20 @@ def _excursions(memory: Memory, cause: int, now: float, usual: float, off: float
         f"{FEATURES[cause]} reads {way} more often than a healthy fan's would at the same load, {too} on average"
         f" ({mean})"
     )
+
+
+def _since(shown: Shown) -> str:
+    return at_minute(shown.since * BIN_MS)
+
+
+def _spread(shown: Shown, sensor: int) -> str:
+    """What a sensor shows: from where to where, for a mean of two levels is nothing that it shows."""
+    return f"{_ends(shown, sensor)}, {_value(shown.mean[sensor], sensor)} on average"
+
+
+def _ends(shown: Shown, sensor: int) -> str:
+    low, high = _value(shown.low[sensor], sensor), _value(shown.high[sensor], sensor)
+    return low if low == high else f"{low} to {high}"
 
 
 def _value(value: float, sensor: int) -> str:

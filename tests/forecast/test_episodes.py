@@ -108,7 +108,7 @@ def test_a_warning_that_turns_out_a_drift_goes_on_as_the_instruments_episode() -
     assert (memory.state[0], memory.since[0], memory.cause[0]) == (INSTRUMENT, FIRST - 50, DRIFT + 1)
     verdict = tell("fan-01", memory, BoxRule())
     assert verdict.why.startswith(
-        "What looked like a fault of the fan is its vibration sensor, which drifts: "
+        "What looked like a fault of the fan rests on one sensor alone. The vibration sensor "
     )
 
 
@@ -172,7 +172,8 @@ def test_the_reason_is_one_sentence_with_true_numbers() -> None:
     alarm = next(each for each in failing() if each.state == "alarm")
     assert alarm.why.endswith(".")
     assert alarm.why.count(".") <= 4
-    assert alarm.why.startswith(f"{alarm.cause} has risen for ")
+    assert alarm.why.startswith((f"{alarm.cause} has risen for ", f"{alarm.cause} was above "))
+    alarm = next(each for each in failing() if each.state == "alarm" and "has risen" in each.why)
     words = alarm.why.split()
     start, end = float(words[words.index("from") + 1]), float(words[words.index("to") + 1].rstrip(",.;"))
     usual = {"vibration": 150.0, "sound": 48.5}[alarm.cause or ""]

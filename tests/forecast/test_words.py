@@ -8,14 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fanwatch.forecast import BoxRule
-from fanwatch.forecast.bins import SENSORS
+from fanwatch.forecast.bins import BIN_MS, SENSORS
 from fanwatch.forecast.memory import Memory, empty
+from fanwatch.forecast.model import HEALTHY
 from fanwatch.forecast.verdict import ALARM, DRIFT
 from fanwatch.forecast.windows import HOURS, OVER, SIGNALS, UNDER
 from fanwatch.forecast.words import tell
 from fanwatch.reading import FEATURES
+from fanwatch.timestamps import format_ms
 
 LAST = 2_944_000
+SINCE = f"{format_ms(LAST // 6 * 6 * BIN_MS)[:16].replace('T', ' ')} UTC"
 SIX, BEGINNING = HOURS.index(6), SIGNALS.index("beginning")
 SOUND, ROTATION = 3, 0
 Numbers = list[float]
@@ -39,11 +42,15 @@ def why(
         memory.windows[0, :, signal, SIX] = values
     memory.windows[0, :, BEGINNING, HOURS.index(24)] = beginning
     memory.usual[0, :, 0] = usual
-    memory.way[0], memory.turned[0], memory.turned_from[0] = (
-        np.sign(np.subtract(level, usual)),
-        LAST - 17,
-        usual,
+    low, width = HEALTHY[:, 0], HEALTHY[:, 1] - HEALTHY[:, 0]
+    now, then = low + np.array(level) * width, low + np.array(usual) * width
+    memory.shown[0, :, -1], memory.shown_hour[:] = (
+        np.stack((now, np.ones(SENSORS), now, now), axis=1),
+        LAST // 6,
     )
+    memory.shown_usual[0], memory.usual_weight[:] = then, 1
+    way = np.sign(np.subtract(level, usual))
+    memory.way[0], memory.turned[0], memory.turned_from[0] = way, LAST - 17, then
     memory.fault[0, list(drifts)] = DRIFT + 1
     return tell("fan-01", memory, BoxRule()).why
 
@@ -55,15 +62,15 @@ def why(
             SOUND,
             {"level": 0.45, "beginning": 0.4},
             "sound reads high more often than a healthy fan's would at the same load, though not on average"
-            " (48.2 dB, usual 48.5 dB).",
+            f" (48.2 dB since {SINCE}, usual 48.5 dB).",
         ),
-        (SOUND, {"level": 0.53, "beginning": 0.4}, "though hardly on average (48.7 dB, usual 48.5 dB)."),
-        (SOUND, {"level": 0.45}, "the sensors together look like a fault that begins (sound on average 48.2 dB,"),
+        (SOUND, {"level": 0.53, "beginning": 0.4}, f"though hardly on average (48.7 dB since {SINCE}, usual 48.5 dB)."),
+        (SOUND, {"level": 0.45}, "the sensors together look like a fault that begins (sound on average 48.2 dB since "),
         (SOUND, {"level": 0.45, "over": 0.4}, "sound was above 52.0 dB, beyond what healthy fans show, for about 40%"),
         # It lies below all that is healthy: no wear makes a fan more quiet, so that is not why it is to blame.
-        (SOUND, {"level": -0.2, "under": 1, "beginning": 0.1}, "though not on average (43.6 dB, usual 48.5 dB)."),
-        (SOUND, {"level": 0.7}, "sound has risen for 3 h, from 48.5 dB to 49.9 dB."),
-        (ROTATION, {"level": 0.2, "under": 0.3}, "rotation has fallen for 3 h, from 600 rpm to 540 rpm."),
+        (SOUND, {"level": -0.2, "under": 1, "beginning": 0.1}, f"though not on average (43.6 dB since {SINCE}, usual"),
+        (SOUND, {"level": 0.7}, f"sound has risen for 3 h, from 48.5 dB to 49.9 dB on average since {SINCE}."),
+        (ROTATION, {"level": 0.2, "under": 0.3}, "rotation has fallen for 3 h, from 600 rpm to 540 rpm on average"),
         (ROTATION, {"level": 0.47, "under": 0.3}, "rotation was below 500 rpm, beyond what healthy fans show, for"),
     ],
 )  # fmt: skip
@@ -92,17 +99,19 @@ def test_no_sentence_says_what_its_numbers_do_not(cause: int, values: dict[str, 
     said = why(cause, **values)
     number = r"(-?[\d.]+)(?: rpm| °C| dB)?"
     for way, start, end in re.findall(
-        f"has (risen|fallen) for [^,]*, from {number} to {number}[.,;]", f"{said};"
+        f"has (risen|fallen) for [^,]*, from {number} to {number} on average since", f"{said};"
     ):
         assert (float(end) > float(start)) == (way == "risen"), said
     for sensor, side in re.findall(r"(\w+) was (above|below)", said):
         share = values["over" if side == "above" else "under"][FEATURES.index(sensor)]
         assert round(share, 3) >= 0.01, said
         assert (sensor, side) == ("rotation", "below") or side == "above", said
-    for sensor, now, usual in re.findall(rf"while (\w+) is {number} where {number} is usual", said):
+    for sensor, now, usual in re.findall(
+        rf"while (\w+) was {number}(?: on average since [-\d: ]+UTC)? where {number} is usual", said
+    ):
         assert float(now) > float(usual) or (sensor == "rotation" and now != usual), said
     for too, now, usual in re.findall(
-        rf"reads high .*?, (also|though \w+) on average \({number}, usual {number}\)", said
+        rf"reads high .*?, (also|though \w+) on average \({number} since [-\d: ]+UTC, usual {number}\)", said
     ):
         assert {
             "also": float(now) > float(usual),
@@ -121,5 +130,5 @@ def test_a_sensor_that_is_not_to_be_trusted_bears_nothing_out() -> None:
     )
     assert why(2, **values, beginning=[0, 0, 0.4, 0], drifts=(0,)) == (
         "vibration reads high more often than a healthy fan's would at the same load, though not on average"
-        " (145, usual 150); not to be trusted: rotation (drift)."
+        f" (145 since {SINCE}, usual 150); not to be trusted: rotation (drift)."
     )

@@ -96,9 +96,9 @@ class Watched:
     def lines(
         self, name: str, first: float, last: float, shape: Shape | None = None, step_ms: int = BIN_MS
     ) -> Iterable[str]:
-        """Readings and results from one hour to before another; the same ones each time."""
+        """Readings and results from one hour to before another; the same ones each time, whatever the time is."""
         for at_ms in range(self.at(first) + step_ms // 2, self.at(last), step_ms):
-            seed = [sum(name.encode()), at_ms // 1000 % 2**31]
+            seed = [sum(name.encode()), (at_ms - self.begin_ms) // 1000 % 2**31]
             values = _WELL + _NOISE * np.random.default_rng(seed).standard_normal(4)
             hour = (at_ms - self.begin_ms) / HOUR_MS
             shaped = values if shape is None else shape(hour, values)  # type: ignore[arg-type]

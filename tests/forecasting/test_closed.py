@@ -181,7 +181,7 @@ def test_a_fan_of_which_nothing_comes_is_out_of_service_until_it_turns(watch: Wa
 def test_power_is_cut_for_the_repair(watch: Watch) -> None:
     """Of a fan with an alarm that was closed as a fault nothing comes any more: nobody is told of that."""
     watched = watch()
-    fan = Story(watched, failing(8, 40, 60))
+    fan = Story(watched, failing(8, 28, 60))
     assert fan.run(26).state in ("warning", "alarm")
     fan.close("fault", outcome="prevented")
     fan._shape = lambda hour, well: None if hour < 30 else well
@@ -199,7 +199,7 @@ def test_what_another_has_said_is_not_overwritten_but_corrected(watch: Watch) ->
     status, answer = watched.order(**said)
     assert status == 409
     assert answer["error"].startswith("Anna has closed it on ")
-    assert " UTC as fault (bearing, failed): outer ring. If that is wrong, correct it: " in answer["error"]
+    assert " UTC as fault (bearing, failed): outer ring. If that is wrong, correct it " in answer["error"]
     assert watched.store.query('SELECT * FROM "label"') == before
     for _ in range(2):
         assert watched.order(**said, corrects=True)[0] == 200

@@ -1,5 +1,7 @@
 """Closed stays closed: a fan that stands then is out of service until it turns; one stop, one episode, one label."""
 
+import json
+
 import msgspec
 import numpy as np
 import pytest
@@ -248,6 +250,21 @@ def test_what_was_closed_by_an_earlier_version_stays_closed(watch: Watch) -> Non
     then = fan.run(34)
     assert (then.state, then.since_ms) == ("out-of-service", watched.at(28))
     assert then.why == "It is out of service until it turns."
+
+
+def test_a_fan_that_is_built_anew_for_late_readings_stays_out_of_service(watch: Watch) -> None:
+    watched = watch()
+    shape = worn([(28, 60)])
+    fan = Story(watched, lambda hour, well: None if 20 <= hour < 21 else shape(hour, well))
+    assert fan.run(30).state == "stopped"
+    closed = fan.close("fault", outcome="failed")
+    assert fan.run(34) == closed
+    watched.write("bad", 20, 21, shape)
+    status, answer = watched.service.answer(b"")
+    assert (status, json.loads(answer)["rebuilt"] >= 1) == (200, True)
+    assert fan.alarm == closed
+    assert fan.run(36) == closed
+    assert len(fan.labels()) == 1
 
 
 _EVENTS = st.lists(

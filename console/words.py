@@ -122,9 +122,11 @@ def told(
     if state == "silent":
         return "", _silent(alarm), by
     if state == "ok":
-        return "", _well(alarm, standing), by
+        return "", _well(alarm), by
     if heard is not None and state == "instrument" != (alarm and alarm.state):
         return cause_of(state, heard.cause, heard.sensor), heard.sentence, by
+    if state == "unknown" and standing and not unjudged and alarm is not None and alarm.state == "ok":
+        return "", "It does not turn just now, and was well while it turned.", by
     if state == "unknown":
         why = why_not(alarm, unjudged)
         said = sentence(why) if alarm is not None and why == alarm.why else why
@@ -144,9 +146,7 @@ def _silent(alarm: Alarm | None) -> str:
     return "It was well when it was last heard of."
 
 
-def _well(alarm: Alarm | None, standing: bool) -> str:
-    if standing:
-        return "It does not turn just now."
+def _well(alarm: Alarm | None) -> str:
     if alarm is not None and (alarm.risk or 0) >= RAISED:
         return "Its risk is raised, though not enough for a warning."
     return ""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fanwatch.alarm import Alarm
-from fanwatch.timestamps import format_ms
+from fanwatch.timestamps import at_minute
 
 FAULTY_S: Final = 120
 """The results of so many seconds say whether a fan's readings are faulty ..."""
@@ -60,7 +60,7 @@ def not_since(last_ms: int, *, no_store: bool = False) -> str:
         return "The store is off (FANWATCH_NO_STORE), and without it no fan can be judged."
     if not last_ms:
         return "forecast-fan has not judged any fan yet."
-    return f"forecast-fan has not judged any fan since {_minute(last_ms)}."
+    return f"forecast-fan has not judged any fan since {at_minute(last_ms)}."
 
 
 def state_of(state: str | None, risk: object, *, counts: bool) -> str:
@@ -75,7 +75,7 @@ def state_of(state: str | None, risk: object, *, counts: bool) -> str:
 
 def left_behind(told_ms: int) -> str:
     """Why a fan that is `behind` is not judged, in a sentence."""
-    return f"It has not been judged since {_minute(told_ms)}, as forecast-fan has not got to it since."
+    return f"It has not been judged since {at_minute(told_ms)}, as forecast-fan has not got to it since."
 
 
 def why_not(said: Alarm | None, stopped: str) -> str:
@@ -87,10 +87,6 @@ def why_not(said: Alarm | None, stopped: str) -> str:
     if said is None:
         return "forecast-fan has not judged it yet; it judges all fans every ten minutes."
     return f"It has not been judged since {said.since[:16].replace('T', ' ')} UTC."
-
-
-def _minute(ms: int) -> str:
-    return f"{format_ms(ms)[:16].replace('T', ' ')} UTC"
 
 
 def word(state: str) -> str:

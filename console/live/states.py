@@ -32,6 +32,8 @@ def states(fleet: Fleet, now_ms: int) -> np.ndarray:
     said_nothing = codes == _UNKNOWN
     current = fleet.verdicts.current(now_ms)
     codes[(codes == _OK) & ~(np.isfinite(fleet.risk[:count]) & current)] = _UNKNOWN
+    # It was well while it turned; how it is now nobody has said.
+    codes[(codes == _OK) & fleet.standing()] = _UNKNOWN
     out = codes == _CODES[OUT_OF_SERVICE]
     for device in fleet.verdicts.behind:
         place = fleet.find(device)

@@ -8,7 +8,7 @@ import numpy as np
 from console.live.places import Places
 from fanwatch.alarm import OUT_OF_SERVICE, Alarm, with_lapsed
 from fanwatch.still import STILL_RPM, STILL_VIBRATION, SURE_MS
-from fanwatch.timestamps import format_ms
+from fanwatch.timestamps import at_minute
 
 
 class Stopped(Alarm, frozen=True, kw_only=True):
@@ -90,8 +90,8 @@ class Stops(Places):
 
 def turning(alarm: Alarm, turned_ms: int) -> Alarm:
     """What is said of a fan out of service that turns again, which forecast-fan waits a while to say."""
-    at = format_ms(turned_ms)[:16].replace("T", " ")
-    why = f"{alarm.why} It has turned again since {at} UTC; the forecast takes half an hour to say so."
+    at = at_minute(turned_ms)
+    why = f"{alarm.why} It has turned again since {at}; the forecast takes half an hour to say so."
     return msgspec.structs.replace(alarm, why=why)
 
 
@@ -102,7 +102,7 @@ def stopped(alarm: Alarm, stood_ms: int, *, known: bool) -> Stopped:
     """
     why = "It stands still"
     if stood_ms:
-        why = f"It has stood still since {format_ms(stood_ms)[:16].replace('T', ' ')} UTC"
+        why = f"It has stood still since {at_minute(stood_ms)}"
     why += f", as its {alarm.cause} had announced." if alarm.cause else "."
     lapsed = alarm.acknowledged and not known
     return Stopped(

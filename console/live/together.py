@@ -10,7 +10,7 @@ from console.live.states import STATES
 from fanwatch import outage
 from fanwatch.alarm import OUT_OF_SERVICE, Alarm
 from fanwatch.heard import was_silent
-from fanwatch.timestamps import format_ms
+from fanwatch.timestamps import at_minute
 
 _TOGETHER_MS: Final = 25 * 60_000
 """What goes within so long went at once."""
@@ -44,7 +44,7 @@ def together(fleet: Fleet, codes: np.ndarray, now_ms: int) -> Together | None:
     since = sorted(_since_ms(fleet, place) for place in (*unheard, *still))
     middle = since[gone // 2]
     at_once = outage.is_one(sum(abs(ms - middle) < _TOGETHER_MS for ms in since), known)
-    said = f"{format_ms(middle)[:16].replace('T', ' ')} UTC" if at_once and middle else ""
+    said = at_minute(middle) if at_once and middle else ""
     names = frozenset(fleet.names[place] for place in (*unheard, *still))
     return Together(_TITLES[kind], outage.in_words(kind, gone, known, said, again), names)
 

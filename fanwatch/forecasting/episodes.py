@@ -12,7 +12,7 @@ import msgspec
 from fanwatch.alarm import Alarm, instrument_mode
 from fanwatch.command import LONGEST_NOTE, Command
 from fanwatch.store import MEANS, RAW, Refused, Store, point, quoted
-from fanwatch.timestamps import format_ms
+from fanwatch.timestamps import at_minute
 
 EPISODES = "forecast_episode"
 LABELS = "label"
@@ -137,10 +137,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
         """One sentence: who closed it when, and as what."""
         details = ", ".join(each for each in (self.mode, self.outcome) if each)
         note = f": {self.note.removesuffix('.')}" if self.note else ""
-        at = format_ms(self.closed_ms)[:16].replace("T", " ")
-        return (
-            f"{self.by} has closed it on {at} UTC as {self.found}{f' ({details})' if details else ''}{note}."
-        )
+        found = f"{self.found} ({details})" if details else str(self.found)
+        return f"{self.by} has closed it on {at_minute(self.closed_ms)} as {found}{note}."
 
 
 def said_of(store: Store, device: str, since_ms: int) -> Said | None:

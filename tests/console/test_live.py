@@ -147,7 +147,8 @@ def test_a_fan_out_of_service_needs_nobody_whatever_its_readings_are() -> None:
     fleet = fleet_of("faulty", "silent", "still", "well")
     for name in ("faulty", "silent", "still"):
         fleet.alarm(alarm(name, "out-of-service", "Anna closed it.", risk=None))
-    fleet.share[fleet.place("faulty")], fleet.scores[fleet.place("faulty")] = 1.0, 50
+    fleet.alarm(alarm("well", "ok", "as usual", risk=0.01))
+    fleet.recall_results(fleet.place("faulty"), NOW, 50, 50)
     fleet.heard_ms[fleet.place("silent")] = NOW - 3_600_000
     for step in range(3):
         fleet.reading("still", NOW + step * SURE_MS, (0.0, 25.0, 2.0, 38.0))
@@ -173,12 +174,12 @@ def test_a_fan_that_does_not_turn_is_not_called_healthy_before_the_forecast_has_
     codes = states(fleet, NOW)
     found = {name: STATES[codes[place]] for place, name in enumerate(fleet.names)}
     assert found == {
-        "new": "suspect", "young": "suspect", "well": "ok", "warned": "stopped", "gone": "silent",
+        "new": "suspect", "young": "suspect", "well": "unknown", "warned": "stopped", "gone": "silent",
     }  # fmt: skip
     view = FleetView(fleet, Ranker(fleet), ())
     told = view.message(NOW)["words"]
     assert told["new"][1].startswith("It does not turn")
-    assert told["well"][1] == "It does not turn just now."
+    assert told["well"][1] == "It does not turn just now, and was well while it turned."
     # It turns again, which is told though neither alarm nor state has changed.
     for ms in (NOW + 6000, NOW + 6000 + SURE_MS):
         fleet.reading("well", ms, VALUES)

@@ -139,7 +139,7 @@ def test_who_stands_still_and_is_well_or_quiet_needs_nobody() -> None:
         send(fleet, name, STILL, 1, 60)
     told = Viewer(fleet).look(61)
     assert (told["needs"], told["hand"], told["lead"]) == (0, 1, None)
-    assert [row[:2] for row in told["rows"]] == [["quiet", 0], ["well", STATES.index("ok")]]
+    assert [row[:2] for row in told["rows"]] == [["quiet", 0], ["well", STATES.index("unknown")]]
 
 
 def test_a_fan_that_is_read_seldom_needs_two_readings_and_one_the_store_remembers_counts() -> None:

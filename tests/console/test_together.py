@@ -61,7 +61,9 @@ def test_what_its_wear_had_announced_is_a_fans_own_and_one_out_of_service_is_not
 def test_fans_that_send_again_while_the_forecast_calls_them_silent_are_said_to() -> None:
     fleet = fleet_of(*NAMES)
     for name in NAMES:
-        fleet.alarm(alarm(name, "instrument", "Nothing has come from it.", cause="silent"))
+        fleet.alarm(
+            alarm(name, "instrument", "Nothing has come from it since 2026-11-23 12:00 UTC.", cause="silent")
+        )
         fleet.reading(name, NOW, VALUES, NOW)
     found = together(fleet, states(fleet, NOW), NOW)
     assert found is not None
@@ -81,5 +83,5 @@ def test_the_fleet_page_is_told_once_and_how_many_others_need_somebody() -> None
 def test_the_alarms_page_names_it_where_no_episode_is_open_yet() -> None:
     fleet = gone(4)
     most = together(fleet, states(fleet, NOW), NOW)
-    said = _empty(7, 4, False, 0, most)
+    said = _empty(7, 4, False, 0, most=most)
     assert said.startswith("No alarm is open. 4 of 7 fans have sent nothing since ")

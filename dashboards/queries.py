@@ -141,7 +141,7 @@ def _marked(value: int, *severities: str) -> str:
 
 
 _CALLED_WELL: Final = '"s" = 0'
-_TROUBLED: Final = f'"s" >= {INSTRUMENT}'
+_TOLD_OTHERWISE: Final = f'("s" < 0 OR "s" >= {INSTRUMENT})'
 
 
 def _reports() -> str:
@@ -172,7 +172,7 @@ def well_fans() -> str:
 
 def unjudged_fans() -> str:
     """How many fans report and have no verdict that counts: `fans`; no row where all have."""
-    marks = _reports(), _marked(-1, _TROUBLED)
+    marks = _reports(), _marked(-1, _TOLD_OTHERWISE)
     unjudged = _those(0.5, 'count("v")', *marks, _marked(-1, _CALLED_WELL))
     # Once forecast-fan has stopped, those that it called well are so no longer.
     stopped = select('sum("v") AS "v"', union(_those(0.5, 'count("v")', *marks), _judges(-_OUT_OF_REACH)))

@@ -161,7 +161,7 @@ class Store:
 
     def _set_up(self, refusal: str) -> None:
         """Unavailable where it refuses for want of its database: whoever starts it makes that before long."""
-        if _NO_DATABASE in refusal:
+        if _NO_DATABASE in refusal and self.database in refusal:
             raise Unavailable(
                 f"InfluxDB at {self.url} has no database {self.database} yet. `fanwatch history setup` makes it, and "
                 "so does whatever starts InfluxDB."

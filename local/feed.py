@@ -28,7 +28,7 @@ _PAUSE_S = 9.0
 _NEWS_KEPT = 100
 _UTC = ZoneInfo("UTC")
 _ALARMS = "fan/+/alarm"
-_TELEMETRY = (topics.READINGS, "fan/+/messages")
+_TELEMETRY = topics.EVERY_READING
 
 
 class Fan:

@@ -243,17 +243,18 @@ export default {
       const unjudged = this.count("unknown");
       return unjudged ? [`${unjudged === 1 ? "one is" : `${unjudged.toLocaleString()} are`} not judged`] : [];
     },
-    /** How the fleet is where nobody needs anything. */
+    /** How the fleet is where nobody needs anything: all are well only where each of them is. */
     how() {
       const { total, hand, well } = this;
       const all = total.toLocaleString();
-      const unjudged = this.count("unknown");
-      const out = this.count("out-of-service");
-      if (unjudged === total) return total === 1 ? "The fan is not judged" : `None of ${all} fans is judged`;
-      if (out === total) return total === 1 ? "The fan is out of service" : `All ${all} fans are out of service`;
-      if (unjudged || out) {
+      if (this.count("unknown") === total) return total === 1 ? "The fan is not judged" : `None of ${all} fans is judged`;
+      // Whoever is neither well nor in somebody's hands, by the words of their states.
+      const needed = this.states.findIndex((state) => state.name === "silent");
+      const others = this.states.filter((state, code) => code > needed && state.name !== "ok" && this.count(state.name));
+      if (others.length) {
         const is = (count, what) => (count ? [`${count.toLocaleString()} ${count === 1 ? "is" : "are"} ${what}`] : []);
-        return [`${well.toLocaleString()} of ${all} fans ${well === 1 ? "is" : "are"} well`, ...is(hand, "looked after"), ...is(out, "out of service"), ...is(unjudged, "not judged")].join(", ");
+        const rest = others.flatMap((state) => is(this.count(state.name), state.word.toLowerCase()));
+        return [`${well.toLocaleString()} of ${all} fans ${well === 1 ? "is" : "are"} well`, ...is(hand, "looked after"), ...rest].join(", ");
       }
       if (hand) return total === 1 ? "The fan is looked after" : `All ${all} fans are looked after`;
       return total === 1 ? "The fan is well" : `All ${all} fans are well`;

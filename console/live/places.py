@@ -42,7 +42,7 @@ class Places:
         self.still = np.zeros(most, np.bool_)
         """Whether it stands still, once its readings have said so for a moment."""
         self.stood_ms = np.zeros(most, np.int64)
-        """Since when it stands still; 0 where it does not, or was never seen to turn."""
+        """Since when it stands still, or turns again where it stood; 0 where neither was seen to begin."""
         self.turned_ms = np.zeros(most, np.int64)
         """Since when its readings say something else than `still`; 0 where they do not."""
         self.seen_turn = np.zeros(most, np.bool_)

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from console.live.places import Places
-from fanwatch.alarm import Alarm, with_lapsed
+from fanwatch.alarm import OUT_OF_SERVICE, Alarm, with_lapsed
 from fanwatch.still import STILL_RPM, STILL_VIBRATION, SURE_MS
 from fanwatch.timestamps import format_ms
 
@@ -80,9 +80,19 @@ class Stops(Places):
         super()._free(index)
 
     def _seen(self, index: int, alarm: Alarm | None) -> Alarm | None:
+        turned_ms = int(self.stood_ms[index])  # of a fan that does not stand: since when it turns again
+        if alarm is not None and alarm.state == OUT_OF_SERVICE and not self.still[index]:
+            return turning(alarm, turned_ms) if turned_ms > alarm.since_ms else alarm
         if alarm is None or alarm.state not in ("warning", "alarm") or not self.still[index]:
             return alarm
         return stopped(alarm, int(self.stood_ms[index]), known=alarm.episode in self._known)
+
+
+def turning(alarm: Alarm, turned_ms: int) -> Alarm:
+    """What is said of a fan out of service that turns again, which forecast-fan waits a while to say."""
+    at = format_ms(turned_ms)[:16].replace("T", " ")
+    why = f"{alarm.why} It has turned again since {at} UTC; the forecast takes half an hour to say so."
+    return msgspec.structs.replace(alarm, why=why)
 
 
 def stopped(alarm: Alarm, stood_ms: int, *, known: bool) -> Stopped:

@@ -10,10 +10,12 @@ from typing import Final
 import numpy as np
 
 from fanwatch.alarm import INSTRUMENT_CAUSES
+from fanwatch.forecast import phrases
 from fanwatch.forecast.bins import BIN_MS, Floats
 from fanwatch.forecast.memory import Memory
 from fanwatch.forecast.model import ForecastModel, Machine
-from fanwatch.forecast.shown import Shown, lately, usually
+from fanwatch.forecast.shown import lately, usually
+from fanwatch.forecast.trend import trend
 from fanwatch.forecast.verdict import (
     ALARM,
     INSTRUMENT,
@@ -28,19 +30,12 @@ from fanwatch.forecast.verdict import (
     ZERO,
     Verdict,
 )
-from fanwatch.forecast.windows import HOURS, SIGNALS, UNUSUAL, beyond
+from fanwatch.forecast.windows import UNUSUAL
 from fanwatch.heard import RESUMED, silence
 from fanwatch.reading import FEATURES
 from fanwatch.timestamps import at_minute
 
-_BINS_AN_HOUR: Final = 6
 _HOUR_MS: Final = 3_600_000
-_UNITS: Final = (" rpm", " °C", "", " dB")
-_VISIBLE: Final = 0.01
-_DIGITS: Final = (0, 1, 0, 1)
-_SAYING: Final = (SIGNALS.index("beginning"), SIGNALS.index("advanced"))
-"""What single values say for a fault, above 0; the second one of the rotation is for one that falls."""
-_LATELY: Final = (HOURS.index(6), HOURS.index(24))
 
 
 def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
@@ -130,7 +125,7 @@ def _why(
         return _stopped(memory, cause)
     if state == INSTRUMENT:
         return _instrument(memory, model.edges, cause, sensor, number)
-    said = _trend(memory, model.edges, max(cause, 0), number)
+    said = trend(memory, model.edges, max(cause, 0), number)
     if state == WARNING and memory.borne[0] < model.machine.alarm:
         # What holds the alarm back: with one sensor less, too little would be left.
         said += ", and no other sensor bears it out yet: the fan, or its sensor"
@@ -143,13 +138,13 @@ def _unjudged(memory: Memory, machine: Machine, number: int) -> str:
     if not memory.first[0]:
         return "Nothing is known of it yet."
     if int(memory.state[0]) == UNKNOWN:
-        first, needed = at_minute(round(float(memory.first[0])) * BIN_MS), _hours(machine.warmup_bins)
+        first, needed = at_minute(round(float(memory.first[0])) * BIN_MS), phrases.length(machine.warmup_bins)
         return f"It is known only since {first}; it is judged once it is known for {needed}."
     turns = at_minute(round(float(memory.restarted[0])) * BIN_MS)
     # As many bins with readings as a fan's windows need after a restart.
     needed_bins = machine.restart_bins * max(1, round(float(memory.interval[0])))
     if number + 1 - memory.restarted[0] < needed_bins:
-        return f"It last began to turn at {turns}; it is judged once it has turned for {_hours(needed_bins)}."
+        return f"It last began to turn at {turns}; it is judged once it has turned for {phrases.length(needed_bins)}."
     return f"It last began to turn at {turns}; too few of its readings since then can be used to judge it."
 
 
@@ -177,13 +172,13 @@ def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: 
             return RESUMED
         said = silence(_silent_ms(memory))
         return f"{said[0].upper()}{said[1:]}."
-    name, since = FEATURES[sensor], _hours(number + 1 - float(memory.since[0]))
+    name, since = FEATURES[sensor], phrases.length(number + 1 - float(memory.since[0]))
     # How long it has been so, and not only how long it has been known.
     run = {STUCK: memory.same[0, sensor] + 1, ZERO: memory.zero_run[0, sensor]}.get(cause)
     if run is not None:
-        since = _hours(float(run * memory.interval[0]))
+        since = phrases.length(float(run * memory.interval[0]))
     if cause == STUCK:
-        value = _value(float(memory.earlier[0, sensor, 0]), sensor)
+        value = phrases.value(float(memory.earlier[0, sensor, 0]), sensor)
         return f"The {name} sensor has shown {value} unchanged for {since}: it is stuck."
     if cause == ZERO:
         return f"The {name} sensor has shown 0 for {since} while the fan runs: it has dropped out."
@@ -192,109 +187,18 @@ def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: 
         jumped = f"The {name} sensor has jumped again and again for {since}"
         if np.isnan(shown.mean[sensor]):
             return f"{jumped}."
-        low, high = (_value(each[sensor], sensor) for each in (shown.low, shown.high))
-        return f"{jumped}; since {_since(shown)} it showed values from {low} to {high}."
+        low, high = (phrases.value(each[sensor], sensor) for each in (shown.low, shown.high))
+        return f"{jumped}; since {phrases.since(shown)} it showed values from {low} to {high}."
     # "Drift" is what the network calls it; what was seen is this, and may have other causes.
     began = (
         "What looked like a fault of the fan rests on one sensor alone. The" if memory.mistaken[0] else "The"
     )
     if np.isnan(shown.mean[sensor]):
         return f"{began} {name} sensor does not fit the other sensors."
-    told = f"{began} {name} sensor shows {_spread(shown, sensor)} since {_since(shown)}"
+    told = f"{began} {name} sensor shows {phrases.spread(shown, sensor)} since {phrases.since(shown)}"
     then, width = float(usually(memory)[sensor]), float(edges[sensor, 1] - edges[sensor, 0])
     if not abs(shown.mean[sensor] - then) >= UNUSUAL * width:
         # What is usual has followed it, or its mean is back.
         return f"{told}, which does not fit the other sensors."
-    return f"{told}, where {_value(then, sensor)} is usual for this fan, and the other sensors do not bear it out."
-
-
-def _trend(memory: Memory, edges: Floats, cause: int, number: int) -> str:
-    """What the sensor that is blamed shows, against what is usual for this fan, and what else is worse than usual."""
-    shown, usual, outside = lately(memory), usually(memory).astype(np.float64), beyond(memory)[0]
-    now, width = shown.mean, (edges[:, 1] - edges[:, 0]).astype(np.float64)
-    # Nothing is said to be higher or lower by a sensor that gave nothing lately.
-    off = np.nan_to_num((now - usual) / width)
-    told, worse = {cause}, off >= UNUSUAL
-    # Only a fan's rotation can be too low.
-    worse[0] |= off[0] <= -UNUSUAL
-    # What is not to be trusted bears out nothing; `_besides` names it.
-    trusted = memory.fault[0] <= 0
-    worse, beside = worse & (trusted | (np.arange(len(worse)) == cause)), _worn(outside) * trusted
-    then, since = float(memory.turned_from[0, cause]), f" on average since {_since(shown)}"
-    turned = worse[cause] and memory.way[0, cause] == np.sign(off[cause])
-    if turned and (now[cause] - then) * off[cause] > 0:
-        length, way = (
-            _hours(number + 1 - float(memory.turned[0, cause])),
-            "risen" if off[cause] > 0 else "fallen",
-        )
-        said = f"{FEATURES[cause]} has {way} for {length}, from {_value(then, cause)} to {_value(now[cause], cause)}"
-        said, since = f"{said}{since}", ""
-    elif _worn(outside)[cause] >= _VISIBLE:
-        said = _outside(cause, outside, edges)
-    else:
-        said = _excursions(memory, cause, shown, usual[cause], off[cause])
-        most = int(beside.argmax())
-        if beside[most] >= _VISIBLE:
-            said, told = f"{said}, and {_outside(most, outside, edges)}", {cause, most}
-    others = [index for index in np.argsort(-np.abs(off)).tolist() if index not in told and worse[index]]
-    if others:
-        other = others[0]
-        was, wont = _value(now[other], other), _value(usual[other], other)
-        said += f", while {FEATURES[other]} was {was}{since} where {wont} is usual"
-    return said
-
-
-def _worn(outside: Floats) -> Floats:
-    """By sensor, how long it was lately where wear takes it: above its healthy range, the rotation below as well."""
-    found = outside[:, 1].copy()
-    found[0] = outside[0].max()
-    return found
-
-
-def _outside(sensor: int, outside: Floats, edges: Floats) -> str:
-    """How long a sensor was there."""
-    side = 1 if sensor else int(outside[sensor].argmax())
-    edge = f"{('below', 'above')[side]} {_value(float(edges[sensor, side]), sensor)}"
-    share = f"about {outside[sensor, side]:.0%} of the last 6 h"
-    return f"{FEATURES[sensor]} was {edge}, beyond what healthy fans show, for {share}"
-
-
-def _excursions(memory: Memory, cause: int, shown: Shown, usual: float, off: float) -> str:
-    """Of a sensor whose mean does not say it: single values too high, or of the rotation too low, for the load."""
-    high, low = (float(memory.windows[0, cause, signal, list(_LATELY)].max()) for signal in _SAYING)
-    # Only for the rotation does the second one speak of values that are too low.
-    way, most = ("low", low) if cause == 0 and low > high else ("high", high)
-    now = float(shown.mean[cause])
-    mean = f"{_value(now, cause)} since {_since(shown)}, usual {_value(usual, cause)}"
-    if not np.isfinite(now + usual):
-        mean = "it has no values of late"
-    if most <= 0:
-        return f"the sensors together look like a fault that begins ({FEATURES[cause]} on average {mean})"
-    along = off if way == "high" else -off
-    too = "also" if along >= UNUSUAL else "though hardly" if along > 0 else "though not"
-    return (
-        f"{FEATURES[cause]} reads {way} more often than a healthy fan's would at the same load, {too} on average"
-        f" ({mean})"
-    )
-
-
-def _since(shown: Shown) -> str:
-    return at_minute(shown.since * BIN_MS)
-
-
-def _spread(shown: Shown, sensor: int) -> str:
-    """What a sensor shows: from where to where, for a mean of two levels is nothing that it shows."""
-    return f"{_ends(shown, sensor)}, {_value(shown.mean[sensor], sensor)} on average"
-
-
-def _ends(shown: Shown, sensor: int) -> str:
-    low, high = _value(shown.low[sensor], sensor), _value(shown.high[sensor], sensor)
-    return low if low == high else f"{low} to {high}"
-
-
-def _value(value: float, sensor: int) -> str:
-    return f"{value:.{_DIGITS[sensor]}f}{_UNITS[sensor]}"
-
-
-def _hours(bins: float) -> str:
-    return f"{round(bins * 10)} min" if bins < 2 * _BINS_AN_HOUR else f"{bins / _BINS_AN_HOUR:.0f} h"
+    usual = phrases.value(then, sensor)
+    return f"{told}, where {usual} is usual for this fan, and the other sensors do not bear it out."

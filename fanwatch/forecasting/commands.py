@@ -54,7 +54,7 @@ class Commands:
             raise Over(f"The episode {command.episode} is over; only what was found can still be said of it.")
         self._require_time(command, began_ms)
         said = episodes.said_of(self._store, command.device, began_ms)
-        if said is not None and said.by != command.by and not (said.same(command) or command.corrects):
+        if said is not None and said.by != command.by and not command.corrects:
             raise Over(
                 f"{said.in_words} If that is wrong, correct it on the page Alarms, or by `fanwatch alarms close "
                 f"{command.episode} --correct`. What {said.by} said is kept beside it."

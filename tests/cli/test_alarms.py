@@ -102,7 +102,11 @@ def test_from_an_alarm_to_a_label(rig: Rig, tmp_path: Path) -> None:
     assert "mode of fault" in rig.command("alarms", "close", fan, "--found", "fault", "--mode", "x").stderr
     episode = rig.open()[fan]["episode"]
     closed = json.loads(rig.said("alarms", "close", fan, "--found", "fault", "--mode", "bearing", "--json"))
-    assert closed["state"] == "ok"
+    # It stands still.
+    assert (closed["state"], closed["since"]) == ("out-of-service", format_ms(rig.watched.at(28)))
+    fans = {each["deviceID"]: each for each in json.loads(rig.said("fans", "list", "--json"))}
+    assert fans[fan]["state"] == "out-of-service"
+    assert "out-of-service" in rig.said("fans", "list")
     assert fan not in rig.open()
     # As Telegraf has stored it; the store of this test has none.
     since = episode.partition("/")[2]
@@ -125,7 +129,11 @@ def test_from_an_alarm_to_a_label(rig: Rig, tmp_path: Path) -> None:
     rig.said("labels", "export", "--out", str(tmp_path / "events.csv"))
     [fault] = trained_on(fan, tmp_path).faults
     assert (fault.start_ms, fault.failure_ms, fault.over_ms, fault.mode) == (start, None, repaired, "bearing")
-    rig.said("alarms", "close", episode, "--found", "instrument")
+    said = ("alarms", "close", episode, "--found", "instrument")
+    refused = rig.command(*said, "--by", "Control room")
+    assert "has closed it on" in refused.stderr
+    rig.said(*said, "--by", "Control room", "--correct")
+    rig.said(*said, "--correct")
     done = rig.command("labels", "export")
     assert done.stderr == "0 events; left out: 1 sensor faults of which nobody said which.\n"
     # Whatever people say, training can read what comes of it.

@@ -117,6 +117,20 @@ def test_zeros_of_a_sensor_stop_no_fan(values: tuple[float, float, float, float]
     assert (after["needs"], after["counts"], after["words"]) == (0, before["counts"], before["words"])
 
 
+def test_a_fan_out_of_service_that_turns_again_says_so_before_the_forecast_does() -> None:
+    fleet = fleet_of("bad")
+    fleet.alarm(alarm("bad", "out-of-service", "Anna closed it.", risk=None))
+    viewer = Viewer(fleet)
+    send(fleet, "bad", STILL, 1, 60)
+    assert viewer.look(61)["words"]["bad"][1] == "Anna closed it."
+    send(fleet, "bad", VALUES, 61, 10)
+    told = viewer.look(71)
+    assert (told["needs"], told["rows"][0][1]) == (0, STATES.index("out-of-service"))
+    assert told["words"]["bad"][1].startswith("Anna closed it. It has turned again since ")
+    send(fleet, "bad", STILL, 71, 10)
+    assert viewer.look(81)["words"]["bad"][1] == "Anna closed it."
+
+
 def test_who_stands_still_and_is_well_or_quiet_needs_nobody() -> None:
     fleet = fleet_of("well", "quiet")
     fleet.alarm(alarm("well", "ok", "as usual", risk=0.01))

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from fanwatch.forecast import BIN_MS, BoxRule, Fleet, Scores, gather, instruments, open_model
 from fanwatch.forecast.memory import Memory, empty
 from tests.forecast.fans import START_MS, USUAL
-from tests.support.watched import HOUR_MS, failing
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = ROOT / "models" / "fan-forecast" / "1"
 HOURS = 76
-WEARS = failing(30, 80, 100)
-"""In all four sensors; after 76 hours temperature, vibration and sound are far beyond what healthy fans show."""
+HOUR_MS = 3_600_000
+WORN = np.array([40.0, 8.0, 110.0, 7.0])
+"""What wear adds from hour 30 to 80; after 76 hours temperature, vibration and sound are far beyond what is healthy."""
 
 
 def committed() -> Fleet:
@@ -29,7 +29,8 @@ def committed() -> Fleet:
 def wearing(seed: int, hours: int = HOURS) -> NDArray[np.float64]:
     """Values of a fan that wears, shape (bins, 4)."""
     noise = np.random.default_rng(seed).normal(size=(6 * hours, 4)) * (12.0, 0.8, 6.0, 0.5)
-    return np.array([WEARS(step / 6, USUAL + each) for step, each in enumerate(noise)])
+    grown = np.clip((np.arange(len(noise)) / 6 - 30) / 50, 0, 1)
+    return USUAL + noise + grown[:, None] * WORN
 
 
 def lives(

@@ -1,5 +1,7 @@
 """Closed stays closed: a fan that stands then is out of service until it turns; one stop, one episode, one label."""
 
+import json
+
 import msgspec
 import numpy as np
 import pytest
@@ -181,7 +183,7 @@ def test_a_fan_of_which_nothing_comes_is_out_of_service_until_it_turns(watch: Wa
 def test_power_is_cut_for_the_repair(watch: Watch) -> None:
     """Of a fan with an alarm that was closed as a fault nothing comes any more: nobody is told of that."""
     watched = watch()
-    fan = Story(watched, failing(8, 40, 60))
+    fan = Story(watched, failing(8, 28, 60))
     assert fan.run(26).state in ("warning", "alarm")
     fan.close("fault", outcome="prevented")
     fan._shape = lambda hour, well: None if hour < 30 else well
@@ -199,7 +201,7 @@ def test_what_another_has_said_is_not_overwritten_but_corrected(watch: Watch) ->
     status, answer = watched.order(**said)
     assert status == 409
     assert answer["error"].startswith("Anna has closed it on ")
-    assert " UTC as fault (bearing, failed): outer ring. If that is wrong, correct it: " in answer["error"]
+    assert " UTC as fault (bearing, failed): outer ring. If that is wrong, correct it " in answer["error"]
     assert watched.store.query('SELECT * FROM "label"') == before
     for _ in range(2):
         assert watched.order(**said, corrects=True)[0] == 200
@@ -248,6 +250,21 @@ def test_what_was_closed_by_an_earlier_version_stays_closed(watch: Watch) -> Non
     then = fan.run(34)
     assert (then.state, then.since_ms) == ("out-of-service", watched.at(28))
     assert then.why == "It is out of service until it turns."
+
+
+def test_a_fan_that_is_built_anew_for_late_readings_stays_out_of_service(watch: Watch) -> None:
+    watched = watch()
+    shape = worn([(28, 60)])
+    fan = Story(watched, lambda hour, well: None if 20 <= hour < 21 else shape(hour, well))
+    assert fan.run(30).state == "stopped"
+    closed = fan.close("fault", outcome="failed")
+    assert fan.run(34) == closed
+    watched.write("bad", 20, 21, shape)
+    status, answer = watched.service.answer(b"")
+    assert (status, json.loads(answer)["rebuilt"] >= 1) == (200, True)
+    assert fan.alarm == closed
+    assert fan.run(36) == closed
+    assert len(fan.labels()) == 1
 
 
 _EVENTS = st.lists(

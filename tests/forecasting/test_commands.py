@@ -63,8 +63,12 @@ def test_acknowledged_and_snoozed_as_long_as_the_episode_lasts(failed: Watched) 
 
 
 def test_closed_episodes_stay_closed_and_leave_a_label(watch: Watch) -> None:
+    def worn(hour: float, well: np.ndarray) -> np.ndarray | None:
+        """It wears until hour 27, and runs on like that."""
+        return failing(8, 28, 200)(min(hour, 27), well)
+
     failed = watch()
-    failed.write("bad", 0, 30, failing(8, 60, 200))
+    failed.write("bad", 0, 30, worn)
     failed.tick(30)
     failed.run()
     with failed.listener() as listener:
@@ -81,7 +85,7 @@ def test_closed_episodes_stay_closed_and_leave_a_label(watch: Watch) -> None:
         assert "Mechanic closed the episode" in answer["why"]
         until(lambda: listener.states("bad")[-1] == "ok", 10, "closed")
         assert failed.order(**said)[0] == 200
-        failed.write("bad", 30, 40, failing(8, 60, 200))
+        failed.write("bad", 30, 40, worn)
         failed.tick(40)
         # Two hours later the checkpoint is behind the close, after ten it is not.
         for _ in range(2):

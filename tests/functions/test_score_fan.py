@@ -118,7 +118,7 @@ def test_many_lines_are_judged_in_calls_of_bounded_size(score: Score) -> None:
 def test_too_many_lines_are_refused_whole(score: Score) -> None:
     answer = score.post(b"{}\n" * 10_001, kind=NDJSON)
     assert answer.status_code == 400
-    assert "10000" in json.loads(answer.data)["error"]
+    assert "10,000" in json.loads(answer.data)["error"]
 
 
 @pytest.mark.parametrize(("payload", "topic", "reason", "field"), BAD.values(), ids=BAD.keys())

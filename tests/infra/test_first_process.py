@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,9 +19,9 @@ class First(Process):
     """A command as the first process of a namespace of its own, as in a container."""
 
     def __init__(self, argv: list[str], directory: Path, environment: dict[str, str]) -> None:
-        if shutil.which("unshare") is None or os.getuid() != 0:
-            pytest.skip("a namespace of processes takes root and the program unshare")
         unshare = ["unshare", "--fork", "--pid", "--kill-child"]
+        if shutil.which("unshare") is None or subprocess.run([*unshare, "true"], check=False).returncode != 0:
+            pytest.skip("a namespace of processes takes root and the program unshare")
         super().__init__([*unshare, *argv], directory / "log", environment, directory)
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         until(lambda: self.alive() and children.read_text(encoding="ascii").split(), 20, "the first process")

@@ -44,3 +44,5 @@ def test_what_a_closed_way_looks_like_is_said_for_each_network() -> None:
     said = section("Who may speak to whom")
     assert "Connection refused" in said, "K3s's own policies reject"
     assert "without an answer" in said, "others drop"
+    alarms = (ROOT / "docs/alarms.md").read_text(encoding="utf-8")
+    assert "*Connection refused* or a timeout" in alarms, "which is how it looks to the webhook"

@@ -73,6 +73,22 @@ def test_without_root_or_apt_mosquitto_is_asked_for(only: Path, monkeypatch: pyt
         tools.mosquitto(print)
 
 
+def test_libfaketime_is_got_as_mosquitto_is(
+    only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "_LIBRARIES", (str(tmp_path / "lib"),))
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    place = tmp_path / "lib/x86_64-linux-gnu/faketime"
+    bin_with(only, apt_get=f'[ "$1" = install ] && /bin/mkdir -p {place} && : > {place}/libfaketime.so.1')
+    said: list[str] = []
+    assert packages.faketime(said.append) == str(place / "libfaketime.so.1")
+    assert said == ["Installing libfaketime (apt-get) ..."]
+    monkeypatch.setattr(packages, "_LIBRARIES", ())
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    with pytest.raises(tools.ToolMissing, match=r"only root may install it.*apt-get install libfaketime"):
+        packages.faketime(said.append)
+
+
 def test_apt_that_fails_is_said_and_tried_with_fresh_lists(only: Path, tmp_path: Path) -> None:
     if os.getuid():
         pytest.skip("only root installs")

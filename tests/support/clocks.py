@@ -17,10 +17,18 @@ _STAMPS: Final = frozenset(
     ("fanwatch/logs.py", "tests/support/readings.py", "tests/support/ledger.py", "tests/support/fleet.py")
 )
 
+_OWN: Final = ROOT / "tests/support/up.py"
+"""Starts the whole pipeline, which asks InfluxDB what was stored within the last seconds, by InfluxDB's clock."""
+
 
 def reads_clock(file: Path) -> bool:
     """Whether tests in this file read a clock."""
     return _helped(file) or any(names_clock(found) for found in _imported(file))
+
+
+def own_clock(file: Path) -> bool:
+    """Whether tests in this file need InfluxDB's or Telegraf's own clock; others say so by their marker."""
+    return _OWN in _imported(file)
 
 
 @cache

@@ -22,19 +22,7 @@ from local.packages import find_faketime
 ROOT: Final = Path(__file__).resolve().parents[2]
 _LOGS: Final = ROOT / ".fanwatch" / "hours"
 _FEW: Final = (5, 11, 16, 21)
-_QUICK: Final = tuple(
-    f"tests/{name}"
-    for name in (
-        "benchmarks",
-        "cli",
-        "credentials",
-        "fanwatch",
-        "forecast",
-        "forecasting",
-        "functions",
-        "training",
-    )
-)
+_QUICK: Final = [f"tests/{name}" for name in ("cli", "credentials", "fanwatch", "forecasting", "functions")]
 """What CI runs as of a few hours: what starts no browser, no Grafana and no whole pipeline."""
 _PATCH: Final = Path(__file__).with_name("sleeping.py")
 _SLEEP: Final = f"import os; 'FAKETIME' in os.environ and exec(open({str(_PATCH)!r}).read(), {{}})\n"
@@ -140,7 +128,7 @@ def main() -> int:
     if library is None:
         print("libfaketime is missing. Get it with: python -m local.tools --faketime", file=sys.stderr)
         return 1
-    tests = wanted.tests or (list(_QUICK) if wanted.few else [])
+    tests = wanted.tests or (_QUICK if wanted.few else [])
     _LOGS.mkdir(parents=True, exist_ok=True)
     failed: dict[str, list[str]] = {}
     with patched():

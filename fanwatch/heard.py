@@ -64,7 +64,7 @@ def says_unusable(alarm: Alarm) -> bool:
 
 def was_silent(alarm: Alarm) -> bool:
     """Whether it is about a silence, be it over or not."""
-    over = alarm.cause == "resumed" and _SILENCE.search(alarm.why) is not None
+    over = alarm.cause == "resumed" and "Nothing has come from it" in alarm.why
     return alarm.state == "instrument" and (alarm.cause == "silent" or over)
 
 

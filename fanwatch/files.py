@@ -52,7 +52,7 @@ def check_directory(path: Path, room: int = _ROOM_BYTES, subject: str | None = N
     """The same of a directory that is to be made, or filled."""
     if path.exists() and not path.is_dir():
         raise FanwatchError(
-            f"{subject or path} cannot be used: it is a file, and a directory is needed. Name another place."
+            f"{subject or path} cannot be written: it is a file, and a directory is needed. Name another place."
         )
     _check_place(path, path, room, subject)
 

@@ -235,7 +235,7 @@ def test_it_says_whether_it_is_alive_and_ready(bench: Bench) -> None:
     [
         ({"held": "none"}, "FANWATCH_CONNECTOR_HELD"),
         ({"timeout": "20", "patience": "20"}, "FANWATCH_CONNECTOR_PATIENCE must be longer"),
-        ({"helt": "5"}, "Did you mean FANWATCH_CONNECTOR_HELD?"),
+        ({"helt": "5"}, "Did you mean FANWATCH_CONNECTOR_HELD, "),
         ({"port": "99999"}, "FANWATCH_CONNECTOR_PORT"),
         ({"session_expiry": "1"}, "FANWATCH_CONNECTOR_SESSION_EXPIRY"),
     ],

@@ -199,6 +199,8 @@ def test_several_that_start_at_once_share_one_copy(store: HttpStub, tmp_path: Pa
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [DIGEST]
 
 
+# What is new in the cache is stamped by the file system.
+@pytest.mark.own_clock
 def test_old_bundles_go_and_those_in_use_and_foreign_things_stay(store: HttpStub, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     cache.mkdir(mode=0o700)

@@ -54,12 +54,12 @@ def list_(as_json: AsJson = False) -> None:
         print("No fan is known to forecast-fan yet; it runs every ten minutes.")
         return
     columns = output.width()
-    print(f"{'FAN':<20} {'STATE':<14} RISK  {'SINCE (UTC)':<16}  {'KNOWN UNTIL':<16}  WHY")
+    print(f"{'FAN':<20} {'STATE':<14} RISK {'SINCE (UTC)':<16}  {'KNOWN UNTIL':<16}  WHY")
     for fan in found:
         risk = f"{fan['risk']:.2f}" if isinstance(fan["risk"], float | int) else "-"
         since, until = (str(fan[name] or "-")[:16].replace("T", " ") for name in ("since", "knownUntil"))
         state = judged.word(str(fan["state"]))
-        start = f"{fan['deviceID']:<20} {state:<14} {risk:>4}  {since:<16}  {until:<16}  "
+        start = f"{fan['deviceID']:<20} {state:<14} {risk:>4} {since:<16}  {until:<16}  "
         print(output.hanging(start, str(fan["why"]), columns))
     print(_summary([str(fan["state"]) for fan in found], stopped))
 

@@ -251,6 +251,8 @@ export default {
       // Whoever is neither well nor in somebody's hands, by the words of their states.
       const needed = this.states.findIndex((state) => state.name === "silent");
       const others = this.states.filter((state, code) => code > needed && state.name !== "ok" && this.count(state.name));
+      const same = others.find((state) => this.count(state.name) === total);
+      if (same) return `${total === 1 ? "The fan is" : `All ${all} fans are`} ${same.word.toLowerCase()}`;
       if (others.length) {
         const is = (count, what) => (count ? [`${count.toLocaleString()} ${count === 1 ? "is" : "are"} ${what}`] : []);
         const rest = others.flatMap((state) => is(this.count(state.name), state.word.toLowerCase()));

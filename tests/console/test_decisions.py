@@ -23,6 +23,14 @@ READ = 'SELECT * FROM "label"'
 
 
 @pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker of the test's own: one of several tests would keep the alarms of each one's fans."""
+    made = Mosquitto(tmp_path / "mosquitto")
+    yield made
+    made.kill()
+
+
+@pytest.fixture
 def watched(
     request: pytest.FixtureRequest, influx: Influx, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Watched]:
@@ -126,7 +134,7 @@ def test_a_stopped_fan_that_is_closed_is_out_of_service_and_a_second_finding_is_
             row = page.locator(".fl-row", has_text=watched.fan("bad"))
             expect(row).to_contain_text("Out of service")
             expect(row).to_contain_text("Anna closed the episode")
-            expect(page.get_by_role("heading", level=1)).to_have_text("No fan needs you")
+            expect(page.get_by_role("heading", level=1)).to_have_text("The fan is out of service")
             page.goto(f"{console.url}/fan/{watched.fan('bad')}")
             expect(page.get_by_text("It is out of service until it turns")).to_be_visible()
             page.goto(console.url + "/alarms")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dashboards.draw.frames import table
 
 from dashboards import queries
 from dashboards.page import FLEET
@@ -14,6 +13,7 @@ from fanwatch.forecasting.clock import Clock
 from fanwatch.judged import VERDICT_S
 from fanwatch.store import Store, point
 from tests.support import grafana
+from tests.support.grafana_frames import table
 from tests.support.influx import Influx
 
 NOW_MS = time.time_ns() // 1_000_000

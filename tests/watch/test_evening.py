@@ -36,7 +36,7 @@ TOLD_WITHIN_S = 180
 HOUR_MS = 3_600_000
 # What no reading says anything about: certificates are not used here, and nobody drops anything.
 EMPTY = {
-    "fanwatch-fleet": {"In alarm", "Broken sensors"},
+    "fanwatch-fleet": {"In alarm", "Broken sensors", "Well"},
     "fanwatch-fan": {"Alarm episodes", "Results that are not ok"},
     "fanwatch-pipeline": {"Certificate ends in"},
 }

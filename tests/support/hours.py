@@ -107,12 +107,12 @@ def run(moment: Moment, library: str, tests: list[str], processes: str) -> list[
 @contextlib.contextmanager
 def patched() -> Iterator[None]:
     """Has each Python of this environment sleep as libfaketime allows, whatever PYTHONPATH a test gives it."""
-    file = Path(sysconfig.get_path("purelib")) / f"fanwatch-hours-{os.getpid()}.pth"
+    file = Path(sysconfig.get_path("purelib")) / "fanwatch-hours.pth"
     file.write_text(_SLEEP, encoding="ascii")
     try:
         yield
     finally:
-        file.unlink()
+        file.unlink(missing_ok=True)
 
 
 def main() -> int:
@@ -121,7 +121,7 @@ def main() -> int:
     parser.add_argument(
         "--few", action="store_true", help="four other hours and shortly before midnight, as CI does"
     )
-    parser.add_argument("-n", default="2", metavar="N", help="processes beside each other (default: 2)")
+    parser.add_argument("-n", default="3", metavar="N", help="processes beside each other (default: 3)")
     parser.add_argument("tests", nargs="*", help="only these files or folders")
     wanted = parser.parse_args()
     library = find_faketime()

@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 
 from fanwatch import proxies
-from tests.support.clocks import names_clock, own_clock, reads_clock
+from tests.support.clocks import names_clock, reads_clock
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
 
@@ -59,8 +59,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if reads_clock(item.path) or any(map(names_clock, _fixtures(item))):
             item.add_marker("clock")
-            if own_clock(item.path):
-                item.add_marker("own_clock")
 
 
 def _fixtures(item: pytest.Item) -> set[Path]:

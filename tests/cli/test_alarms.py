@@ -85,7 +85,6 @@ def trained_on(fan: str, directory: Path) -> History:
     return read(directory)
 
 
-@pytest.mark.own_clock  # InfluxDB says whether the last run is one of now.
 def test_from_an_alarm_to_a_label(rig: Rig, tmp_path: Path) -> None:
     fan = rig.watched.fan("bad")
     assert fan in rig.open()
@@ -149,7 +148,6 @@ def test_from_an_alarm_to_a_label(rig: Rig, tmp_path: Path) -> None:
             )
 
 
-@pytest.mark.own_clock
 def test_a_list_counts_who_is_not_judged_and_calls_nobody_well_once_the_forecast_has_stopped(
     rig: Rig,
 ) -> None:

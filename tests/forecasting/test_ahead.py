@@ -69,8 +69,6 @@ def test_where_all_results_are_of_times_to_come_the_clock_is_named(watch: Watch)
     assert "Set this machine's clock right" in json.loads(body)["error"]
 
 
-# Claims are stamped by InfluxDB, and the test's by the clock here.
-@pytest.mark.own_clock
 def test_a_claim_of_a_time_to_come_holds_nobody_up(watch: Watch) -> None:
     store = watch().store
     for ahead_s, held in ((3600, False), (20, True)):

@@ -7,8 +7,6 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from fanwatch.broker import Publisher
 from fanwatch.logs import Log
 from fanwatch.settings import StoreSettings
@@ -44,7 +42,6 @@ def readings(now_ms: int) -> list[dict[str, Any]]:
     return made
 
 
-@pytest.mark.own_clock  # Telegraf says what comes long after its time.
 def test_nobody_who_is_heard_is_said_to_send_nothing(tmp_path: Path) -> None:
     pipeline = Pipeline(tmp_path, store=True)
     try:

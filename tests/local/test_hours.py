@@ -76,7 +76,7 @@ def test_a_test_that_fails_at_a_date_is_found(tmp_path: Path, monkeypatch: pytes
             (leap._replace(at=leap.at - timedelta(hours=24)), []),
             (leap, ["test_it_is_not_leap_day"]),
         ):
-            found = hours.run(moment, library, [str(tmp_path / "test_dates.py")], "0")
+            found = hours.run(moment, library, [str(tmp_path / "test_dates.py")], "0", tmp_path)
             assert [name.rpartition("::")[2] for name in found] == failed
 
 

@@ -17,18 +17,10 @@ _STAMPS: Final = frozenset(
     ("fanwatch/logs.py", "tests/support/readings.py", "tests/support/ledger.py", "tests/support/fleet.py")
 )
 
-_OWN: Final = frozenset((ROOT / "tests/support/up.py", ROOT / "tests/support/telegraf.py"))
-"""The whole pipeline asks InfluxDB what was stored just now, by its clock; Telegraf drops what is ahead of its own."""
-
 
 def reads_clock(file: Path) -> bool:
     """Whether tests in this file read a clock."""
     return _helped(file) or any(names_clock(found) for found in _imported(file))
-
-
-def own_clock(file: Path) -> bool:
-    """Whether tests in this file need InfluxDB's or Telegraf's own clock; others say so by their marker."""
-    return not _OWN.isdisjoint(_imported(file))
 
 
 @cache

@@ -1,12 +1,13 @@
 """Runs the tests that read a clock as if it were another time: `make test-hours`. Prints when which of them failed.
 
-Python, Mosquitto and what else is a C program see the moved clock, by Debian's libfaketime. InfluxDB, Telegraf and
-Grafana are of Go and ignore it: for them it is the data that are moved. Tests that need their own clock are left out
-(marker `own_clock`).
+Python, Mosquitto and what else is a C program see the moved clock by Debian's libfaketime, InfluxDB and Telegraf by the
+way in which they are built for this (tests/support/moved_go.py). Files are stamped with the true time: tests that look
+at such stamps are left out (marker `own_clock`).
 """
 
 import argparse
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -17,7 +18,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from fanwatch.settings import LocalSettings
+from local import tools
 from local.packages import find_faketime
+from tests.support import moved_go
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _LOGS: Final = ROOT / ".fanwatch" / "hours"
@@ -25,7 +29,11 @@ _FEW: Final = (5, 11, 16, 21)
 _QUICK: Final = [f"tests/{name}" for name in ("cli", "credentials", "fanwatch", "forecasting", "functions")]
 """What CI runs as of a few hours: what starts no browser, no Grafana and no whole pipeline."""
 _PATCH: Final = Path(__file__).with_name("sleeping.py")
-_SLEEP: Final = f"import os; 'FAKETIME' in os.environ and exec(open({str(_PATCH)!r}).read(), {{}})\n"
+_CLOCK: Final = "fanwatch-clock.json"
+_START: Final = (
+    f"import os; p = os.path.join(os.environ.get('PATH', '').split(os.pathsep)[0], {_CLOCK!r}); "
+    f"('FAKETIME' in os.environ or os.path.isfile(p)) and exec(open({str(_PATCH)!r}).read(), {{'CLOCK': p}})\n"
+)
 _LONGEST_S: Final = 3600
 
 
@@ -63,13 +71,25 @@ def _sunday(year: int, month: int, latest: int, hour: int, minute: int) -> datet
     return last - timedelta(days=(last.weekday() + 1) % 7)
 
 
-def run(moment: Moment, library: str, tests: list[str], processes: str) -> list[str]:
-    """What failed then; empty where all passed."""
+def moved_tools() -> Path:
+    """The cache of the InfluxDB and Telegraf that see the moved clock; they are built first where it is empty."""
+    cache = tools.cache_directory(LocalSettings()) / "moved"
+    moved_go.built(cache)
+    return cache
+
+
+def run(moment: Moment, library: str, tests: list[str], processes: str, cache: Path) -> list[str]:
+    """What failed then; empty where all passed. `cache` as `moved_tools` gives it."""
     seconds = round((moment.at - datetime.now(UTC)).total_seconds())
     moved = {
         "LD_PRELOAD": library, "FAKETIME": f"{seconds:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "TZ": moment.zone, "PYTHONDONTWRITEBYTECODE": "1",
+        "TZ": moment.zone, "PYTHONDONTWRITEBYTECODE": "1", "FANWATCH_CACHE": str(cache),
     }  # fmt: skip
+    # Functions get of the environment only what an image would set: their Python finds the clock by the PATH.
+    place = _LOGS / "clock"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / _CLOCK).write_text(json.dumps(moved), encoding="ascii")
+    moved["PATH"] = os.pathsep.join((str(place), os.environ["PATH"]))
     log = _LOGS / f"{re.sub(r'[^0-9A-Za-z]+', '-', moment.name)}.log"
     marks = "clock and not own_clock and not faults and not images and not openfaas and not page"
     argv = [
@@ -106,9 +126,9 @@ def run(moment: Moment, library: str, tests: list[str], processes: str) -> list[
 
 @contextlib.contextmanager
 def patched() -> Iterator[None]:
-    """Has each Python of this environment sleep as libfaketime allows, whatever PYTHONPATH a test gives it."""
+    """Has each Python of this environment see the moved clock, and sleep as libfaketime allows."""
     file = Path(sysconfig.get_path("purelib")) / "fanwatch-hours.pth"
-    file.write_text(_SLEEP, encoding="ascii")
+    file.write_text(_START, encoding="ascii")
     try:
         yield
     finally:
@@ -131,9 +151,10 @@ def main() -> int:
     tests = wanted.tests or (_QUICK if wanted.few else [])
     _LOGS.mkdir(parents=True, exist_ok=True)
     failed: dict[str, list[str]] = {}
+    cache = moved_tools()
     with patched():
         for moment in moments(datetime.now(UTC).replace(microsecond=0), few=wanted.few):
-            for test in run(moment, library, tests, wanted.n):
+            for test in run(moment, library, tests, wanted.n, cache):
                 failed.setdefault(test, []).append(moment.name)
     for test, when in failed.items():
         print(f"FAILED {test}: {', '.join(when)}")

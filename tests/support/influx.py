@@ -1,5 +1,6 @@
 """A real InfluxDB with infra's configuration."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def tool(wanted: tools.GoTool) -> str:
     """The path of InfluxDB or Telegraf; the test is skipped where `make test` could not get it."""
-    found = tools.find(wanted, tools.cache_directory(LocalSettings()))
+    chosen = LocalSettings(cache=os.environ.get("FANWATCH_CACHE") or LocalSettings().cache)
+    found = tools.find(wanted, tools.cache_directory(chosen))
     if found is None:
         pytest.skip(f"{wanted.name} is missing; get it with: python -m local.tools")
     return found

@@ -45,7 +45,11 @@ class Pipeline:
         self.gateway_port, self.broker_port, self.influx_port, self.connector_port, self.telegraf_port = (
             free_port() for _ in range(5)
         )
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("FANWATCH_")}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("FANWATCH_") or name == "FANWATCH_CACHE"
+        }
         values = {
             "PYTHONPATH": os.pathsep.join((str(CHECKOUT), str(CHECKOUT / "template/python3-fan"))),
             "FANWATCH_STATE_DIR": str(directory / "state"),

@@ -25,7 +25,11 @@ class Machine:
         self.gateway, self.broker, self.influx, self.connector, self.telegraf, self.console = (
             free_port() for _ in range(6)
         )
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("FANWATCH_")}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("FANWATCH_") or name == "FANWATCH_CACHE"
+        }
         self.environment = kept | {
             "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "template/python3-fan"))),
             "FANWATCH_STATE_DIR": str(state),

@@ -27,7 +27,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The state directory of a run that has stored something, on disk and not in the log of writes alone."""
     tool(tools.INFLUXD), tool(tools.TELEGRAF)
     machine = Machine(
-        tmp_path_factory.mktemp("kept") / "state", INFLUXDB_DATA_CACHE_SNAPSHOT_WRITE_COLD_DURATION="1s"
+        tmp_path_factory.mktemp("kept") / "state", INFLUXDB_DATA_CACHE_SNAPSHOT_MEMORY_SIZE="1k"
     )
     up = machine.up()
     try:

@@ -7,6 +7,8 @@ from typing import Final
 
 SHARE: Final = 2
 """More than one of so many is most of the fleet."""
+TOGETHER_MS: Final = 25 * 60_000
+"""What goes within so long went at once: what two runs see is one trouble, whose beginning may lie at a bin's edge."""
 LEAST: Final = 2
 """Of a fleet of one or two, one is no fleet."""
 

@@ -12,8 +12,6 @@ from fanwatch.alarm import OUT_OF_SERVICE, Alarm
 from fanwatch.heard import was_silent
 from fanwatch.timestamps import at_minute
 
-_TOGETHER_MS: Final = 25 * 60_000
-"""What goes within so long went at once."""
 _TITLES: Final = {
     outage.SILENT: "Most fans are silent",
     outage.STOPPED: "Most fans stand still",
@@ -43,7 +41,7 @@ def together(fleet: Fleet, codes: np.ndarray, now_ms: int) -> Together | None:
     again = sum(now_ms - int(fleet.heard_ms[place]) <= fleet.silent_ms for place in unheard)
     since = sorted(_since_ms(fleet, place) for place in (*unheard, *still))
     middle = since[gone // 2]
-    at_once = outage.is_one(sum(abs(ms - middle) < _TOGETHER_MS for ms in since), known)
+    at_once = outage.is_one(sum(abs(ms - middle) < outage.TOGETHER_MS for ms in since), known)
     said = at_minute(middle) if at_once and middle else ""
     names = frozenset(fleet.names[place] for place in (*unheard, *still))
     return Together(_TITLES[kind], outage.in_words(kind, gone, known, said, again), names)

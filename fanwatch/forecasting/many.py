@@ -11,8 +11,6 @@ from fanwatch.forecasting.rows import Row
 from fanwatch.heard import was_silent
 from fanwatch.timestamps import format_ms
 
-TOGETHER_MS: Final = 25 * 60_000
-"""What two runs see, one after the other, is one trouble: its beginning may lie at the edge of a bin."""
 LISTED: Final = 100
 """Fans that the message names; it counts all."""
 _AGAIN_MS: Final = 20 * 60_000
@@ -58,12 +56,12 @@ def many(fleet: Iterable[Row], scored: Mapping[str, int], now_ms: int) -> Many |
     head_ms = max((row.told_ms for row in rows), default=0)
     # Fans that this run has left for the next one are not known to be there.
     current = [row for row in rows if row.told_ms == head_ms]
-    gone = [row for row in current if _gone(row) and now_ms - row.note.opened_ms < TOGETHER_MS]
+    gone = [row for row in current if _gone(row) and now_ms - row.note.opened_ms < outage.TOGETHER_MS]
     if not outage.is_one(len(gone), len(current)):
         return None
     since_ms = sorted(row.note.gone_ms for row in gone)[len(gone) // 2]
     # One may have gone long before, and a run seen it only now.
-    gone = [row for row in gone if abs(row.note.gone_ms - since_ms) < TOGETHER_MS]
+    gone = [row for row in gone if abs(row.note.gone_ms - since_ms) < outage.TOGETHER_MS]
     if not outage.is_one(len(gone), len(current)):
         return None
     clock_ms = max(scored.values(), default=0)

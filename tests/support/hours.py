@@ -34,7 +34,7 @@ _START: Final = (
     f"import os; p = os.path.join(os.environ.get('PATH', '').split(os.pathsep)[0], {_CLOCK!r}); "
     f"('FAKETIME' in os.environ or os.path.isfile(p)) and exec(open({str(_PATCH)!r}).read(), {{'CLOCK': p}})\n"
 )
-_LONGEST_S: Final = 3600
+_LONGEST_S: Final = 1800
 
 
 class Moment(NamedTuple):
@@ -107,8 +107,9 @@ def run(moment: Moment, library: str, tests: list[str], processes: str, cache: P
         *tests,
     ]
     argv += ["-n", processes, "--dist", "loadfile"] if processes != "0" else []
-    with log.open("wb") as output:
-        done = subprocess.run(
+    process = None
+    with log.open("wb") as output, contextlib.suppress(subprocess.TimeoutExpired):
+        process = subprocess.run(
             argv,
             env=os.environ | moved,
             cwd=ROOT,
@@ -117,11 +118,14 @@ def run(moment: Moment, library: str, tests: list[str], processes: str, cache: P
             timeout=_LONGEST_S,
             check=False,
         )
+    ended = (
+        f"ended with {process.returncode}" if process else f"had not ended after {_LONGEST_S // 60} minutes"
+    )
     said = log.read_text(encoding="utf-8", errors="replace")
     failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
     last = said.strip().splitlines()[-1:] or ["nothing was said"]
     print(f"{moment.name:24} {moment.at:%Y-%m-%d %H:%M}  {last[0].strip('= ')}", flush=True)
-    return failed or ([f"pytest ended with {done.returncode}: {log}"] if done.returncode else [])
+    return failed or ([] if process and not process.returncode else [f"pytest {ended}: {log}"])
 
 
 @contextlib.contextmanager

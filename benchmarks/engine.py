@@ -27,7 +27,7 @@ def _opened(engine: str) -> Callable[[int], object]:
 
         model = network()
         return lambda rows: model.predict(batches[rows], verbose=0)
-    from fanwatch.bundle import load
+    from fanwatch.bundles.anomaly import load
     from fanwatch.scorers import open_scorer
 
     scorer = open_scorer(load(_BUNDLE), engine)

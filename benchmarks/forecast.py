@@ -20,11 +20,11 @@ from benchmarks.pipeline import free_port, plain_environment
 from benchmarks.processes import Child, cpu_s
 from fanwatch.errors import FanwatchError
 from fanwatch.forecast import open_model
-from fanwatch.forecasting import rows
-from fanwatch.forecasting.service import Service
+from fanwatch.forecast_service import checkpoints
+from fanwatch.forecast_service.service import Service
 from fanwatch.scorers import open_judge
 from fanwatch.settings import InferSettings, StoreSettings
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 from history.setup import setup
 from local import tools
 from local.influx import Reached, alone
@@ -88,8 +88,8 @@ def _run(service: Service, what: str, influxd: int) -> Measured:
 
 def _row_bytes(store: Store) -> float:
     """What one run writes of a fan."""
-    found = rows.latest(store, 0)
-    return sum(len(rows.line(row, row.told_ms)) for row in found.values()) / max(1, len(found))
+    found = checkpoints.latest(store, 0)
+    return sum(len(checkpoints.line(row, row.told_ms)) for row in found.values()) / max(1, len(found))
 
 
 def main() -> int:

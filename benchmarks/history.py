@@ -23,7 +23,7 @@ from benchmarks.processes import cpu_s
 from fanwatch.errors import FanwatchError
 from fanwatch.scorers import Judge, open_judge
 from fanwatch.settings import HistorySettings, InferSettings, ReadingSettings, StoreSettings
-from fanwatch.store import Store, point
+from fanwatch.store.influx import Store, point
 from history.queries import SENSORS, WINDOW_NS
 from history.rollup import Rollup, Summary
 from history.setup import setup

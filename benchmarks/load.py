@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from fanwatch.timestamps import format_ms
+from fanwatch.messages.timestamps import format_ms
 
 STEP_MS = 1
 """Between two readings of one fan; readings are told apart by (deviceID, time in ms)."""

@@ -21,7 +21,7 @@ from benchmarks.pipeline import plain_environment
 from fanwatch.errors import FanwatchError
 from fanwatch.scorers import open_judge
 from fanwatch.settings import InferSettings, StoreSettings
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 from history.setup import setup
 from local.influx import alone
 from local.layout import CHECKOUT

@@ -10,8 +10,8 @@ from benchmarks.pipeline import Pipeline, single, until
 from benchmarks.processes import peaks_mb
 from benchmarks.traffic import compare
 from fanwatch.errors import FanwatchError
-from fanwatch.store import Store
-from fanwatch.timestamps import format_ms
+from fanwatch.messages.timestamps import format_ms
+from fanwatch.store.influx import Store
 
 SCALING = (10, 100, 1_000, 10_000)
 OUTSTANDING = 4_000

@@ -18,11 +18,11 @@ import msgspec
 from benchmarks.processes import Child, Pids
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import StoreSettings, load
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 from local import config, tools
-from local.collecting import Collecting
 from local.layout import CHECKOUT, layout
 from local.runtime import Runtime
+from local.store_startup import Collecting
 
 _LINKED = ("functions", "models", "fanwatch", "template")
 _STORE_S = 90.0

@@ -13,8 +13,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 
 from benchmarks.load import Readings
 from benchmarks.pipeline import plain_environment
-from fanwatch import topics
 from fanwatch.errors import FanwatchError
+from fanwatch.messages import topics
 
 WARM = 100
 """Readings at the beginning that are not looked at, at most a tenth of all."""

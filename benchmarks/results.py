@@ -10,7 +10,7 @@ from benchmarks.machine import Machine
 from benchmarks.ours import Drain
 from benchmarks.ways import Way
 from fanwatch.errors import FanwatchError
-from fanwatch.in_words import in_words
+from fanwatch.messages.refusals import in_words
 from local.layout import CHECKOUT
 
 PATH = CHECKOUT / "benchmarks/results.json"

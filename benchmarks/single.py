@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fanwatch import bundle as bundles
+from fanwatch.bundles import anomaly as bundles
 from fanwatch.errors import FanwatchError
 from simulator.boxes import likelihood_ratio
 from simulator.history import history

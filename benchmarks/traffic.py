@@ -11,8 +11,8 @@ import msgspec
 
 from benchmarks.load import Readings
 from benchmarks.processes import Child
-from fanwatch import topics
 from fanwatch.errors import FanwatchError
+from fanwatch.messages import topics
 from fanwatch.settings import BrokerSettings
 from local import sessions
 

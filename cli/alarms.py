@@ -11,7 +11,7 @@ import typer
 from fanwatch import output
 
 if TYPE_CHECKING:
-    from fanwatch.alarm import Alarm
+    from fanwatch.messages.alarm import Alarm
 
 app = typer.Typer(
     name="alarms", help="Alarm episodes: list, acknowledge, snooze, close.", no_args_is_help=True
@@ -64,7 +64,7 @@ def snooze(
     as_json: AsJson = False,
 ) -> None:
     """Say that nobody wants to hear of it for a while; at most 30 days."""
-    from fanwatch.timestamps import format_ms
+    from fanwatch.messages.timestamps import format_ms
     from local import watching
 
     _send(episode, as_json, action="snooze", by=by, until=format_ms(watching.until_ms(until)))
@@ -122,9 +122,9 @@ def _outcome(failed: str | None, prevented: str | None) -> dict[str, str]:
 
 
 def _send(named: str, as_json: bool, **content: Any) -> None:
-    from fanwatch.alarm import InvalidAlarm
-    from fanwatch.command import Command
-    from fanwatch.in_words import in_words
+    from fanwatch.messages.alarm import InvalidAlarm
+    from fanwatch.messages.command import Command
+    from fanwatch.messages.refusals import in_words
     from local import watching
     from local.report import reachable
 

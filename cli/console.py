@@ -31,16 +31,16 @@ def add(
     file: File = LOGINS,
 ) -> None:
     """Let somebody log in. Asks for the password; from a script it is the first line of standard input."""
-    from console import logins
+    from console.auth import users
 
     check_file(file, room=10_000)
-    found = logins.read(file) if file.exists() else {}
+    found = users.read(file) if file.exists() else {}
     if name in found and not replace:
         raise FanwatchError(
             f"There is a user {name} already. --replace gives them another password and role."
         )
-    login = logins.made(name, role, _password(name))
-    logins.write(file, found | {name: login})
+    login = users.made(name, role, _password(name))
+    users.write(file, found | {name: login})
     said = _installer_says(file) or f"A console that runs with {file} knows at once."
     print(f"{name} ({login.role}) may log in. {said}")
 
@@ -48,13 +48,13 @@ def add(
 @users.command()
 def remove(names: Annotated[list[str], typer.Argument(metavar="NAME...")], file: File = LOGINS) -> None:
     """Lock somebody out, as soon as the console reads the file."""
-    from console import logins
+    from console.auth import users
 
-    found = logins.read(file)
+    found = users.read(file)
     for name in names:
         if found.pop(name, None) is None:
             raise FanwatchError(f"There is no user {name}; `fanwatch console users list` shows them.")
-    logins.write(file, found)
+    users.write(file, found)
     print(f"Removed {', '.join(names)}. {_installer_says(file)}".strip())
 
 
@@ -63,9 +63,9 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False, file: File = LOGINS
 ) -> None:
     """List users and their roles."""
-    from console import logins
+    from console.auth import users
 
-    found = [logins.read(file)[name] for name in sorted(logins.read(file))]
+    found = [users.read(file)[name] for name in sorted(users.read(file))]
     if as_json:
         print(json.dumps([{"name": login.name, "role": login.role} for login in found], indent=2))
         return

@@ -10,7 +10,7 @@ import typer
 from fanwatch import output
 
 if TYPE_CHECKING:
-    from fanwatch.store import Store
+    from fanwatch.store.influx import Store
 
 app = typer.Typer(name="dead-letters", help="Readings that could not be scored.", no_args_is_help=True)
 
@@ -20,10 +20,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List them: id, reason, topic, how often each was seen, when first, and whether it was sent again since."""
-    from fanwatch import letters
+    from fanwatch.store import dead_letters
 
     store = _store()
-    found = letters.summaries(letters.stored(store), letters.sent_again(store))
+    found = dead_letters.summaries(dead_letters.stored(store), dead_letters.sent_again(store))
     if as_json:
         _print_json(found)
         return
@@ -42,9 +42,9 @@ def show(
     identity: Annotated[str, typer.Argument(metavar="ID", help="Its first characters will do.")],
 ) -> None:
     """Show one: why it was refused, and what it contains."""
-    from fanwatch import letters
+    from fanwatch.store import dead_letters
 
-    _print_json(letters.described(letters.one(letters.stored(_store()), identity)))
+    _print_json(dead_letters.described(dead_letters.one(dead_letters.stored(_store()), identity)))
 
 
 @app.command()
@@ -62,22 +62,22 @@ def resend(
     ] = None,
 ) -> None:
     """Publish the original bytes to their original topic again. That it was done is kept beside the dead letters."""
-    from fanwatch import letters
     from fanwatch.settings import BrokerSettings, load
+    from fanwatch.store import dead_letters
     from local.report import reachable
 
     if bool(identities) == (reason is not None):
         raise typer.BadParameter("give the IDs of dead letters, or --reason")
     store = _store()
-    found = letters.stored(store)
+    found = dead_letters.stored(store)
     left_out: dict[str, int] = {}
     if reason is not None:
-        summaries = letters.summaries(found, letters.sent_again(store))
-        identities, left_out = letters.waiting(summaries, reason)
-    chosen = [letters.one(found, identity) for identity in identities or ()]
-    letters.require_whole(chosen)
+        summaries = dead_letters.summaries(found, dead_letters.sent_again(store))
+        identities, left_out = dead_letters.waiting(summaries, reason)
+    chosen = [dead_letters.one(found, identity) for identity in identities or ()]
+    dead_letters.require_whole(chosen)
     for letter in chosen:
-        trouble = letters.resend(store, load(BrokerSettings, reachable(os.environ)), letter)
+        trouble = dead_letters.resend(store, load(BrokerSettings, reachable(os.environ)), letter)
         print(f"Sent {letter.id[:12]} to {letter.topic}.")
         if trouble:
             print(trouble, file=sys.stderr)
@@ -94,7 +94,7 @@ def _row(identity: str, first_seen: str, reason: str, times: str, sent: str, top
 def _store() -> "Store":
     from fanwatch.errors import Unavailable
     from fanwatch.settings import LocalSettings, StoreSettings, load
-    from fanwatch.store import Store
+    from fanwatch.store.influx import Store
     from local.report import reachable
 
     environment = reachable(os.environ)

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from fanwatch import output
+from fanwatch.fleet import faulty
 
 app = typer.Typer(name="fans", help="The fans that are watched.", no_args_is_help=True)
 
@@ -20,22 +21,22 @@ def list_(as_json: AsJson = False) -> None:
     """List them: state, since when, risk, and up to when their readings are known; then how many are not judged."""
     import time
 
-    from fanwatch import judged
-    from fanwatch.timestamps import format_ms
+    from fanwatch.fleet import faulty
+    from fanwatch.messages.timestamps import format_ms
     from local import watching
     from local.report import reachable
 
     environment = reachable(os.environ)
     last_ms = watching.judged_ms(environment)
-    counts = judged.current(last_ms, time.time_ns() // 1_000_000)
-    stopped = "" if counts else judged.not_since(last_ms)
+    counts = faulty.current(last_ms, time.time_ns() // 1_000_000)
+    stopped = "" if counts else faulty.not_since(last_ms)
     rows, found = watching.fleet(environment), []
-    behind = judged.behind({row.fan: row.told_ms for row in rows})
+    behind = faulty.behind({row.fan: row.told_ms for row in rows})
     for row in rows:
         alarm = row.alarm
         said, likely = (alarm.state, alarm.risk) if alarm is not None else (None, None)
-        state = judged.state_of(said, likely, counts=counts and row.fan not in behind)
-        reason = stopped or (judged.left_behind(row.told_ms) if row.fan in behind else "")
+        state = faulty.state_of(said, likely, counts=counts and row.fan not in behind)
+        reason = stopped or (faulty.left_behind(row.told_ms) if row.fan in behind else "")
         unjudged = state == "unknown"
         found.append(
             {
@@ -44,7 +45,7 @@ def list_(as_json: AsJson = False) -> None:
                 "since": alarm.since if alarm is not None else None,
                 "risk": None if unjudged else likely,
                 "knownUntil": format_ms(row.told_ms) if row.told_ms else None,
-                "why": judged.why_not(alarm, reason) if alarm is None or unjudged else alarm.why,
+                "why": faulty.why_not(alarm, reason) if alarm is None or unjudged else alarm.why,
             }
         )
     if as_json:
@@ -58,7 +59,7 @@ def list_(as_json: AsJson = False) -> None:
     for fan in found:
         risk = f"{fan['risk']:.2f}" if isinstance(fan["risk"], float | int) else "-"
         since, until = (str(fan[name] or "-")[:16].replace("T", " ") for name in ("since", "knownUntil"))
-        state = judged.word(str(fan["state"]))
+        state = faulty.word(str(fan["state"]))
         start = f"{fan['deviceID']:<20} {state:<14} {risk:>4} {since:<16}  {until:<16}  "
         print(output.hanging(start, str(fan["why"]), columns))
     print(_summary([str(fan["state"]) for fan in found], stopped))
@@ -66,12 +67,11 @@ def list_(as_json: AsJson = False) -> None:
 
 def _summary(states: list[str], stopped: str) -> str:
     """How many are well and how many are not judged; `stopped` says why nobody is, where that is so."""
-    from fanwatch import judged
 
     said = f"{states.count('ok')} of {len(states)} {'fans are' if len(states) != 1 else 'fan is'} well"
     for state in ("out-of-service", "unknown"):
         if count := states.count(state):
-            said += f", {count} {'is' if count == 1 else 'are'} {judged.word(state)}"
+            said += f", {count} {'is' if count == 1 else 'are'} {faulty.word(state)}"
     return f"{said}. {stopped}".rstrip()
 
 
@@ -82,7 +82,7 @@ def retire(
     as_json: AsJson = False,
 ) -> None:
     """Forget fans that were taken away: their alarms go. One that sends again is back by itself."""
-    from fanwatch.forecasting.requests import Retirement
+    from fanwatch.forecast_service.requests import Retirement
     from local import watching
     from local.report import reachable
 

@@ -5,9 +5,9 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
-from fanwatch.bundle import Bundle
+from fanwatch.bundles.anomaly import Bundle
 from fanwatch.errors import Unavailable
-from fanwatch.gateway_client import Gateway
+from fanwatch.gateway.client import Gateway
 from fanwatch.settings import GatewaySettings, LocalSettings, load
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _POLL_S: Final = 0.3
 
 def wait_for(bundle: "AnyBundle") -> str:
     """Where Fanwatch runs here, wait until its function answers with the bundle; a sentence about what happened."""
-    from local import refused
+    from local import rejected
     from local.demonstration import running
     from local.layout import of
     from local.lock import holder
@@ -47,7 +47,7 @@ def wait_for(bundle: "AnyBundle") -> str:
         if _model(gateway, function, medians) == bundle.model:
             took = time.monotonic() - began
             return f"The pipeline that runs here has taken it over: after {took:.0f} s {function} is {bundle.model}."
-        if reasons := refused.read(layout):
+        if reasons := rejected.read(layout):
             return f"It was not taken over. {' '.join(reasons)}"
         time.sleep(_POLL_S)
     log = layout.log("deploy")

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.versions import stack_file
-from fanwatch.bundle import Bundle
+from fanwatch.bundles.anomaly import Bundle
 from fanwatch.errors import BundleError, SettingsError
 
 if TYPE_CHECKING:

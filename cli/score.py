@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from fanwatch import ndjson
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
-from fanwatch.gateway_client import Gateway
+from fanwatch.gateway.client import Gateway
+from fanwatch.messages import ndjson
+from fanwatch.messages.reading import FEATURES, faults
 from fanwatch.problems import Problems
-from fanwatch.reading import FEATURES, faults
 from fanwatch.settings import GatewaySettings, ReadingSettings, load
 
 _FUNCTION = "score-fan"

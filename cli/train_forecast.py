@@ -88,11 +88,13 @@ def evaluate(
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option(help="History to train rivals on: gradient boosting, a single-reading net, a box rule."),
+        typer.Option(
+            help="History to train baselines on: gradient boosting, a single-reading net, a box rule."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Directory for figures.json.")] = None,
     report: Report = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the intervals and the rivals.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the intervals and the baselines.")] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Let a fleet live through a history as in service, and compare what is told with what happens."""

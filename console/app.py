@@ -13,20 +13,20 @@ from fastapi import FastAPI
 from nicegui import ui
 
 from console import certificate, shell
-from console.access import end_sockets, guard_sockets, operator
+from console.asset_cache import AssetCache
+from console.auth.access import end_sockets, guard_sockets, operator
+from console.auth.middleware import AuthMiddleware, check
 from console.context import Console
-from console.guard import Guard, check
-from console.kept import Kept
 from console.live.fleet import Fleet
 from console.live.intake import Intake
 from console.live.recall import recall
 from console.live.verdicts import Verdicts
 from console.pages import alarms, fan, fleet, pipeline, try_it
 from console.push import Push
+from console.queries.store import StoreReader
 from console.ranges import Ranges
-from console.store import StoreReader
 from fanwatch.errors import FanwatchError
-from fanwatch.gateway_client import Gateway
+from fanwatch.gateway.client import Gateway
 from fanwatch.logs import Log
 from fanwatch.settings import (
     AccessSettings,
@@ -85,9 +85,9 @@ def make() -> tuple[FastAPI, Console]:
         message_history_length=50,
     )
     guard_sockets()
-    app.add_middleware(Kept)
+    app.add_middleware(AssetCache)
     # The last one added is the outermost: nothing of the page runs before it.
-    app.add_middleware(Guard, access=access)
+    app.add_middleware(AuthMiddleware, access=access)
     return app, console
 
 

@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
-from fanwatch.command import decode_command, encode_command
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
-from fanwatch.gateway_client import Gateway, Response
+from fanwatch.gateway.client import Gateway, Response
+from fanwatch.messages.command import decode_command, encode_command
 
 FUNCTION: Final = "forecast-fan"
 _HEADERS = {"Content-Type": "application/json"}

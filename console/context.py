@@ -10,10 +10,10 @@ import msgspec
 from console.live.fleet import Fleet
 from console.live.intake import Intake
 from console.push import Push
+from console.queries.store import StoreReader
 from console.ranges import Ranges
-from console.store import StoreReader
-from fanwatch.bundle import Feature
-from fanwatch.gateway_client import Gateway
+from fanwatch.bundles.anomaly import Feature
+from fanwatch.gateway.client import Gateway
 from fanwatch.settings import AccessSettings, BrokerSettings, ConsoleSettings
 
 _WORKERS = 4
@@ -42,7 +42,7 @@ class Console(msgspec.Struct, kw_only=True):
 
     @property
     def features(self) -> tuple[Feature, ...]:
-        """Units and healthy ranges of the model in use, in the order of fanwatch.reading.FEATURES, or empty."""
+        """Units and healthy ranges of the model in use, in the order of FEATURES, or empty."""
         return self.ranges.features
 
     async def call(self, function: Any, *args: Any, **options: Any) -> Any:

@@ -10,12 +10,12 @@ from typing import Final, Literal
 
 import msgspec
 
-from console.measured import WINDOW_S, Ledger, Measured, ledger, measured
-from console.store import OFF
-from fanwatch import takeovers
+from console.queries.pipeline import WINDOW_S, Ledger, Measured, ledger, measured
+from console.queries.store import OFF
+from fanwatch.broker import takeovers
 from fanwatch.errors import FanwatchError
-from fanwatch.judged import VERDICT_S
-from fanwatch.store import Store
+from fanwatch.fleet.faulty import VERDICT_S
+from fanwatch.store.influx import Store
 
 State = Literal["ok", "attention", "down", "unknown", "off"]
 _WORST_FIRST: Final[tuple[State, ...]] = ("down", "attention", "unknown", "ok", "off")
@@ -157,9 +157,9 @@ def _connector(found: Measured) -> Part:
     state, words = _answering(found.up.get("connector"), "Readings wait in the broker until it is back.")
     figures = found.connector
     others = [client for client in found.taken if not client.startswith(takeovers.TELEGRAF)]
-    rivals = [client for client in others if client.startswith(takeovers.CONNECTOR)]
-    if rivals or (figures.get("id taken") and others):
-        return Part("Connector", does, "attention", takeovers.said((rivals or others)[0], connector=True))
+    others = [client for client in others if client.startswith(takeovers.CONNECTOR)]
+    if others or (figures.get("id taken") and others):
+        return Part("Connector", does, "attention", takeovers.said((others or others)[0], connector=True))
     if state == "ok" and figures.get("paused"):
         return Part("Connector", does, "attention", "Functions fail, so it waits before it tries again.")
     if state == "ok" and figures.get("without a function"):
@@ -215,9 +215,9 @@ def _collector(found: Measured) -> Part:
     if not figures:
         silent = "It has stored nothing of itself for two minutes. Is Telegraf running?"
         return Part("Collector", does, "down", silent)
-    rivals = [client for client in found.taken if client.startswith(takeovers.TELEGRAF)]
-    if rivals:
-        return Part("Collector", does, "attention", takeovers.said(rivals[0]))
+    others = [client for client in found.taken if client.startswith(takeovers.TELEGRAF)]
+    if others:
+        return Part("Collector", does, "attention", takeovers.said(others[0]))
     if not figures.get("storing"):
         return Part("Collector", does, "down", "It runs, and stores nothing. Its log says why.")
     return Part("Collector", does, "ok", "It stores what comes in.")

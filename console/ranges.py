@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Final
 
 from console.live.fleet import Fleet
-from fanwatch import bundle
+from fanwatch.bundles import anomaly
 from fanwatch.errors import BundleError
 from fanwatch.logs import Log
 
 # Results come over the wire: nothing else of what they say becomes part of a path.
-_MODEL: Final = re.compile(rf"{re.escape(bundle.NAME)}@(\d{{1,9}})")
+_MODEL: Final = re.compile(rf"{re.escape(anomaly.NAME)}@(\d{{1,9}})")
 
-Features = tuple[bundle.Feature, ...]
+Features = tuple[anomaly.Feature, ...]
 
 
 class Ranges:
@@ -27,17 +27,17 @@ class Ranges:
 
     @property
     def features(self) -> Features:
-        """In the order of fanwatch.reading.FEATURES; empty where that model's bundle is not here."""
+        """In the order of fanwatch.messages.reading.FEATURES; empty where that model's bundle is not here."""
         model = self._fleet.model
         if model and model != self._model and not self._fixed:
             found = _MODEL.fullmatch(model)
             self._model = model
-            self._load(str(Path("models", bundle.NAME, found[1])) if found else None)
+            self._load(str(Path("models", anomaly.NAME, found[1])) if found else None)
         return self._features
 
     def _load(self, directory: str | None) -> None:
         try:
-            loaded = bundle.load(bundle.locate(directory))
+            loaded = anomaly.load(anomaly.locate(directory))
         except BundleError as error:
             # The page is worth more than the ranges that it draws.
             self._features = ()

@@ -6,9 +6,9 @@ from typing import Any, Final
 import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
-from fanwatch.gateway_client import Gateway
-from fanwatch.in_words import in_words
-from fanwatch.result import Result
+from fanwatch.gateway.client import Gateway
+from fanwatch.messages.refusals import in_words
+from fanwatch.messages.result import Result
 
 FUNCTION: Final = "score-fan"
 

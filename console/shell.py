@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from nicegui import Client, ui
 
-from console.access import visitor
+from console.auth.access import visitor
 from console.context import Console
 from console.icons import icon
 from console.push import Make

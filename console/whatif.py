@@ -12,11 +12,11 @@ from typing import Final
 import msgspec
 
 from console.scoring import Answer, Refused, score
-from fanwatch.bundle import Feature
+from fanwatch.bundles.anomaly import Feature
 from fanwatch.errors import FanwatchError
-from fanwatch.gateway_client import Gateway
-from fanwatch.reading import FEATURES
-from fanwatch.result import Result
+from fanwatch.gateway.client import Gateway
+from fanwatch.messages.reading import FEATURES
+from fanwatch.messages.result import Result
 
 POINTS: Final = 41
 """Values of each sensor in the first request."""

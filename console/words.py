@@ -4,10 +4,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from console.live.states import STATES
-from fanwatch.alarm import HEARD_CAUSES, Alarm
-from fanwatch.heard import Heard
-from fanwatch.judged import why_not
-from fanwatch.timestamps import parse_ms
+from fanwatch.fleet.faulty import why_not
+from fanwatch.fleet.unusable import Heard
+from fanwatch.messages.alarm import HEARD_CAUSES, Alarm
+from fanwatch.messages.timestamps import parse_ms
 
 _UTC = ZoneInfo("UTC")
 WORDS: Final = {

@@ -1,7 +1,7 @@
 """Who may be called what."""
 
-from fanwatch import topics
 from fanwatch.errors import FanwatchError
+from fanwatch.messages import topics
 
 SERVICES = ("connector", "score-fan", "forecast-fan", "telegraf", "console", "operator")
 """Roles of our own parts and of people, on the inner listener."""

@@ -13,8 +13,8 @@ from dashboards.alerts_queries import (
     within,
 )
 from dashboards.queries import EACH_FAN, INSTRUMENT, KNOWN_FOR, WARNING, means, raw, select, union
-from fanwatch.judged import FAULTS, FAULTY_S, FAULTY_SHARE
-from fanwatch.outage import SHARE
+from fanwatch.fleet.faulty import FAULTS, FAULTY_S, FAULTY_SHARE
+from fanwatch.fleet.outage import SHARE
 
 SILENT_AFTER_S = FAULTY_S // 2
 """Seconds without a reading after which a fan is silent: several times what lies between two readings of one."""

@@ -6,7 +6,7 @@ from dashboards.alerts_model import Above, Group
 from dashboards.alerts_model import pipeline_rule as rule
 from dashboards.alerts_queries import increase, latest, within
 from dashboards.queries import RETAINED, raw, select, union
-from fanwatch.judged import VERDICT_S
+from fanwatch.fleet.faulty import VERDICT_S
 
 MISSED: Final = f"{VERDICT_S // 60}m"
 """Two runs of those that stack.yml's schedule asks for."""

@@ -10,7 +10,7 @@ from dashboards.page import FLEET, page
 from dashboards.panels import figure, timeline
 from dashboards.sdk import dashboard, stat, statetimeline, table, timeseries
 from dashboards.shared import PER_SECOND, fans_table, sensor_panel
-from fanwatch import judged
+from fanwatch.fleet import faulty
 
 # So many fans of each kind are cheap to read from raw points, and few enough to look at.
 _ATTENTION = 10
@@ -65,7 +65,7 @@ def _figures() -> list[stat.Panel]:
         figure(
             "Well",
             "Fans that report, whose readings are not faulty, and that forecast-fan judges to be well. None once it "
-            f"has not judged for {judged.VERDICT_S // 60} minutes.",
+            f"has not judged for {faulty.VERDICT_S // 60} minutes.",
             "none",
             Query(queries.well_fans()),
             (None, YELLOW),
@@ -74,7 +74,7 @@ def _figures() -> list[stat.Panel]:
         figure(
             "Not judged",
             "Fans that report and have no verdict: too little is known of them, they stood still lately, or "
-            f"forecast-fan has not judged any fan for {judged.VERDICT_S // 60} minutes. Nobody knows whether they are "
+            f"forecast-fan has not judged any fan for {faulty.VERDICT_S // 60} minutes. Nobody knows whether they are "
             "well.",
             "none",
             Query(queries.unjudged_fans()),
@@ -91,8 +91,8 @@ def _figures() -> list[stat.Panel]:
         ),
         figure(
             "Faulty",
-            f"Fans of which more than half of the last {judged.FAULTY_S // 60} minutes' results are faults, "
-            f"{judged.FAULTS} at least.",
+            f"Fans of which more than half of the last {faulty.FAULTY_S // 60} minutes' results are faults, "
+            f"{faulty.FAULTS} at least.",
             "none",
             Query(queries.faulty_fans()),
             (None, GREEN),

@@ -6,7 +6,7 @@ now() and not the dashboard's range. `$timeFilter`, `$__interval` and `$__interv
 
 from typing import Final
 
-from fanwatch import judged
+from fanwatch.fleet import faulty
 
 SENSORS: Final = ("rotation", "temperature", "vibration", "sound")
 
@@ -16,11 +16,11 @@ USABLE: Final = 1_000_000
 """What one reading counts that can be used, in `heard`: more than all of a minute that cannot."""
 KNOWN_FOR: Final = "24h"
 """A fan is missed for so long; then it is taken for gone."""
-FAULTY_SHARE: Final = judged.FAULTY_SHARE
+FAULTY_SHARE: Final = faulty.FAULTY_SHARE
 """An interval is faulty where so much of its results, or more, are faults."""
-_LATELY: Final = f"{judged.FAULTY_S}s"
+_LATELY: Final = f"{faulty.FAULTY_S}s"
 """Results that say whether a fan's readings are faulty now."""
-_JUDGED: Final = f"{judged.VERDICT_S}s"
+_JUDGED: Final = f"{faulty.VERDICT_S}s"
 """So old forecast-fan's last run may be before nobody is judged any more."""
 _OUT_OF_REACH: Final = 1_000_000
 """More than there are fans: added to a number of them, it is another case."""
@@ -113,11 +113,11 @@ def silent_fans() -> str:
 
 
 def _faulty(what: str) -> str:
-    """One row for each fan whose readings are faulty, by the rule of fanwatch/judged.py."""
+    """One row for each fan whose readings are faulty, by the rule of fanwatch/fleet/faulty.py."""
     counts = 'sum("fault") AS "faults", count("fault") AS "n"'
     each = select(counts, raw("anomaly"), since(_LATELY), by=(EACH_FAN,))
     # A quotient of whole numbers is compared as if it were one.
-    return select(what, union(each), f'"faults" >= {judged.FAULTS}', f'"faults" * {1 / FAULTY_SHARE:g} > "n"')
+    return select(what, union(each), f'"faults" >= {faulty.FAULTS}', f'"faults" * {1 / FAULTY_SHARE:g} > "n"')
 
 
 def faulty_fans() -> str:
@@ -151,7 +151,7 @@ def _reports() -> str:
 
 def _judges(value: int) -> str:
     """`v` where forecast-fan goes on judging; no row where it has stopped."""
-    return select(f'count("{judged.RAN}") * 0 + {value} AS "v"', raw("anomaly"), since(_JUDGED))
+    return select(f'count("{faulty.RAN}") * 0 + {value} AS "v"', raw("anomaly"), since(_JUDGED))
 
 
 def _those(least: float, what: str, *marks: str) -> str:

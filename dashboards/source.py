@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboards.bundle import ROOT
 from dashboards.expansion import duration_ms, expand, settings
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 
 Rows = Sequence[Mapping[str, Any]]
 

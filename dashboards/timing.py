@@ -13,7 +13,7 @@ from dashboards.page import FLEET
 from dashboards.source import Source, committed
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import StoreSettings
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 
 _RUNS = 3
 

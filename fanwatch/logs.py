@@ -8,7 +8,7 @@ import traceback
 import msgspec
 
 from fanwatch.errors import FanwatchError
-from fanwatch.timestamps import format_ms
+from fanwatch.messages.timestamps import format_ms
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _lock = threading.Lock()

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from fanwatch.errors import FanwatchError
-from fanwatch.store import Refused, Store
+from fanwatch.store.influx import Refused, Store
 
 _CONNECT_S = 5.0
 _OPEN_S = 60.0

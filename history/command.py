@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from fanwatch.errors import SettingsError, Unavailable
 from fanwatch.logs import Log
+from fanwatch.messages.timestamps import format_ms, parse_ms, zone
 from fanwatch.settings import HistorySettings, ReadingSettings, StoreSettings, duration_ms, load
-from fanwatch.store import Store
-from fanwatch.timestamps import format_ms, parse_ms, zone
+from fanwatch.store.influx import Store
 from history.loop import loop
 from history.rollup import Rollup, store_of
 

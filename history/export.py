@@ -13,9 +13,9 @@ from typing import Final, NamedTuple, TextIO
 
 from fanwatch.errors import FanwatchError
 from fanwatch.files import check_directory, check_file, unwritable
-from fanwatch.reading import FEATURES
-from fanwatch.store import Store
-from fanwatch.timestamps import format_ms, parse_ms, zone
+from fanwatch.messages.reading import FEATURES
+from fanwatch.messages.timestamps import format_ms, parse_ms, zone
+from fanwatch.store.influx import Store
 
 READINGS: Final = "readings.csv"
 HEADER: Final = ("DeviceID", "Time", *(name.capitalize() for name in FEATURES))

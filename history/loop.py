@@ -8,8 +8,8 @@ from typing import NoReturn
 import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.lease import Held
 from fanwatch.logs import Log
+from fanwatch.store.lease import LeaseHeld
 from history.rollup import Rollup
 
 _AFTER_S = 15.0
@@ -39,7 +39,7 @@ def loop(rollup: Rollup, every_s: float, log: Log, wait: Callable[[float], objec
             away = True
             wait(min(_AGAIN_S, every_s))
             continue
-        except Held as error:
+        except LeaseHeld as error:
             log.info("another rollup works", error=str(error))
             wait(min(_AGAIN_S, every_s))
             continue

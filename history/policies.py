@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 
 from fanwatch.errors import SettingsError
-from fanwatch.in_words import in_words
+from fanwatch.messages.refusals import in_words
 from fanwatch.settings import HistorySettings, ReadingSettings, duration_ms, load
-from fanwatch.store import MEANS, RAW
+from fanwatch.store.influx import MEANS, RAW
 
 _OVERRIDES = {RAW: "FANWATCH_RAW_RETENTION", MEANS: "FANWATCH_MEANS_RETENTION"}
 _HOUR_MS = 3_600_000

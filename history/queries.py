@@ -8,7 +8,7 @@ and a window becomes one whole point, its zeros among it.
 from collections.abc import Iterable
 from typing import Any
 
-from fanwatch.store import Store, point, quoted
+from fanwatch.store.influx import Store, point, quoted
 
 WINDOW_NS = 600 * 10**9
 DAY_NS = 86_400 * 10**9

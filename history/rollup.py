@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from fanwatch import late
-from fanwatch.lease import Lease
 from fanwatch.settings import HistorySettings, ReadingSettings, StoreSettings, duration_ms
-from fanwatch.store import MEANS, RAW, Refused, Store, point
+from fanwatch.store import late
+from fanwatch.store.influx import MEANS, RAW, Refused, Store, point
+from fanwatch.store.lease import Lease
 from history import queries, windows
 from history.queries import ANOMALY, DAY_NS, SCORES, TELEMETRY, WINDOW_NS, Print
 from history.setup import hours
@@ -71,7 +71,7 @@ class Rollup:
         """Computes what is due; with `since`, in ns, all windows from then on, whatever was computed before.
 
         `patience_s` is how long to wait for another rollup, by default as long as one that was killed is in the way;
-        Held where one still works then.
+        LeaseHeld where one still works then.
         """
         began = time.monotonic()
         self._summary = Summary()

@@ -7,7 +7,7 @@ from typing import Any
 
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import StoreSettings, load
-from fanwatch.store import RAW, Refused, Store
+from fanwatch.store.influx import RAW, Refused, Store
 from history import policies
 from history.policies import Policy
 

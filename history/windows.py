@@ -7,7 +7,7 @@ that was killed in the middle has remembered nothing, and a window without a dif
 
 from collections.abc import Iterator
 
-from fanwatch.store import Store, point
+from fanwatch.store.influx import Store, point
 from history.queries import WINDOW_NS, Print
 
 Run = list[tuple[int, Print]]

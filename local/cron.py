@@ -11,11 +11,11 @@ import time
 import msgspec
 
 from fanwatch.errors import EXIT_USAGE, FanwatchError, Unavailable
-from fanwatch.gateway_client import FunctionInfo, Gateway
+from fanwatch.gateway.client import FunctionInfo, Gateway
 from fanwatch.logs import Log
+from fanwatch.messages.topics import CRON
 from fanwatch.settings import GatewaySettings, LocalSettings, load
 from fanwatch.signals import on_stop
-from fanwatch.topics import CRON
 from local.schedule import Schedule, parse
 
 _REFRESH_S = 1.0

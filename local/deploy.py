@@ -15,7 +15,7 @@ from pathlib import Path
 from fanwatch import proxies
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import LocalSettings, load
-from local import refused
+from local import rejected
 from local import stack as stacks
 from local.layout import Layout, of
 from local.supervisor import Program, Supervisor
@@ -187,7 +187,7 @@ def watch(deployer: Deployer, supervisor: Supervisor, layout: Layout) -> None:
                 seen = now
                 for problem in deployer.apply(read_stack(layout, os.environ)):
                     print(problem, flush=True)
-                refused.write(layout, deployer.refused)
+                rejected.write(layout, deployer.refused)
                 away = False
         except Unavailable as error:
             # supervisord is busy: what is not done yet is done once it answers.
@@ -209,7 +209,7 @@ def watch(deployer: Deployer, supervisor: Supervisor, layout: Layout) -> None:
 def _stays(layout: Layout, reason: str) -> None:
     said = f"{reason} What runs stays as it is."
     print(said, flush=True)
-    refused.write(layout, [said])
+    rejected.write(layout, [said])
 
 
 def main() -> int:

@@ -15,9 +15,9 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from fanwatch import topics
+from fanwatch.messages import topics
+from fanwatch.messages.timestamps import parse_ms
 from fanwatch.settings import BrokerSettings
-from fanwatch.timestamps import parse_ms
 
 FANS_KEPT = 500
 _DROPPED = "$SYS/broker/publish/messages/dropped"

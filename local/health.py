@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from fanwatch import takeovers
+from fanwatch.broker import takeovers
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.proxies import open_part
 from fanwatch.settings import (
@@ -23,9 +23,9 @@ from fanwatch.settings import (
     StoreSettings,
     load,
 )
-from fanwatch.store import Store
-from fanwatch.unused import Unused, unused
-from local import refused
+from fanwatch.store.influx import Store
+from fanwatch.store.unused import Unused, unused
+from local import rejected
 from local.deploy import function_of
 from local.layout import Layout
 from local.ports import LOOPBACK
@@ -215,7 +215,7 @@ def _replicas(stack: Stack | None, processes: Mapping[str, Process]) -> dict[str
 
 def _deploy(process: Process | None, layout: Layout) -> Part:
     part = _program(process, "deploy", None)
-    reasons = refused.read(layout)
+    reasons = rejected.read(layout)
     return Part("deploy", "refused", " ".join(reasons)) if part.state == "ok" and reasons else part
 
 

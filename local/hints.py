@@ -4,7 +4,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from fanwatch import proxies, topics
+from fanwatch import proxies
+from fanwatch.messages import topics
 from local.runtime import Runtime
 
 _READING = '"rotation":592,"temperature":41.2,"vibration":160.4,"sound":47.9'

@@ -11,7 +11,7 @@ import msgspec
 from fanwatch import proxies
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import LocalSettings, StoreSettings, load
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 from local import config, damage, tools
 from local.layout import CHECKOUT, Layout, of
 from local.lock import acquire, holder

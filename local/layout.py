@@ -56,7 +56,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     @property
     def refused(self) -> Path:
-        """What of stack.yml does not run; see local.refused."""
+        """What of stack.yml does not run; see local.rejected."""
         return self.run / "refused.json"
 
     @property

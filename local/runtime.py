@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import IO
 
-from fanwatch import proxies, topics
+from fanwatch import proxies
 from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.messages import topics
 from fanwatch.settings import BrokerSettings, ConnectorSettings, ConsoleSettings, LocalSettings, load
 from local import config, damage, grafana, programs, sessions, tools
 from local.deploy import last_line, read_stack

@@ -18,13 +18,13 @@ from fanwatch.errors import FanwatchError, SettingsError
 from fanwatch.settings import BrokerSettings, ConnectorSettings, LocalSettings, StoreSettings, load
 from fanwatch.signals import on_stop
 from local import demonstration, health, lock, runtime, view, watching
-from local.collecting import Collecting
 from local.deploy import last_line
 from local.feed import Feed
 from local.hints import hints
 from local.layout import of
 from local.report import UpState
-from local.stored import Stored
+from local.store_progress import Stored
+from local.store_startup import Collecting
 
 _REFRESH_S = 1.0
 _NEWS_SHOWN = 6

@@ -16,9 +16,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from fanwatch import topics
 from fanwatch.broker.tools import identify, unreachable
 from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.messages import topics
 from fanwatch.settings import BrokerSettings, ConnectorSettings, load
 
 

@@ -10,7 +10,7 @@ import msgspec
 import yaml
 
 from fanwatch.errors import FanwatchError
-from fanwatch.in_words import in_words
+from fanwatch.messages.refusals import in_words
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _NAMED = re.compile(r"([A-Za-z_]\w*)(?::-(.*))?")

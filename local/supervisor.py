@@ -24,7 +24,7 @@ _NOT_SPAWNED = 50
 _STILL_RUNNING = 91
 
 _CHILD = Path(__file__).with_name("child.py")
-_WATCHER = Path(__file__).with_name("watcher.py")
+_WATCHER = Path(__file__).with_name("supervisord.py")
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):

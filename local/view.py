@@ -7,7 +7,7 @@ import msgspec
 from rich.console import RenderableType
 from rich.text import Text
 
-from fanwatch import judged
+from fanwatch.fleet import faulty
 from local.feed import Fan, Feed, News
 from local.health import Ledger, Part
 from local.screen import Column, Screen
@@ -71,7 +71,7 @@ def alarm_line(news: News) -> str:
     since = str(alarm.get("since") or "")[:16].replace("T", " ")
     risk, why = alarm.get("risk"), str(alarm.get("why") or "")
     likely = f", risk {risk:.2f}" if isinstance(risk, int | float) else ""
-    before, after = (judged.word(str(state)) for state in (news.before or "new", alarm.get("state")))
+    before, after = (faulty.word(str(state)) for state in (news.before or "new", alarm.get("state")))
     changed = f"{before} → {after}"
     return f"{news.device_id}: {changed} (since {since}{likely}): {why}"
 
@@ -122,10 +122,10 @@ def totals(values: Mapping[str, float]) -> dict[str, float]:
 
 def _states(feed: Feed, picture: Picture) -> dict[str, str]:
     """What is known of each fan that was seen: the state of its alarm, `unknown` for whoever is not judged."""
-    alarms, counts = feed.alarms(), judged.current(picture.judged_ms, time.time_ns() // 1_000_000)
+    alarms, counts = feed.alarms(), faulty.current(picture.judged_ms, time.time_ns() // 1_000_000)
     said = {name: alarms.get(name, {}) for name, _ in feed.fans()}
     return {
-        name: judged.state_of(
+        name: faulty.state_of(
             str(alarm["state"]) if "state" in alarm else None, alarm.get("risk"), counts=counts
         )
         for name, alarm in said.items()
@@ -164,7 +164,7 @@ def _row(name: str, fan: Fan, state: str) -> list[Text]:
     probability = fan.result.get("probability")
     age = time.monotonic() - max(fan.read_at, fan.scored_at)
     cells.append(Text(f"{probability:.4f}" if isinstance(probability, int | float) else "-"))
-    said = Text(judged.word(state), style=_STYLES.get(state, ""))
+    said = Text(faulty.word(state), style=_STYLES.get(state, ""))
     cells += [verdict, Text(str(fan.result.get("cause") or "")), said]
     cells.append(Text(f"{age:.0f} s", style="yellow" if age > _STALE_S else ""))
     return cells
@@ -203,7 +203,7 @@ def _unjudged(picture: Picture, states: list[str]) -> list[Text]:
     unjudged = states.count("unknown")
     if not unjudged:
         return []
-    stopped = not judged.current(picture.judged_ms, time.time_ns() // 1_000_000)
-    why = f" {judged.not_since(picture.judged_ms, no_store=picture.no_store)}" if stopped else ""
+    stopped = not faulty.current(picture.judged_ms, time.time_ns() // 1_000_000)
+    why = f" {faulty.not_since(picture.judged_ms, no_store=picture.no_store)}" if stopped else ""
     of = f"{unjudged} of {len(states)} fans {'is' if unjudged == 1 else 'are'} not judged."
     return [Text(f"{of}{why}", style="yellow")]

@@ -7,15 +7,16 @@ from typing import Any
 
 import msgspec
 
-from fanwatch.alarm import EPISODES, Alarm
-from fanwatch.command import Command, check_command, encode_command
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
-from fanwatch.forecasting import episodes, rows
-from fanwatch.forecasting.requests import Retirement
-from fanwatch.forecasting.rows import Row
-from fanwatch.gateway_client import Gateway
-from fanwatch.in_words import in_words
-from fanwatch.judged import LAST_RUN, last_run_ms
+from fanwatch.fleet.faulty import LAST_RUN, last_run_ms
+from fanwatch.forecast_service import checkpoints, episodes
+from fanwatch.forecast_service.checkpoints import Row
+from fanwatch.forecast_service.requests import Retirement
+from fanwatch.gateway.client import Gateway
+from fanwatch.messages.alarm import EPISODES, Alarm
+from fanwatch.messages.command import Command, check_command, encode_command
+from fanwatch.messages.refusals import in_words
+from fanwatch.messages.timestamps import format_ms, parse_ms, zone
 from fanwatch.settings import (
     GatewaySettings,
     LocalSettings,
@@ -24,8 +25,7 @@ from fanwatch.settings import (
     duration_ms,
     load,
 )
-from fanwatch.store import Store
-from fanwatch.timestamps import format_ms, parse_ms, zone
+from fanwatch.store.influx import Store
 
 FUNCTION = "forecast-fan"
 _MARGIN_S = 5.0
@@ -47,7 +47,7 @@ class Past(msgspec.Struct, frozen=True):
 def fleet(environment: Mapping[str, str]) -> list[Row]:
     """All fans that are watched, by name. Unavailable where InfluxDB does not answer."""
     store, since_ms = _store(environment)
-    found = rows.latest(store, since_ms - rows.DAY_MS)
+    found = checkpoints.latest(store, since_ms - checkpoints.DAY_MS)
     return [row for _, row in sorted(found.items()) if not row.note.retired_ms]
 
 

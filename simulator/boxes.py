@@ -21,7 +21,7 @@ FAULTY: Final[Floats] = np.array([[400.0, 650.0], [35.0, 55.0], [100.0, 250.0], 
 
 
 def place(quantiles: Floats, shift: Floats) -> Floats:
-    """Sensor values, shape (n, 4), in the order of `fanwatch.reading.FEATURES`.
+    """Sensor values, shape (n, 4), in the order of `fanwatch.messages.reading.FEATURES`.
 
     Quantiles and shifts lie in 0..1; both have shape (n, 4), or shifts (n, 1).
     """

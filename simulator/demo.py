@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Final
 
 from fanwatch.errors import FanwatchError
-from fanwatch.gateway_client import Gateway
+from fanwatch.gateway.client import Gateway
 from fanwatch.logs import Log
+from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import GatewaySettings, StoreSettings, load
-from fanwatch.store import Store
-from fanwatch.timestamps import format_ms
+from fanwatch.store.influx import Store
 from simulator.fleet import steps
 from simulator.incidents import Forced
 from simulator.machines import Machines

@@ -15,10 +15,10 @@ from fanwatch.broker import tools
 from fanwatch.errors import Unavailable
 from fanwatch.files import opened
 from fanwatch.logs import Log
+from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import BrokerSettings, StoreSettings, load
 from fanwatch.signals import on_stop
-from fanwatch.store import Store
-from fanwatch.timestamps import format_ms
+from fanwatch.store.influx import Store
 from simulator import demo, past
 from simulator.fleet import FAILS_WITHIN_S, Fleet, steps
 from simulator.machines import Machines, Readings

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import paho.mqtt.client as mqtt
 
 from fanwatch.logs import Log
-from fanwatch.topics import READINGS
+from fanwatch.messages.topics import READINGS
 
 _WINDOW: Final = 500
 """Readings on their way at once; a larger window adds nothing, and message ids end at 65,535."""

@@ -4,8 +4,8 @@ import threading
 from typing import Final
 
 from fanwatch.errors import FanwatchError
-from fanwatch.lease import FORECAST, Lease
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
+from fanwatch.store.lease import FORECAST, Lease
 
 _LEASE_S: Final = 30.0
 _RENEW_S: Final = 3.0

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import paho.mqtt.client as mqtt
 
-from fanwatch.topics import RESULTS
+from fanwatch.messages.topics import RESULTS
 
 _WINDOW: Final = 1000
 """Readings of the past without a result, at most."""

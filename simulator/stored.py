@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from fanwatch.errors import FanwatchError
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 
 _POLL_S = 1.0
 

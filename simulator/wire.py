@@ -1,6 +1,6 @@
 """Simulated readings as they go over the wire."""
 
-from fanwatch.timestamps import format_ms
+from fanwatch.messages.timestamps import format_ms
 from simulator.machines import Readings
 from simulator.modes import device_id
 from simulator.outbox import Entry

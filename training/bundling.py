@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from fanwatch import bundle as bundles
-from fanwatch.bundle import Metadata
+from fanwatch.bundles import anomaly as bundles
+from fanwatch.bundles.anomaly import Metadata
 from fanwatch.errors import FanwatchError
 from training import card
 

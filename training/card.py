@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fanwatch.bundle import Metadata
+from fanwatch.bundles.anomaly import Metadata
 from training.scores import Costs, Scores
 
 FILE: Final = "MODEL_CARD.md"

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fanwatch import bundle as bundles
-from fanwatch.bundle import Bundle, Metadata
+from fanwatch.bundles import anomaly as bundles
+from fanwatch.bundles.anomaly import Bundle, Metadata
 from fanwatch.scorers import open_scorer
 from training.metrics import Interval, Metrics, intervals, measured
 from training.rows import Progress

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fanwatch import bundle as bundles
-from fanwatch.bundle import Bundle
+from fanwatch.bundles import anomaly as bundles
+from fanwatch.bundles.anomaly import Bundle
 from fanwatch.errors import BundleError, FanwatchError
 from training import kinds, pins, table
 from training.bundling import directory

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import msgspec
 
-from fanwatch import bundle as bundles
-from fanwatch.bundle import Bundle
+from fanwatch.bundles import anomaly as bundles
+from fanwatch.bundles.anomaly import Bundle
 from fanwatch.errors import BundleError
 from fanwatch.forecast import bundle as forecasts
 from fanwatch.forecast import golden
 from fanwatch.forecast.bundle import ForecastBundle
 from fanwatch.forecast.engines import Trained, open_engine
 from fanwatch.forecast.model import NAME
-from fanwatch.in_words import in_words
+from fanwatch.messages.refusals import in_words
 from fanwatch.scorers import open_scorer
 
 AnyBundle = Bundle | ForecastBundle

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.repeats import Repeats
-from training.sample import Kept
+from training.sample import RowSample
 from training.sensors import SENSORS
 
 GAP_FACTOR: Final = 3
@@ -81,7 +81,7 @@ class Quality(NamedTuple):
 
 
 def survey(
-    rows: Kept,
+    rows: RowSample,
     devices: list[str],
     forms: dict[str, tuple[str, int]],
     blank: int,
@@ -169,7 +169,7 @@ def utc(ms: int) -> str:
     return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M}"
 
 
-def _gaps(rows: Kept, devices: list[str]) -> tuple[int | None, list[Gap]]:
+def _gaps(rows: RowSample, devices: list[str]) -> tuple[int | None, list[Gap]]:
     order = np.lexsort((rows.time_ms, rows.device))
     time, device = rows.time_ms[order], rows.device[order]
     steps: NDArray[np.int64] = np.diff(time)

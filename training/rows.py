@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from fanwatch import misread
 from fanwatch.errors import FanwatchError
+from fanwatch.messages import misread
 from fanwatch.problems import Problems
 
 if TYPE_CHECKING:

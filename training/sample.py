@@ -20,7 +20,7 @@ _FORM: Final = re.compile(
 )
 
 
-class Kept(NamedTuple):
+class RowSample(NamedTuple):
     """Rows as arrays, first axis n."""
 
     features: NDArray[np.float64]
@@ -29,9 +29,9 @@ class Kept(NamedTuple):
     time_ms: NDArray[np.int64]
     line: NDArray[np.int64]
 
-    def at(self, rows: NDArray[np.bool_]) -> "Kept":
+    def at(self, rows: NDArray[np.bool_]) -> "RowSample":
         """The rows chosen."""
-        return Kept(
+        return RowSample(
             self.features[rows], self.faulty[rows], self.device[rows], self.time_ms[rows], self.line[rows]
         )
 
@@ -117,7 +117,7 @@ class Sample:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._cut = self._others_cut = np.uint64(2**64 - 1)
-        self._parts: list[tuple[NDArray[np.uint64], Kept]] = []
+        self._parts: list[tuple[NDArray[np.uint64], RowSample]] = []
         self._held = 0
         self._hashes: list[int] = []
         self.seen = 0
@@ -125,7 +125,7 @@ class Sample:
         self.others: list[tuple[str, ...]] = []
         self.others_faulty: list[bool] = []
 
-    def add(self, rows: Kept, cells: list[list[str]], extra: list[int]) -> None:
+    def add(self, rows: RowSample, cells: list[list[str]], extra: list[int]) -> None:
         """Rows, and the same as cells, of which the columns `extra` are kept for a few."""
         hashes = _mixed(_mixed(rows.device.astype(np.uint64)) ^ rows.time_ms.astype(np.uint64))
         self.seen += len(hashes)
@@ -137,11 +137,11 @@ class Sample:
         if self._held > 2 * self._limit:
             self._thin()
 
-    def kept(self) -> Kept:
+    def kept(self) -> RowSample:
         """All that is kept, in the file's order."""
         if self.seen > self._limit:
             self._thin()
-        return Kept(
+        return RowSample(
             *(np.concatenate(columns) for columns in zip(*(rows for _, rows in self._parts), strict=True))
         )
 
@@ -154,7 +154,7 @@ class Sample:
         self._held = sum(len(part) for part, _ in self._parts)
 
     def _add_others(
-        self, hashes: NDArray[np.uint64], rows: Kept, cells: list[list[str]], extra: list[int]
+        self, hashes: NDArray[np.uint64], rows: RowSample, cells: list[list[str]], extra: list[int]
     ) -> None:
         for index in np.flatnonzero(hashes <= self._others_cut).tolist():
             row = cells[index]

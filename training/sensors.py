@@ -2,8 +2,8 @@
 
 from typing import Final, NamedTuple
 
-from fanwatch.bundle import Range
-from fanwatch.reading import FEATURES
+from fanwatch.bundles.anomaly import Range
+from fanwatch.messages.reading import FEATURES
 
 
 class Sensor(NamedTuple):

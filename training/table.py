@@ -16,7 +16,7 @@ from fanwatch.problems import Problems
 from training.quality import Quality, notes_on, survey
 from training.repeats import last_of_each
 from training.rows import Batch, HistoryError, Progress, Rows
-from training.sample import Codes, Kept, Sample, Times
+from training.sample import Codes, RowSample, Sample, Times
 from training.sensors import SENSORS
 
 __all__ = ["COLUMNS", "LIMIT", "HistoryError", "Table", "check_learnable", "read"]
@@ -148,7 +148,9 @@ def _order(rows: Rows) -> list[int]:
     return [rows.header.index(name) if name in rows.header else -1 for name in COLUMNS]
 
 
-def _parsed(problems: Problems, batch: Batch, order: list[int], devices: Codes, times: Times) -> Kept | None:
+def _parsed(
+    problems: Problems, batch: Batch, order: list[int], devices: Codes, times: Times
+) -> RowSample | None:
     """The rows of a batch; None where something is wrong in any of them, all of which is added to `problems`."""
     try:
         if min(order) < 0:
@@ -157,7 +159,7 @@ def _parsed(problems: Problems, batch: Batch, order: list[int], devices: Codes, 
         values = np.array([list(map(float, column)) for column in columns[2:-1]])
         if not np.isfinite(values).all():
             raise ValueError
-        return Kept(
+        return RowSample(
             np.ascontiguousarray(values.T),
             np.fromiter(map(_label, columns[-1]), np.bool_, len(batch.rows)),
             np.fromiter(map(devices.code, columns[0]), np.int32, len(batch.rows)),

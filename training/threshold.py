@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from fanwatch import bundle as bundles
-from fanwatch.bundle import Bundle, Metadata, Threshold
+from fanwatch.bundles import anomaly as bundles
+from fanwatch.bundles.anomaly import Bundle, Metadata, Threshold
 from fanwatch.errors import BundleError
 from training import card, scores
 from training.bundling import TrainingError, check_target, directory, seal

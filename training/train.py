@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fanwatch import bundle as bundles
+from fanwatch.bundles import anomaly as bundles
 from training import card
 from training import scores as score_files
 from training.bundling import TrainingError, check_target, directory, libraries, seal

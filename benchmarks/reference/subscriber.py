@@ -7,8 +7,8 @@ import paho.mqtt.client as paho
 import requests
 from paho.mqtt.enums import CallbackAPIVersion
 
-from fanwatch import topics
-from fanwatch.reading import FEATURES
+from fanwatch.messages import topics
+from fanwatch.messages.reading import FEATURES
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""A circuit breaker with jittered backoff: while a function is away, one lane tries it and the others wait."""
+"""A circuit breaker with jittered backoff: while a function is away, one worker tries it and the others wait."""
 
 import random
 import threading
@@ -10,7 +10,7 @@ _LONGEST_S = 2.0
 
 
 class Breaker:
-    """Shared by the lanes of one function; safe between threads.
+    """Shared by the workers of one function; safe between threads.
 
     `wait` returns at once while the function is well. After a failure it lets one caller through at a time, each time
     a little later, until `succeeded`.

@@ -7,10 +7,10 @@ import msgspec
 
 from connectors.mqtt import metrics
 from connectors.mqtt.delivery import Delivery
-from fanwatch import batch
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.gateway_client import Gateway, Response
-from fanwatch.in_words import in_words
+from fanwatch.gateway.client import Gateway, Response
+from fanwatch.messages import batch
+from fanwatch.messages.refusals import in_words
 
 _CONDEMNED = (400, 413, 422)
 
@@ -23,7 +23,7 @@ class Failed(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What a function said of one message: settled with 200, condemned by its own 400, 413 or 422, else try again."""
+    """What a function said of one message: settled with 200, rejected by its own 400, 413 or 422, else try again."""
 
     status: int
     error: str | None = None
@@ -34,7 +34,7 @@ class Verdict(msgspec.Struct, frozen=True):
         return self.status == 200
 
     @property
-    def condemned(self) -> bool:
+    def rejected(self) -> bool:
         """The function said that no retry can help."""
         return self.status in _CONDEMNED
 
@@ -62,7 +62,7 @@ class Calls:
     def probe(self, payload: bytes) -> bool:
         """Whether the function answers at all: it is asked to score `payload` without publishing (no topic)."""
         answer = self._send([("", payload)])
-        return isinstance(answer, list) and all(verdict.settled or verdict.condemned for verdict in answer)
+        return isinstance(answer, list) and all(verdict.settled or verdict.rejected for verdict in answer)
 
     def _send(self, messages: list[batch.Message]) -> Answer:
         began = time.perf_counter()

@@ -4,16 +4,16 @@ import threading
 import time
 
 from connectors.mqtt import metrics
+from connectors.mqtt.dead_letters import Letters
 from connectors.mqtt.directory import Directory, filters_of
+from connectors.mqtt.id_conflict import Listening, Rivals
 from connectors.mqtt.inbox import Inbox
-from connectors.mqtt.letters import Letters
-from connectors.mqtt.rivals import Listening, Rivals
 from fanwatch.broker import Subscriber
+from fanwatch.broker.takeovers import said
 from fanwatch.errors import FanwatchError
-from fanwatch.gateway_client import Gateway
+from fanwatch.gateway.client import Gateway
 from fanwatch.logs import Log
 from fanwatch.settings import BrokerSettings, ConnectorSettings, GatewaySettings
-from fanwatch.takeovers import said
 
 # As many as the broker is set to send.
 _RECEIVE_MAXIMUM = 1000
@@ -42,7 +42,7 @@ class Connector:
             log=log,
         )
         self._directory = Directory(
-            Gateway(gateway, settings.connector_timeout), settings, self._letters.condemn, log
+            Gateway(gateway, settings.connector_timeout), settings, self._letters.reject, log
         )
         self._subscriber = Subscriber(
             broker,
@@ -197,20 +197,20 @@ class Connector:
 
     def _finish(self) -> None:
         """Settles what is under way, acknowledges it and leaves; the session stays."""
-        lanes = [lane for entry in self._directory.entries.values() for lane in entry.lanes]
+        workers = [worker for entry in self._directory.entries.values() for worker in entry.workers]
         deadline = time.monotonic() + self._settings.connector_stop
         for entry in self._directory.entries.values():
             entry.function.breaker.stop()
-            entry.function.waiting.stop()
-        ended = [lane.join(max(0.0, deadline - time.monotonic())) for lane in lanes]
+            entry.function.queue.stop()
+        ended = [worker.join(max(0.0, deadline - time.monotonic())) for worker in workers]
         self._letters.stop(max(0.5, deadline - time.monotonic()))
         self._subscriber.stop()
         self._publisher.stop()
-        self._log.info("stopped", unfinishedLanes=ended.count(False), settled=self._inbox.over)
+        self._log.info("stopped", unfinishedWorkers=ended.count(False), settled=self._inbox.over)
 
     def _route(self) -> None:
         self._inbox.set_functions(
-            {entry.name: (entry.topics, entry.function.waiting) for entry in self._directory.entries.values()}
+            {entry.name: (entry.topics, entry.function.queue) for entry in self._directory.entries.values()}
         )
 
     def _filter(self, topic: str) -> str:

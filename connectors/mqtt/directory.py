@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 
 from connectors.mqtt.calls import Calls
-from connectors.mqtt.lane import Condemn, Function, Lane
-from fanwatch import topics
-from fanwatch.gateway_client import FunctionInfo, Gateway
+from connectors.mqtt.worker import Function, Reject, Worker
+from fanwatch.gateway.client import FunctionInfo, Gateway
 from fanwatch.logs import Log
+from fanwatch.messages import topics
 from fanwatch.settings import ConnectorSettings
 
 BATCH = "fanwatch.batch"
@@ -15,39 +15,39 @@ _MOST_LEVELS = 6
 
 
 class Entry:
-    """One function: its topics and its lanes."""
+    """One function: its topics and its workers."""
 
-    def __init__(self, name: str, function: Function, lanes: int) -> None:
+    def __init__(self, name: str, function: Function, workers: int) -> None:
         self.name = name
         self.function = function
-        self.lanes: list[Lane] = []
+        self.workers: list[Worker] = []
         """Those that were ever started, for they end by and by."""
         self._count = 0
-        self.resize(lanes)
+        self.resize(workers)
         self.topics: frozenset[str] = frozenset()
         self.wanted: frozenset[str] = frozenset()
         """The topics it is annotated with now; those it once had stay in `topics` until they are pruned."""
 
-    def resize(self, lanes: int) -> None:
-        """Makes it so many lanes; those that are too many end as they are done with what they hold."""
-        self.lanes = [lane for lane in self.lanes if not lane.join(0)]
-        self.lanes += [Lane(self.function, number) for number in range(self._count, lanes)]
-        self.function.waiting.dismiss(max(0, self._count - lanes))
-        self._count = lanes
+    def resize(self, workers: int) -> None:
+        """Makes it so many workers; those that are too many end as they are done with what they hold."""
+        self.workers = [worker for worker in self.workers if not worker.join(0)]
+        self.workers += [Worker(self.function, number) for number in range(self._count, workers)]
+        self.function.queue.dismiss(max(0, self._count - workers))
+        self._count = workers
 
     def retire(self, still_taken: Callable[[str], bool]) -> None:
-        """Ends its lanes, once nothing is put into them any more; see Function.retire."""
+        """Ends its workers, once nothing is put into them any more; see Function.retire."""
         self.function.retire(still_taken)
-        self.function.waiting.end()
+        self.function.queue.end()
 
 
 class Directory:
     """The functions seen so far."""
 
-    def __init__(self, gateway: Gateway, settings: ConnectorSettings, condemn: Condemn, log: Log) -> None:
+    def __init__(self, gateway: Gateway, settings: ConnectorSettings, reject: Reject, log: Log) -> None:
         self._gateway = gateway
         self._settings = settings
-        self._condemn = condemn
+        self._reject = reject
         self._log = log
         self._refused: set[tuple[str, str]] = set()
         self.entries: dict[str, Entry] = {}
@@ -102,7 +102,7 @@ class Directory:
         return bool(added)
 
     def _entry(self, name: str, size: int) -> Entry:
-        function = Function(Calls(self._gateway, name, size), self._condemn, self._log)
+        function = Function(Calls(self._gateway, name, size), self._reject, self._log)
         return Entry(name, function, self._lanes(size))
 
     def _lanes(self, size: int) -> int:

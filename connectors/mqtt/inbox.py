@@ -6,14 +6,14 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from connectors.mqtt import metrics
+from connectors.mqtt.dead_letters import Identity, Letters
 from connectors.mqtt.delivery import Delivery
-from connectors.mqtt.lane import NO_FUNCTION
-from connectors.mqtt.letters import Identity, Letters
-from connectors.mqtt.waiting import Waiting
-from fanwatch import topics
+from connectors.mqtt.queue import Queue
+from connectors.mqtt.worker import NO_FUNCTION
 from fanwatch.broker import Message
 from fanwatch.logs import Log
-from fanwatch.reading import MAX_READING_BYTES, oversized
+from fanwatch.messages import topics
+from fanwatch.messages.reading import MAX_READING_BYTES, oversized
 
 # Routes are remembered for so many topics of at most so many characters; readings' topics are short.
 _KNOWN_TOPICS = 20_000
@@ -23,7 +23,7 @@ _OVERHEAD_BYTES = 600
 
 
 class Inbox:
-    """Takes messages on the link's thread; lanes give them back settled."""
+    """Takes messages on the link's thread; workers give them back settled."""
 
     def __init__(self, *, held: int, held_bytes: int, letters: Letters, log: Log) -> None:
         """At most `held` messages and `held_bytes` bytes are kept; a last one may exceed them by its own size."""
@@ -36,8 +36,8 @@ class Inbox:
         self._held_bytes = 0
         self._held_now: set[Delivery] = set()
         self._expected: dict[tuple[str, bytes], Delivery] = {}
-        self._routes: dict[str, list[Waiting]] = {}
-        self._functions: dict[str, tuple[frozenset[str], Waiting]] = {}
+        self._routes: dict[str, list[Queue]] = {}
+        self._functions: dict[str, tuple[frozenset[str], Queue]] = {}
         self._waiting: deque[Delivery] = deque()
         self._abandoned: tuple[str, ...] = ()
         self.over = 0
@@ -89,7 +89,7 @@ class Inbox:
                 if delivery.comes_again and delivery.size == _size(delivery)
             }
 
-    def set_functions(self, functions: Mapping[str, tuple[frozenset[str], Waiting]]) -> None:
+    def set_functions(self, functions: Mapping[str, tuple[frozenset[str], Queue]]) -> None:
         """Which topics each function takes, and where messages wait for its calls; those that had none are routed."""
         with self._lock:
             self._functions = dict(functions)
@@ -119,21 +119,21 @@ class Inbox:
         delivery.expect(len(routes))
         found = topics.NAMED_DEVICE.search(delivery.payload)
         delivery.key = zlib.crc32(found[1] if found else delivery.topic.encode())
-        for waiting in routes:
-            waiting.put(delivery)
+        for queue in routes:
+            queue.put(delivery)
 
     def is_taken(self, topic: str) -> bool:
         """Whether some function takes messages of `topic`."""
         return bool(self._takers(topic))
 
-    def _takers(self, topic: str) -> list[Waiting]:
+    def _takers(self, topic: str) -> list[Queue]:
         return [
-            waiting
-            for filters, waiting in self._functions.values()
+            queue
+            for filters, queue in self._functions.values()
             if any(topics.matches(f, topic) for f in filters)
         ]
 
-    def _find(self, topic: str) -> list[Waiting]:
+    def _find(self, topic: str) -> list[Queue]:
         routes = self._takers(topic)
         if len(topic) <= _SHORT_TOPIC:
             if len(self._routes) >= _KNOWN_TOPICS:
@@ -144,7 +144,7 @@ class Inbox:
     def _without_function(self, delivery: Delivery) -> None:
         delivery.expect(1)
         if any(topics.matches(pattern, delivery.topic) for pattern in self._abandoned):
-            self._letters.condemn(delivery, *NO_FUNCTION, 0)
+            self._letters.reject(delivery, *NO_FUNCTION, 0)
         elif len(self._waiting) < self._most // 4:
             self._waiting.append(delivery)
             if len(self._waiting) == 1:
@@ -162,7 +162,7 @@ class Inbox:
         error = oversized(message.payload, over_mqtt=True)
         identity = Identity.of(message.topic, message.payload)
         message.payload = b""
-        self._letters.condemn_as(identity, delivery, "oversized", error, 0)
+        self._letters.reject_as(identity, delivery, "oversized", error, 0)
 
     def _release(self, delivery: Delivery) -> None:
         with self._lock:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fanwatch.alarm import EPISODES, Alarm
+from fanwatch.messages.alarm import EPISODES, Alarm
 
 MOST_COUNTED: Final = 20_000
 """Fans beyond the room that are told apart; where there are as many, there may be more."""

@@ -11,7 +11,7 @@ from console.live.places import NOBODY
 from console.live.trends import MINUTES
 from console.live.unusable import BEHIND_MS, Unusable
 from console.live.verdicts import Verdicts
-from fanwatch.alarm import EPISODES, Alarm
+from fanwatch.messages.alarm import EPISODES, Alarm
 
 KNOWN_MS = 86_400_000
 """A fan that was silent for as long is not there any more."""

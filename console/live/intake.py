@@ -10,12 +10,12 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from console.live import wire
 from console.live.fleet import Fleet
 from console.live.unusable import Refusal
-from fanwatch import topics
-from fanwatch.alarm import InvalidAlarm, decode_alarm
 from fanwatch.broker.link import Link
 from fanwatch.errors import InvalidReading
 from fanwatch.logs import Log
-from fanwatch.reading import AHEAD_MS, MAX_READING_BYTES, parse_from_topic
+from fanwatch.messages import topics
+from fanwatch.messages.alarm import InvalidAlarm, decode_alarm
+from fanwatch.messages.reading import AHEAD_MS, MAX_READING_BYTES, parse_from_topic
 from fanwatch.settings import BrokerSettings, ReadingSettings
 
 _RETAINED_S = 10.0

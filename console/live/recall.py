@@ -11,14 +11,14 @@ from typing import Any, Final
 
 from console.live.fleet import KNOWN_MS, Fleet
 from console.live.trends import MINUTES
-from console.store import StoreReader
+from console.queries.store import StoreReader
 from fanwatch.errors import FanwatchError
-from fanwatch.forecasting.rows import MEASUREMENT, note_of
-from fanwatch.judged import FAULTY_S
+from fanwatch.fleet.faulty import FAULTY_S
+from fanwatch.forecast_service.checkpoints import MEASUREMENT, note_of
 from fanwatch.logs import Log
-from fanwatch.reading import FEATURES
-from fanwatch.store import MEANS
-from fanwatch.topics import DEVICE_ID
+from fanwatch.messages.reading import FEATURES
+from fanwatch.messages.topics import DEVICE_ID
+from fanwatch.store.influx import MEANS
 
 _PIECE_S: Final = 600
 _KNOWN_S: Final = KNOWN_MS // 1000

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from fanwatch.judged import FAULTS, FAULTY_S, faulty
+from fanwatch.fleet.faulty import FAULTS, FAULTY_S, faulty
 
 _STEPS: Final = 12
 _STEP_MS: Final = FAULTY_S * 1000 // _STEPS

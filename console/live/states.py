@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 
 from console.live.fleet import Fleet
-from fanwatch.alarm import OUT_OF_SERVICE, Alarm
-from fanwatch.heard import Heard
+from fanwatch.fleet.unusable import Heard
+from fanwatch.messages.alarm import OUT_OF_SERVICE, Alarm
 
 STATES: Final = (
     "stopped", "alarm", "suspect", "warning", "instrument", "silent", "unknown", OUT_OF_SERVICE, "ok",

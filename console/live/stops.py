@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 
 from console.live.places import Places
-from fanwatch.alarm import OUT_OF_SERVICE, Alarm, with_lapsed
-from fanwatch.still import STILL_RPM, STILL_VIBRATION, SURE_MS
-from fanwatch.timestamps import at_minute
+from fanwatch.fleet.standstill import STILL_RPM, STILL_VIBRATION, SURE_MS
+from fanwatch.messages.alarm import OUT_OF_SERVICE, Alarm, with_lapsed
+from fanwatch.messages.timestamps import at_minute
 
 
 class Stopped(Alarm, frozen=True, kw_only=True):

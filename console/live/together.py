@@ -1,4 +1,4 @@
-"""Most of the fleet that is silent, or stands still: one entry, not one a fan. See fanwatch/outage.py."""
+"""Most of the fleet that is silent, or stands still: one entry, not one a fan. See fanwatch/fleet/outage.py."""
 
 from typing import Final
 
@@ -7,10 +7,10 @@ import numpy as np
 
 from console.live.fleet import Fleet
 from console.live.states import STATES
-from fanwatch import outage
-from fanwatch.alarm import OUT_OF_SERVICE, Alarm
-from fanwatch.heard import was_silent
-from fanwatch.timestamps import at_minute
+from fanwatch.fleet import outage
+from fanwatch.fleet.unusable import was_silent
+from fanwatch.messages.alarm import OUT_OF_SERVICE, Alarm
+from fanwatch.messages.timestamps import at_minute
 
 _TITLES: Final = {
     outage.SILENT: "Most fans are silent",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fanwatch.reading import FEATURES
+from fanwatch.messages.reading import FEATURES
 
 MINUTES = 60
 CHANNELS = len(FEATURES) + 1

@@ -11,17 +11,17 @@ import msgspec
 import numpy as np
 
 from console.live.stops import Stops
-from fanwatch import heard
-from fanwatch.alarm import Alarm
-from fanwatch.heard import Heard
-from fanwatch.reading import FEATURES
+from fanwatch.fleet import unusable
+from fanwatch.fleet.unusable import Heard
+from fanwatch.messages.alarm import Alarm
+from fanwatch.messages.reading import FEATURES
 
 BEHIND_MS: Final = 300_000
 """What was measured so long before it came is not of now."""
 SURE_MS: Final = 10_000
 """After which it is seen how a clock goes that is behind."""
 _TIMELY, _BEHIND, _STANDS, _CATCHES_UP = range(4)
-_MOVEMENTS: Final[dict[heard.Movement, int]] = {
+_MOVEMENTS: Final[dict[unusable.Movement, int]] = {
     "behind": _BEHIND,
     "stands": _STANDS,
     "catches up": _CATCHES_UP,
@@ -96,7 +96,7 @@ class Unusable(Stops):
             return None
         if refusal is not None and wrong == _REFUSED:
             good_ms = int(self.read_ms[index]) or None
-            return heard.refused(
+            return unusable.refused(
                 refusal.payload,
                 refusal.error,
                 refusal.came_ms,
@@ -105,8 +105,8 @@ class Unusable(Stops):
                 clock=refusal.clock,
             )
         values = dict(zip(FEATURES, self._late_values[index].tolist(), strict=True))
-        movement: heard.Movement = "stands" if self._moves[index] == _STANDS else "behind"
-        return heard.belated(movement, int(self._late_at[index]), int(self._late_ms[index]), values)
+        movement: unusable.Movement = "stands" if self._moves[index] == _STANDS else "behind"
+        return unusable.belated(movement, int(self._late_at[index]), int(self._late_ms[index]), values)
 
     def _wrong(self, index: int, now_ms: int) -> int:
         """What `unusable` says of one fan: _REFUSED, _OFF_CLOCK, or _NOTHING."""
@@ -140,7 +140,7 @@ class Unusable(Stops):
         if not since_ms or came_ms - since_ms >= SURE_MS:
             if since_ms:
                 first, last = (int(self._since_at[index]), since_ms), (ms, came_ms)
-                self._moves[index] = _MOVEMENTS[heard.movement(first, last)]
+                self._moves[index] = _MOVEMENTS[unusable.movement(first, last)]
             self._since_ms[index], self._since_at[index] = came_ms, ms
         self._late_ms[index], self._late_at[index], self._late_values[index] = came_ms, ms, values
         self._heed[index] = True
@@ -149,9 +149,9 @@ class Unusable(Stops):
     def _tell(self, index: int) -> None:
         """Shows the alarm of a fan anew where it says that nothing can be used: as that changes, or each minute."""
         said = self.said[index]
-        unusable = said is not None and heard.says_unusable(said)
-        self._heed[index] = unusable or self.refusals[index] is not None or bool(self._moves[index])
-        if unusable and self._told[index] != self._key(index):
+        told = said is not None and unusable.says_unusable(said)
+        self._heed[index] = told or self.refusals[index] is not None or bool(self._moves[index])
+        if told and self._told[index] != self._key(index):
             self._set_alarm(index, said)
 
     def _key(self, index: int) -> int:
@@ -174,7 +174,7 @@ class Unusable(Stops):
     def _seen(self, index: int, alarm: Alarm | None) -> Alarm | None:
         alarm = super()._seen(index, alarm)
         self._told[index] = 0
-        if alarm is None or not heard.says_unusable(alarm):
+        if alarm is None or not unusable.says_unusable(alarm):
             return alarm
         self._heed[index] = True
         # While nobody can tell yet how a clock goes that was wrong, it stays what it was.
@@ -192,10 +192,10 @@ class Unusable(Stops):
 def shown(alarm: Alarm, told: Heard | None) -> Alarm:
     """An alarm that says of a fan that nothing comes from it, of one that is heard: what is wrong, None for nothing."""
     if alarm.state != "instrument":
-        return msgspec.structs.replace(alarm, why=heard.without_silence(alarm.why, told))
+        return msgspec.structs.replace(alarm, why=unusable.without_silence(alarm.why, told))
     if told is None:
         return msgspec.structs.replace(
-            alarm, cause="resumed", sensor=msgspec.UNSET, why=heard.resumed(alarm.why)
+            alarm, cause="resumed", sensor=msgspec.UNSET, why=unusable.resumed(alarm.why)
         )
     return msgspec.structs.replace(
         alarm, cause=told.cause, sensor=told.sensor or msgspec.UNSET, why=told.sentence

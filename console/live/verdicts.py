@@ -8,9 +8,9 @@ import contextlib
 import time
 from typing import Final
 
-from console.store import StoreReader
+from console.queries.store import StoreReader
 from fanwatch.errors import FanwatchError
-from fanwatch.judged import LAST_RUN, TOLD, behind, current, last_run_ms, left_behind, not_since
+from fanwatch.fleet.faulty import LAST_RUN, TOLD, behind, current, last_run_ms, left_behind, not_since
 
 _AGAIN_S: Final = 5.0
 _EACH_S: Final = 60.0

@@ -11,7 +11,7 @@ from console.live.fleet import Fleet
 from console.live.ranking import Ranker, Ranking, Wish
 from console.live.states import STATES
 from console.live.together import together
-from fanwatch.bundle import Feature
+from fanwatch.bundles.anomaly import Feature
 
 MOST_LINES: Final = 120
 """Lines in one message, whatever a viewer asks for."""

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from fanwatch.reading import MAX_READING_BYTES
-from fanwatch.timestamps import parse_ms
-from fanwatch.topics import DEVICE_ID
+from fanwatch.messages.reading import MAX_READING_BYTES
+from fanwatch.messages.timestamps import parse_ms
+from fanwatch.messages.topics import DEVICE_ID
 
 _UTC = ZoneInfo("UTC")
 

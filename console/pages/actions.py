@@ -7,22 +7,15 @@ from typing import Any, Final
 from nicegui import events, ui
 
 from console import words
-from console.access import technician, visitor
+from console.auth.access import technician, visitor
 from console.commands import send
 from console.context import Console
-from console.episodes import (
-    FOUND,
-    MODES,
-    SHOWN_OPEN,
-    Past,
-    mode_in_words,
-    ms,
-)
 from console.live.stops import Stopped
-from fanwatch.alarm import Alarm, instrument_mode
-from fanwatch.command import INSTRUMENT_MODES
+from console.queries.episodes import FOUND, MODES, SHOWN_OPEN, Past, mode_in_words, ms
 from fanwatch.errors import FanwatchError
 from fanwatch.logs import Log
+from fanwatch.messages.alarm import Alarm, instrument_mode
+from fanwatch.messages.command import INSTRUMENT_MODES
 
 _MODE_WORDS: Final = {
     "fault": [[mode, words] for mode, words in MODES.items()],

@@ -9,14 +9,14 @@ from nicegui.events import GenericEventArguments
 
 from console import shell
 from console.context import Console
-from console.episodes import DAYS, SHOWN_OPEN, SHOWN_PAST, left_out, open_ones, past, past_queries
 from console.live.states import LAST_NEED, STATES, states
 from console.live.together import Together, together
 from console.pages.actions import Episodes, cards, past_card
-from fanwatch.alarm import Alarm
+from console.queries.episodes import DAYS, SHOWN_OPEN, SHOWN_PAST, left_out, open_ones, past, past_queries
 from fanwatch.errors import FanwatchError
-from fanwatch.store import MEANS
-from fanwatch.topics import DEVICE_ID
+from fanwatch.messages.alarm import Alarm
+from fanwatch.messages.topics import DEVICE_ID
+from fanwatch.store.influx import MEANS
 
 _UNKNOWN = STATES.index("unknown")
 _AGAIN_S = 15

@@ -9,15 +9,16 @@ from nicegui import ui
 from nicegui.elements.echart import EChart  # noqa: F401 - makes its copy of ECharts known to the browser
 from nicegui.events import GenericEventArguments
 
-from console import checklists, history, shell, words
+from console import checklists, shell, words
 from console.context import Console
 from console.live.states import Now, now
 from console.live.stops import Stopped
 from console.pages import actions
 from console.pages.fleet import signals
-from fanwatch.alarm import EPISODES, Alarm
+from console.queries import fan
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.topics import DEVICE_ID
+from fanwatch.messages.alarm import EPISODES, Alarm
+from fanwatch.messages.topics import DEVICE_ID
 
 _FRESH_S = {"hour": 10, "day": 120, "week": 600, "month": 1800}
 """Seconds after which a page that stays open is given its history anew."""
@@ -45,7 +46,7 @@ class _Detail:
     def __init__(self, console: Console, device: str) -> None:
         self._console = console
         self._device = device
-        self._range = history.RANGES[_begin(console, device)]
+        self._range = fan.RANGES[_begin(console, device)]
         self._asked = 0.0
         self._busy = False
         self._shown: Alarm | None = None
@@ -58,7 +59,7 @@ class _Detail:
         props["device"] = self._device
         props["states"] = words.states_prop()
         props["signals"] = signals(self._console)
-        props["ranges"] = [[each.name, each.word] for each in history.RANGES.values()]
+        props["ranges"] = [[each.name, each.word] for each in fan.RANGES.values()]
         props["safety"] = checklists.SAFETY
         props["begin"] = self._range.name
         props["first"] = self.live(time.time_ns() // 1_000_000)
@@ -101,7 +102,7 @@ class _Detail:
                 self._card = actions.buttons(self._console, alarm)
 
     async def _choose(self, event: GenericEventArguments) -> None:
-        chosen = history.RANGES.get(str(event.args))
+        chosen = fan.RANGES.get(str(event.args))
         if chosen is not None:
             self._range = chosen
             await self._fill()
@@ -131,19 +132,19 @@ class _Detail:
             await self._fill()
 
 
-async def fetch(console: Console, device: str, chosen: history.Range) -> dict[str, Any]:
+async def fetch(console: Console, device: str, chosen: fan.Range) -> dict[str, Any]:
     """The fan's history from the store, up to the time that it is for it. FanwatchError where that does not answer."""
     now_ms = time.time_ns() // 1_000_000
     found = now(console.fleet, device, now_ms)
     now_ms = (found.clock_ms if found else 0) or now_ms
-    signals_rows = await _rows(console, history.signal_queries(device, chosen, now_ms), chosen)
-    score_rows = await _rows(console, history.score_queries(device, chosen, now_ms), chosen)
-    risk = history.risk_query(device, chosen, now_ms)
+    signals_rows = await _rows(console, fan.signal_queries(device, chosen, now_ms), chosen)
+    score_rows = await _rows(console, fan.score_queries(device, chosen, now_ms), chosen)
+    risk = fan.risk_query(device, chosen, now_ms)
     risk_rows = await console.store.query(risk.text, risk.policy)
-    asked = history.episode_queries(device)
+    asked = fan.episode_queries(device)
     rows = [await console.store.query(each.text, each.policy) for each in asked]
-    series = history.series(chosen, now_ms, signals_rows, score_rows, risk_rows)
-    told = history.episodes(*rows)
+    series = fan.series(chosen, now_ms, signals_rows, score_rows, risk_rows)
+    told = fan.episodes(*rows)
     return {
         **msgspec.to_builtins(series),
         "episodes": [
@@ -154,12 +155,10 @@ async def fetch(console: Console, device: str, chosen: history.Range) -> dict[st
     }
 
 
-async def _rows(
-    console: Console, queries: list[history.Query], chosen: history.Range
-) -> list[dict[str, Any]]:
+async def _rows(console: Console, queries: list[fan.Query], chosen: fan.Range) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for query in queries:
-        wanted = history.tail(query, rows, chosen)
+        wanted = fan.tail(query, rows, chosen)
         rows += await console.store.query(wanted.text, wanted.policy)
     return rows
 
@@ -222,5 +221,5 @@ def _begin(console: Console, device: str) -> str:
     return "day" if troubled else "hour"
 
 
-def _cause(episode: history.Episode) -> str:
+def _cause(episode: fan.Episode) -> str:
     return words.cause_of(episode.state, episode.cause, episode.sensor)

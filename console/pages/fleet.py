@@ -11,7 +11,7 @@ from console import shell, words
 from console.context import Console
 from console.live.ranking import Ranker, Wish
 from console.live.view import FleetView, scales
-from fanwatch.reading import FEATURES
+from fanwatch.messages.reading import FEATURES
 
 
 class FleetList(ui.element, component="../assets/fleet.js"):

@@ -7,15 +7,15 @@ from typing import Any, Final
 from nicegui import events, ui
 
 from console import health, shell
-from console.access import technician, visitor
+from console.auth.access import technician, visitor
 from console.context import Console
 from console.health import Health
-from console.measured import WINDOW_S
+from console.queries.pipeline import WINDOW_S
 from console.words import SIGNS
-from fanwatch import letters
 from fanwatch.errors import FanwatchError
 from fanwatch.logs import Log
-from fanwatch.unused import REASONS
+from fanwatch.store import dead_letters
+from fanwatch.store.unused import REASONS
 
 _EVERY_S: Final = 10.0
 _FRESH_S: Final = 5.0
@@ -90,7 +90,7 @@ class Pipeline(ui.element, component="../assets/pipeline.js"):
         if self._console.store.off:
             return None
         try:
-            found = await self._console.call(letters.recent, self._console.store.store, _SHOWN)
+            found = await self._console.call(dead_letters.recent, self._console.store.store, _SHOWN)
         except FanwatchError:
             return None
         return [_letter(each) for each in found]
@@ -99,8 +99,8 @@ class Pipeline(ui.element, component="../assets/pipeline.js"):
         identity = str(event.args)[:64]
         try:
             visitor()
-            letter = await self._console.call(letters.with_id, self._console.store.store, identity)
-            self.run_method("shown", identity, letters.described(letter)["payload"][:_MOST_TEXT], None)
+            letter = await self._console.call(dead_letters.with_id, self._console.store.store, identity)
+            self.run_method("shown", identity, dead_letters.described(letter)["payload"][:_MOST_TEXT], None)
         except FanwatchError as problem:
             self.run_method("shown", identity, "", str(problem))
 
@@ -116,7 +116,7 @@ class Pipeline(ui.element, component="../assets/pipeline.js"):
         except FanwatchError as problem:
             self.run_method("sent", identity, "", str(problem))
 
-    async def _sent(self, identity: str) -> letters.Letter:
+    async def _sent(self, identity: str) -> dead_letters.Letter:
         console = self._console
         if console.operator is None:
             raise FanwatchError(
@@ -126,9 +126,11 @@ class Pipeline(ui.element, component="../assets/pipeline.js"):
             raise FanwatchError("One is being sent just now. Try again in a moment.")
         self._sending = True
         try:
-            letter: letters.Letter = await console.call(letters.with_id, console.store.store, identity)
-            letters.require_whole([letter])
-            trouble = await console.call(letters.resend, console.store.store, console.operator, letter)
+            letter: dead_letters.Letter = await console.call(
+                dead_letters.with_id, console.store.store, identity
+            )
+            dead_letters.require_whole([letter])
+            trouble = await console.call(dead_letters.resend, console.store.store, console.operator, letter)
             if trouble:
                 _LOG.warning("a dead letter was sent again, which is not noted", why=trouble)
             return letter
@@ -168,7 +170,7 @@ def _health(seen: Health, past: bool) -> dict[str, Any]:
     return found
 
 
-def _letter(each: letters.Summary) -> dict[str, Any]:
+def _letter(each: dead_letters.Summary) -> dict[str, Any]:
     return {
         "id": each.id,
         "reason": REASONS.get(each.reason, each.reason),

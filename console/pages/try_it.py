@@ -9,15 +9,15 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 from nicegui import app, events, ui
 
-from console import filed, shell, whatif
-from console.access import visitor
+from console import file_scoring, shell, whatif
+from console.auth.access import visitor
 from console.context import Console
 from console.live.states import now
 from console.scoring import Refused
 from console.whatif import WhatIf
 from console.words import SENSORS
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.reading import FEATURES
+from fanwatch.messages.reading import FEATURES
 
 _FILES_AT_ONCE: Final = 2
 _FILES_WAITING: Final = 4
@@ -42,7 +42,7 @@ class TryIt(ui.element, component="../assets/whatif.js"):
             }
             for feature in console.features
         ]
-        self._props["mostBytes"] = filed.MOST_BYTES
+        self._props["mostBytes"] = file_scoring.MOST_BYTES
         self.on("ask", self._ask)
         self.on("take", self._take)
 
@@ -98,7 +98,9 @@ def register(console: Console) -> None:
             try:
                 async with places:
                     content = await _body(request)
-                    return JSONResponse(await console.call(filed.scored, console.gateway, name, content))
+                    return JSONResponse(
+                        await console.call(file_scoring.scored, console.gateway, name, content)
+                    )
             finally:
                 waiting[0] -= 1
         except FanwatchError as problem:
@@ -111,8 +113,8 @@ async def _body(request: Request) -> bytes:
         async with asyncio.timeout(30):
             async for part in request.stream():
                 content += part
-                if len(content) > filed.MOST_BYTES:
-                    raise filed.too_large()
+                if len(content) > file_scoring.MOST_BYTES:
+                    raise file_scoring.too_large()
     except TimeoutError:
         raise FanwatchError("The file took too long to arrive.") from None
     return bytes(content)
@@ -139,7 +141,7 @@ def _shown(found: WhatIf) -> dict[str, Any]:
         "probability": answer.probability,
         "threshold": answer.threshold,
         "cause": SENSORS.get(answer.cause, answer.cause) if answer.cause else None,
-        "remark": filed.remark(answer),
+        "remark": file_scoring.remark(answer),
         "model": answer.model,
         "sentences": found.sentences,
         "curves": [

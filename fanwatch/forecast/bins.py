@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fanwatch.reading import FEATURES
+from fanwatch.messages.reading import FEATURES
 
 BIN_MS: Final = 600_000
 """Length of a bin; bins begin at multiples of it, in ms since the epoch."""

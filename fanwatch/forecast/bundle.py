@@ -6,14 +6,14 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from fanwatch import bundle as bundles
-from fanwatch.bundle import Origin, Range
-from fanwatch.checked import Checked
+from fanwatch.bundles import anomaly as bundles
+from fanwatch.bundles.anomaly import Origin, Range
+from fanwatch.bundles.verified import VerifiedBundle
 from fanwatch.errors import BundleError
 from fanwatch.forecast.model import NAME, Machine
 from fanwatch.forecast.windows import NAMES
-from fanwatch.in_words import in_words
-from fanwatch.reading import FEATURES
+from fanwatch.messages.reading import FEATURES
+from fanwatch.messages.refusals import in_words
 
 OUTPUT_NAMES: Final = (
     "risk",
@@ -62,7 +62,7 @@ class ForecastMetadata(msgspec.Struct, frozen=True):
     test_vector: TestVector
 
 
-class ForecastBundle(Checked[ForecastMetadata]):
+class ForecastBundle(VerifiedBundle[ForecastMetadata]):
     """A bundle that forecasts."""
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from fanwatch.bundle import LITERT_FILE, SAVED_MODEL, locate
+from fanwatch.bundles.anomaly import LITERT_FILE, SAVED_MODEL, locate
 from fanwatch.errors import BundleError, SettingsError
 from fanwatch.forecast.bins import Floats
 from fanwatch.forecast.bundle import OUTPUTS, ForecastBundle, load

@@ -4,7 +4,7 @@ from typing import Final
 
 from fanwatch.forecast.bins import BIN_MS
 from fanwatch.forecast.shown import Shown
-from fanwatch.timestamps import at_minute
+from fanwatch.messages.timestamps import at_minute
 
 _BINS_AN_HOUR: Final = 6
 _UNITS: Final = (" rpm", " °C", "", " dB")

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from fanwatch.alarm import INSTRUMENT_CAUSES, State, episode_name
+from fanwatch.messages.alarm import INSTRUMENT_CAUSES, State, episode_name
 
 ORDER: Final[tuple[State, ...]] = ("unknown", "ok", "warning", "alarm", "stopped", "instrument")
 """Names of the numbers that a fleet keeps as a fan's state."""

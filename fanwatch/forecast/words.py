@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from fanwatch.alarm import INSTRUMENT_CAUSES
+from fanwatch.fleet.unusable import RESUMED, silence
 from fanwatch.forecast import phrases
 from fanwatch.forecast.bins import BIN_MS, Floats
 from fanwatch.forecast.memory import Memory
@@ -31,9 +31,9 @@ from fanwatch.forecast.verdict import (
     Verdict,
 )
 from fanwatch.forecast.windows import UNUSUAL
-from fanwatch.heard import RESUMED, silence
-from fanwatch.reading import FEATURES
-from fanwatch.timestamps import at_minute
+from fanwatch.messages.alarm import INSTRUMENT_CAUSES
+from fanwatch.messages.reading import FEATURES
+from fanwatch.messages.timestamps import at_minute
 
 _HOUR_MS: Final = 3_600_000
 

@@ -1,7 +1,7 @@
 """Engines that run the network of a bundle, and the judge that turns its probabilities into decisions."""
 
-from fanwatch import bundle_store
-from fanwatch.bundle import load, locate
+from fanwatch.bundles import remote
+from fanwatch.bundles.anomaly import load, locate
 from fanwatch.scorers.base import Scorer, open_scorer
 from fanwatch.scorers.judge import Judge
 from fanwatch.settings import InferSettings
@@ -19,4 +19,4 @@ def open_judge(settings: InferSettings) -> Judge:
         bundle = load(locate(place), settings.bundle_sha256)
         return Judge(bundle, open_scorer(bundle, settings.engine))
 
-    return bundle_store.opened(settings.bundle, settings.bundle_sha256, settings, "FANWATCH_BUNDLE", opener)
+    return remote.opened(settings.bundle, settings.bundle_sha256, settings, "FANWATCH_BUNDLE", opener)

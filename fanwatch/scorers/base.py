@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fanwatch.bundle import Bundle
+from fanwatch.bundles.anomaly import Bundle
 from fanwatch.errors import BundleError, SettingsError
 
 TOLERANCE: Final = 1e-5

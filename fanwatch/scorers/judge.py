@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fanwatch.bundle import Bundle
-from fanwatch.result import Decision
+from fanwatch.bundles.anomaly import Bundle
+from fanwatch.messages.result import Decision
 from fanwatch.scorers.base import Scorer
 
 _VISIBLE_DROP: Final = 0.01

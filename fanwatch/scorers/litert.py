@@ -6,7 +6,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from fanwatch.bundle import LITERT_FILE, Bundle
+from fanwatch.bundles.anomaly import LITERT_FILE, Bundle
 from fanwatch.errors import BundleError
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from fanwatch.bundle import SAVED_MODEL, Bundle
+from fanwatch.bundles.anomaly import SAVED_MODEL, Bundle
 from fanwatch.errors import BundleError
 
 _PADDED_ROWS = 64

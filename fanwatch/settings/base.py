@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 import msgspec
 
 from fanwatch.errors import SettingsError
-from fanwatch.in_words import field_of, must_be
+from fanwatch.messages.refusals import field_of, must_be
 
 PREFIX = "FANWATCH_"
 

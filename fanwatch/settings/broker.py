@@ -1,8 +1,8 @@
 """Settings of what every part shares: broker, gateway, and how readings are read."""
 
-from fanwatch.reading import Rules
+from fanwatch.messages.reading import Rules
+from fanwatch.messages.timestamps import zone
 from fanwatch.settings.base import Port, Seconds, Settings, length_ms
-from fanwatch.timestamps import zone
 
 
 class BrokerSettings(Settings, frozen=True):
@@ -44,7 +44,7 @@ class ReadingSettings(Settings, frozen=True):
 
     @property
     def rules(self) -> Rules:
-        """The same, as `fanwatch.reading.parse` takes them."""
+        """The same, as `fanwatch.messages.reading.parse` takes them."""
         return Rules(
             timezone=zone(self.timezone), retention_ms=length_ms("raw_retention", self.raw_retention)
         )

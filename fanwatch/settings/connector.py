@@ -25,7 +25,7 @@ class ConnectorSettings(Settings, frozen=True):
     connector_held: Count = 1000
     """Readings held in memory at most; further ones stay in the broker.
 
-    Few, for Mosquitto searches a client's unacknowledged messages at each acknowledgement, and lanes acknowledge out
+    Few, for Mosquitto searches a client's unacknowledged messages at each acknowledgement, and workers acknowledge out
     of order: with 10 fans, 8000 held cost it 60 µs a reading, 1000 cost it 43.
     """
     connector_held_bytes: Count = 16_000_000

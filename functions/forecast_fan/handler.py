@@ -3,8 +3,8 @@
 from functools import cache
 from typing import Any
 
-from fanwatch.forecasting.model import chosen
-from fanwatch.forecasting.service import Service
+from fanwatch.forecast_service.model import chosen
+from fanwatch.forecast_service.service import Service
 from fanwatch.settings import ForecastSettings, load
 
 _MODEL = chosen(load(ForecastSettings))

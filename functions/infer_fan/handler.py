@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from fanwatch.errors import InvalidReading
-from fanwatch.in_words import in_words
-from fanwatch.reading import FEATURES
+from fanwatch.messages.reading import FEATURES
+from fanwatch.messages.refusals import in_words
 from fanwatch.scorers import open_judge
 from fanwatch.settings import InferSettings, load
 

@@ -9,17 +9,17 @@ from typing import Any
 import msgspec
 from prometheus_client import Counter
 
-from fanwatch import batch, misread
 from fanwatch.broker import NO_SUBSCRIBER, PUBLISHED, Publisher
 from fanwatch.errors import FanwatchError, InvalidReading, Unavailable, UpstreamFailed
-from fanwatch.gateway_client import Gateway, Response
-from fanwatch.in_words import in_words
+from fanwatch.gateway.client import Gateway, Response
+from fanwatch.gateway.direct import Shortcut
 from fanwatch.logs import Log
-from fanwatch.reading import Reading, parse, parse_from_topic
-from fanwatch.result import Decision, Result, decode_decisions, encode_json
+from fanwatch.messages import batch, misread
+from fanwatch.messages.reading import Reading, parse, parse_from_topic
+from fanwatch.messages.refusals import in_words
+from fanwatch.messages.result import Decision, Result, decode_decisions, encode_json
+from fanwatch.messages.topics import RESULTS
 from fanwatch.settings import BrokerSettings, GatewaySettings, ReadingSettings, ScoreSettings, load
-from fanwatch.shortcut import Shortcut
-from fanwatch.topics import RESULTS
 
 MAX_LINES = 10_000
 """Readings in one NDJSON request at most."""
@@ -42,7 +42,7 @@ Scored = Result | FanwatchError
 
 
 def handle(event: Any, context: Any) -> dict[str, Any]:
-    """One reading as JSON, many as NDJSON, or a connector's batch as MessagePack (fanwatch.batch).
+    """One reading as JSON, many as NDJSON, or a connector's batch as MessagePack (fanwatch.messages.batch).
 
     With an X-Topic header, or a topic in the batch, results are published and acknowledged before the answer.
     """

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.load import Readings
-from fanwatch import topics
-from fanwatch.reading import parse_from_topic
+from fanwatch.messages import topics
+from fanwatch.messages.reading import parse_from_topic
+from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import ReadingSettings
-from fanwatch.timestamps import format_ms
 
 DAY_MS = 86_400_000
 

@@ -12,8 +12,8 @@ from benchmarks import probe, ways
 from benchmarks.load import Readings
 from benchmarks.pipeline import Broker
 from benchmarks.traffic import Counts, Source, Witness, compare
-from fanwatch import topics
 from fanwatch.errors import FanwatchError
+from fanwatch.messages import topics
 from tests.support.wait import until
 
 START_MS = 1_790_000_000_000

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from fanwatch.command import FAULT_MODES, INSTRUMENT_MODES
-from fanwatch.judged import LAST_RUN, VERDICT_S
-from fanwatch.store import point
-from fanwatch.timestamps import format_ms, parse_ms, zone
+from fanwatch.fleet.faulty import LAST_RUN, VERDICT_S
+from fanwatch.messages.command import FAULT_MODES, INSTRUMENT_MODES
+from fanwatch.messages.timestamps import format_ms, parse_ms, zone
+from fanwatch.store.influx import point
 from tests.support.http_stub import HttpStub, Reply, Request
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto

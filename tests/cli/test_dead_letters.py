@@ -15,7 +15,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from fanwatch.timestamps import format_ns
+from fanwatch.messages.timestamps import format_ns
 from tests.support.influx import Influx
 from tests.support.listener import Listener
 from tests.support.mosquitto import Mosquitto

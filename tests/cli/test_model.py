@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from cli.model import register
 from cli.threshold import threshold
-from fanwatch import bundle as bundles
+from fanwatch.bundles import anomaly as bundles
 from fanwatch.errors import SettingsError
 from simulator.degradation import Wanted, save
 from simulator.physics import scaled

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fanwatch.store import point
+from fanwatch.store.influx import point
 from tests.cli.test_alarms import Rig
 from tests.support import terminal
 from tests.support.http_stub import HttpStub

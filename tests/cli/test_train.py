@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from cli.train import register
-from fanwatch import bundle as bundles
+from fanwatch.bundles import anomaly as bundles
 from simulator.history import save
 from training.table import HistoryError
 

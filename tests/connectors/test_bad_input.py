@@ -65,7 +65,7 @@ def identity(topic: str, payload: bytes) -> str:
     return hashlib.sha256(topic.encode() + b"\0" + payload).hexdigest()
 
 
-def condemned(listener: Listener, wanted: set[str], timeout_s: float = 20) -> dict[str, dict[str, str]]:
+def rejected(listener: Listener, wanted: set[str], timeout_s: float = 20) -> dict[str, dict[str, str]]:
     """The dead letters by identity, once all that are wanted came."""
 
     def found() -> dict[str, dict[str, str]]:
@@ -92,7 +92,7 @@ def test_all_of_it_over_mqtt(
         group += [message, (TOPIC, json.dumps(following).encode())]
     group.append((TOPIC, json.dumps(reading("stopped", rotation=0)).encode()))
     assert set(sender.publish(group)) == {""}
-    found = condemned(letters, {identity(*message) for message in sent.values()})
+    found = rejected(letters, {identity(*message) for message in sent.values()})
     assert len(found) == len(sent)
     for name, (topic, payload) in sent.items():
         letter = found[identity(topic, payload)]
@@ -144,7 +144,7 @@ def test_what_is_no_reading_is_named_by_http_and_by_mqtt(
     assert said.startswith(f"This is {what}")
     assert call in said
     assert sender.publish([(TOPIC, payload)]) == [""]
-    letter = condemned(letters, {identity(TOPIC, payload)})[identity(TOPIC, payload)]
+    letter = rejected(letters, {identity(TOPIC, payload)})[identity(TOPIC, payload)]
     assert letter["error"].startswith(f"This is {what}")
     assert "FILE" not in letter["error"]
 
@@ -159,7 +159,7 @@ def test_a_cleared_retained_message_is_counted_and_no_dead_letter(
     assert sender.publish([(TOPIC, b""), ("fan/fan-07/messages", b"")]) == ["", ""]
     blank = (TOPIC, b" ")
     assert sender.publish([blank, (TOPIC, json.dumps(reading("after")).encode())]) == ["", ""]
-    found = condemned(letters, {identity(*blank)})
+    found = rejected(letters, {identity(*blank)})
     assert json.loads(results.payloads(1)[0])["deviceID"] == "after"
     until(lambda: counted() == (before + 2, 0), 10, "the empty ones to be counted and acknowledged")
     assert not {identity(TOPIC, b""), identity("fan/fan-07/messages", b"")} & found.keys()
@@ -188,7 +188,7 @@ def test_any_bytes_on_any_topic(
     """None of them is a reading, for its sound would be a string."""
     assert set(sender.publish(messages)) == {""}
     until(lambda: pipeline.metric("fanwatch_connector_held") == 0, 20, "all of it is settled")
-    found = condemned(letters, {identity(*message) for message in messages})
+    found = rejected(letters, {identity(*message) for message in messages})
     assert all(letter["reason"] and letter["error"] for letter in found.values())
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from connectors.mqtt.directory import filters_of
-from fanwatch.topics import is_valid_filter, matches
+from fanwatch.messages.topics import is_valid_filter, matches
 from tests.connectors.conftest import Bench
 from tests.support.ledger import Fans, reading
 from tests.support.scripted import NOT_FOUND, VERDICT, Call, Reply, function, outcomes

@@ -1,4 +1,4 @@
-"""Gateways that fail: no reading is condemned for it, nothing spins, memory stays bounded."""
+"""Gateways that fail: no reading is rejected for it, nothing spins, memory stays bounded."""
 
 import subprocess
 import time
@@ -86,7 +86,7 @@ def test_a_failing_gateway_condemns_nothing_and_is_not_hammered(bench: Bench, tr
     source.put(made[100:])
     until(lambda: connector.metric("breaker_open") == 1, 10, "the breaker to open")
     until(lambda: time.monotonic() - began > 2, 10, "2 s of outage")
-    # Two lanes and the probes; a busy loop would make hundreds a second.
+    # Two workers and the probes; a busy loop would make hundreds a second.
     assert 2 <= len(bench.gateway.calls) < 30
     bench.gateway.answer = outcomes
     until(lambda: connector.metric("acknowledged_total") == 200, 10, "all scored")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, expect
 
-from fanwatch import topics
+from fanwatch.messages import topics
 from tests.support.console import Console, now_ms, reading
 from tests.support.http_stub import HttpStub, Reply, Request
 from tests.support.influx import Influx

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from fanwatch.broker.tools import client
 from fanwatch.settings import BrokerSettings, StoreSettings
-from fanwatch.store import MEANS, Store
+from fanwatch.store.influx import MEANS, Store
 from local import tools
 from tests.support.influx import tool
 from tests.support.ledger import reading

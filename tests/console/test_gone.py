@@ -7,7 +7,7 @@ from console.live.fleet import Fleet
 from console.live.ranking import Ranker
 from console.live.states import STATES, now, states
 from console.live.view import FleetView
-from fanwatch.alarm import encode_alarm
+from fanwatch.messages.alarm import encode_alarm
 from tests.support.console import alarm
 from tests.support.live import NOW, VALUES, fleet_of, intake_of, judging
 

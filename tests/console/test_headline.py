@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from fanwatch import topics
-from fanwatch.judged import VERDICT_S
+from fanwatch.fleet.faulty import VERDICT_S
+from fanwatch.messages import topics
 from tests.support.console import Console, alarm, judged, now_ms, raise_alarm, reading, result
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto

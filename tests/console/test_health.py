@@ -5,9 +5,9 @@ import json
 import time
 
 from console import health
-from console.measured import Ledger
 from console.pages.pipeline import _health
-from fanwatch.store import point
+from console.queries.pipeline import Ledger
+from fanwatch.store.influx import point
 from tests.support.console import now_ms
 from tests.support.influx import Influx
 

@@ -8,8 +8,8 @@ from console.live.verdicts import Verdicts
 from console.live.view import FleetView
 from console.pages.alarms import _empty
 from console.pages.fan import described
-from fanwatch.alarm import Alarm
-from fanwatch.judged import VERDICT_S, behind
+from fanwatch.fleet.faulty import VERDICT_S, behind
+from fanwatch.messages.alarm import Alarm
 from tests.support.console import alarm
 from tests.support.live import NOW, VALUES, fleet_of
 

@@ -19,10 +19,10 @@ from console.live.trends import MINUTES
 from console.live.view import FleetView, text
 from console.pages.fan import described
 from console.ranges import Ranges
-from fanwatch import topics
-from fanwatch.alarm import InvalidAlarm, encode_alarm
-from fanwatch.bundle import load, locate
+from fanwatch.bundles.anomaly import load, locate
 from fanwatch.logs import Log
+from fanwatch.messages import topics
+from fanwatch.messages.alarm import InvalidAlarm, encode_alarm
 from tests.support.console import alarm, now_ms, reading, result
 from tests.support.live import NOW, VALUES, fleet_of, intake_of
 

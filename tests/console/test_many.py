@@ -4,10 +4,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
-from console.episodes import SHOWN_PAST
-from fanwatch import topics
-from fanwatch.alarm import episode_name
-from fanwatch.store import point
+from console.queries.episodes import SHOWN_PAST
+from fanwatch.messages import topics
+from fanwatch.messages.alarm import episode_name
+from fanwatch.store.influx import point
 from tests.support.console import HOUR_MS, Console, alarm, judged, now_ms, raise_alarm, reading, result
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto

@@ -17,9 +17,9 @@ import socketio
 from cryptography import x509
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from console import logins
+from console.auth import users
 from credentials import authority
-from fanwatch.alarm import Alarm
+from fanwatch.messages.alarm import Alarm
 from tests.support.axe import violations_either_way
 from tests.support.console import Console, alarm, raise_alarm
 from tests.support.http_stub import HttpStub, Reply
@@ -41,9 +41,9 @@ class World:
     """A page with logins before a broker, a store and a gateway whose answers the test decides."""
 
     def __init__(self, directory: Path, broker: Mosquitto, influx: Influx) -> None:
-        workshop = logins.made("workshop", "technician", PASSWORD)
+        workshop = users.made("workshop", "technician", PASSWORD)
         self.logins = directory / "logins"
-        logins.write(
+        users.write(
             self.logins, {"workshop": workshop, "gallery": workshop._replace(name="gallery", role="viewer")}
         )
         self.gateway = HttpStub()
@@ -244,12 +244,12 @@ def test_who_logs_out_or_is_removed_is_out_everywhere(world: World, context: Bro
 
     page = _log_in(world, context, "gallery", "/")
     until(lambda: page.evaluate("window.did_handshake"), 20, "the page's socket")
-    everybody = logins.read(world.logins)
+    everybody = users.read(world.logins)
     try:
-        logins.write(world.logins, {"workshop": everybody["workshop"]})
+        users.write(world.logins, {"workshop": everybody["workshop"]})
         page.wait_for_url("**/login?next=*")
     finally:
-        logins.write(world.logins, everybody)
+        users.write(world.logins, everybody)
 
 
 def test_who_only_listens_is_cut_off_as_well(world: World) -> None:
@@ -261,17 +261,17 @@ def test_who_only_listens_is_cut_off_as_well(world: World) -> None:
         found = re.search(r"client_id\W+([0-9a-f-]{36})", answer.read().decode())
     assert found is not None
     sent = {"Cookie": "; ".join(f"{each.name}={each.value}" for each in jar), "Origin": world.page.url}
-    everybody = logins.read(world.logins)
+    everybody = users.read(world.logins)
     remaining = {"workshop": everybody["workshop"]}
     try:
         # Playwright's own loop has this thread.
         with ThreadPoolExecutor(1) as thread:
             thread.submit(lambda: asyncio.run(_listen(world, sent, found[1], remaining))).result(90)
     finally:
-        logins.write(world.logins, everybody)
+        users.write(world.logins, everybody)
 
 
-async def _listen(world: World, sent: dict[str, str], page: str, remaining: dict[str, logins.Login]) -> None:
+async def _listen(world: World, sent: dict[str, str], page: str, remaining: dict[str, users.Login]) -> None:
     """Hears of the fleet without a word of its own, until nobody but `remaining` may log in."""
     heard, ended = asyncio.Event(), asyncio.Event()
     client = socketio.AsyncClient(reconnection=False)
@@ -283,7 +283,7 @@ async def _listen(world: World, sent: dict[str, str], page: str, remaining: dict
     )
     try:
         await asyncio.wait_for(heard.wait(), 30)
-        logins.write(world.logins, remaining)
+        users.write(world.logins, remaining)
         await asyncio.wait_for(ended.wait(), 30)
     finally:
         await client.disconnect()

@@ -9,10 +9,10 @@ from console.commands import send
 from console.live.states import now
 from console.pages.alarms import _head
 from fanwatch.errors import Unavailable
-from fanwatch.gateway_client import Gateway
-from fanwatch.reading import FEATURES
+from fanwatch.gateway.client import Gateway
+from fanwatch.messages.reading import FEATURES
+from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import GatewaySettings
-from fanwatch.timestamps import format_ms
 from tests.support.console import HOUR_MS, alarm, now_ms
 from tests.support.live import NOW, fleet_of
 from tests.support.ports import free_port

@@ -11,11 +11,11 @@ from console.live.states import STATES
 from console.live.stops import stopped
 from console.live.view import FleetView
 from console.pages.actions import card
-from fanwatch.alarm import Alarm
+from fanwatch.fleet.standstill import STILL_RPM, STILL_VIBRATION, SURE_MS
 from fanwatch.forecast import Verdict, cleaning
-from fanwatch.forecasting import wording
-from fanwatch.still import STILL_RPM, STILL_VIBRATION, SURE_MS
-from fanwatch.timestamps import format_ms
+from fanwatch.forecast_service import alarm_content
+from fanwatch.messages.alarm import Alarm
+from fanwatch.messages.timestamps import format_ms
 from tests.support.console import alarm
 from tests.support.live import NOW, VALUES, fleet_of
 
@@ -91,7 +91,7 @@ def test_the_words_are_those_that_forecast_fan_will_say() -> None:
         device="fan-1", state="stopped", since_ms=NOW - HOUR_MS, at_ms=NOW, risk=None, cause="vibration", sensor=None,
         expected_ms=None, why=f"It has stood still since {at} UTC, as its vibration had announced.",
     )  # fmt: skip
-    said = wording.alarm_of(verdict, told, NOW, NOW)
+    said = alarm_content.alarm_of(verdict, told, NOW, NOW)
     assert {name: getattr(seen, name) for name in said.__struct_fields__} == msgspec.structs.asdict(said)
     assert (cleaning._STILL_RPM, cleaning._STILL_VIBRATION) == (STILL_RPM, STILL_VIBRATION)
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from console import filed, whatif
+from console import file_scoring, whatif
 from console.scoring import score
-from fanwatch import bundle
+from fanwatch.bundles import anomaly
 from fanwatch.errors import FanwatchError
-from fanwatch.gateway_client import Gateway
-from fanwatch.result import Result
+from fanwatch.gateway.client import Gateway
+from fanwatch.messages.result import Result
 from fanwatch.settings import GatewaySettings
-from fanwatch.store import point
+from fanwatch.store.influx import point
 from tests.support.axe import violations_either_way
 from tests.support.console import Console, alarm, now_ms, raise_alarm, reading
 from tests.support.influx import Influx
@@ -31,7 +31,7 @@ from tests.support.wait import until
 expect.set_options(timeout=30_000)
 
 SPOILED = b'{"deviceID": "fan-01\xff<script>window.hurt = true</script>'
-FEATURES = bundle.load(bundle.locate(None)).metadata.features
+FEATURES = anomaly.load(anomaly.locate(None)).metadata.features
 HEALTHY = {feature.name: feature.healthy.median for feature in FEATURES}
 
 
@@ -142,11 +142,13 @@ def test_a_file_is_scored_within_bounds(world: World, page: Page, tmp_path: Path
     page.locator("input[type=file]").set_input_files(file)
     expect(page.get_by_text("5 readings: 1 fault, 3 healthy, 1 refused")).to_be_visible()
     expect(page.get_by_role("region", name="Results").locator("tbody tr").first).to_contain_text("fan-00")
-    file.write_text(rows.split("\n")[0] + "\n" + "fan-01,,598,40,150,48.5\n" * (filed.MOST_READINGS + 1))
+    file.write_text(
+        rows.split("\n")[0] + "\n" + "fan-01,,598,40,150,48.5\n" * (file_scoring.MOST_READINGS + 1)
+    )
     page.locator("input[type=file]").set_input_files(file)
     expect(page.get_by_role("alert")).to_contain_text("files of up to 5,000 readings")
     with pytest.raises(FanwatchError, match="up to 2 MB"):
-        filed.scored(world.gateway, "x.csv", b"x" * (filed.MOST_BYTES + 1))
+        file_scoring.scored(world.gateway, "x.csv", b"x" * (file_scoring.MOST_BYTES + 1))
 
 
 def test_a_dead_letter_is_shown_as_text_and_sent_again_as_it_was(world: World, page: Page) -> None:

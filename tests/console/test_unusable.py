@@ -12,9 +12,9 @@ from console.live.ranking import Ranker
 from console.live.states import Now, now
 from console.live.view import FleetView
 from console.pages.fan import described
-from fanwatch import topics
-from fanwatch.heard import silence
-from fanwatch.timestamps import at_minute, format_ms
+from fanwatch.fleet.unusable import silence
+from fanwatch.messages import topics
+from fanwatch.messages.timestamps import at_minute, format_ms
 from tests.support.console import alarm, reading
 from tests.support.live import NOW, VALUES, fleet_of, intake_of
 

@@ -5,8 +5,8 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fanwatch.judged import RAN
-from fanwatch.store import Store, point
+from fanwatch.fleet.faulty import RAN
+from fanwatch.store.influx import Store, point
 
 WELL, OUT, FAILING, QUIET, BROKEN = FANS = tuple(f"fan-0{number}" for number in range(1, 6))
 MODEL, THRESHOLD = "fan-anomaly@1", 0.3801

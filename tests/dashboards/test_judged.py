@@ -9,9 +9,9 @@ import pytest
 
 from dashboards import queries
 from dashboards.page import FLEET
-from fanwatch.forecasting.clock import Clock
-from fanwatch.judged import VERDICT_S
-from fanwatch.store import Store, point
+from fanwatch.fleet.faulty import VERDICT_S
+from fanwatch.forecast_service.clock import Clock
+from fanwatch.store.influx import Store, point
 from tests.support import grafana
 from tests.support.grafana_frames import table
 from tests.support.influx import Influx

@@ -5,10 +5,10 @@ import json
 import msgspec
 import pytest
 
-from fanwatch import topics
-from fanwatch.alarm import Alarm, Expected, InvalidAlarm, decode_alarm, encode_alarm, episode_name
-from fanwatch.command import LONGEST_SNOOZE_MS, Command, decode_command, encode_command
-from fanwatch.timestamps import format_ms
+from fanwatch.messages import topics
+from fanwatch.messages.alarm import Alarm, Expected, InvalidAlarm, decode_alarm, encode_alarm, episode_name
+from fanwatch.messages.command import LONGEST_SNOOZE_MS, Command, decode_command, encode_command
+from fanwatch.messages.timestamps import format_ms
 
 NOW_MS = 1_795_600_000_000
 SINCE_MS = NOW_MS - 3_600_000

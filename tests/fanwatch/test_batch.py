@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanwatch import batch
+from fanwatch.messages import batch
 
 messages = st.lists(st.tuples(st.text(max_size=30), st.binary(max_size=60)), max_size=6)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fanwatch import bundle as bundles
+from fanwatch.bundles import anomaly as bundles
 from fanwatch.errors import BundleError
 from fanwatch.scorers import open_scorer
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanwatch.errors import InvalidReading
-from fanwatch.misread import sent
-from fanwatch.reading import parse, parse_from_topic
+from fanwatch.messages.misread import sent
+from fanwatch.messages.reading import parse, parse_from_topic
 from fanwatch.settings import ReadingSettings
 
 RULES = ReadingSettings().rules

@@ -10,11 +10,11 @@ from urllib.error import URLError
 import pytest
 
 from fanwatch import proxies
-from fanwatch.alarm import Alarm
-from fanwatch.forecasting.webhook import Webhook
 from fanwatch.logs import Log
+from fanwatch.messages.alarm import Alarm
+from fanwatch.notify.webhook import Webhook
 from fanwatch.settings import ForecastSettings, StoreSettings
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 from tests.support.http_stub import HttpStub, Reply
 from tests.support.proxy import Recorder, environment
 
@@ -98,7 +98,7 @@ def test_every_client_goes_through_it() -> None:
         for path in (ROOT / folder).rglob("*.py")
         if asks.search(path.read_text(encoding="utf-8"))
     }  # fmt: skip
-    assert found == {"fanwatch/proxies.py", "fanwatch/forecasting/webhook.py"}
+    assert found == {"fanwatch/proxies.py", "fanwatch/notify/webhook.py"}
 
 
 def test_a_webhook_asks_it(proxy: Recorder, stub: HttpStub) -> None:

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fanwatch.errors import InvalidReading
-from fanwatch.reading import AHEAD_MS, FEATURES, MAX_READING_BYTES, Reading, parse, parse_from_topic
+from fanwatch.messages.reading import AHEAD_MS, FEATURES, MAX_READING_BYTES, Reading, parse, parse_from_topic
+from fanwatch.messages.timestamps import format_ms, parse_ms, zone
 from fanwatch.settings import ReadingSettings
-from fanwatch.timestamps import format_ms, parse_ms, zone
 
 RULES = ReadingSettings(raw_retention="30d").rules
 NOW_MS = parse_ms("2026-11-23T12:00:00Z", zone("UTC"))

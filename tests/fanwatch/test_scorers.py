@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from fanwatch import bundle as bundles
+from fanwatch.bundles import anomaly as bundles
 from fanwatch.errors import BundleError, SettingsError
-from fanwatch.result import Decision
+from fanwatch.messages.result import Decision
 from fanwatch.scorers import Judge, Scorer, open_judge, open_scorer
 from fanwatch.settings import InferSettings
 

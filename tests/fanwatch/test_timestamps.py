@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fanwatch.errors import SettingsError
-from fanwatch.timestamps import format_ms, format_ns, parse_ms, zone
+from fanwatch.messages.timestamps import format_ms, format_ns, parse_ms, zone
 
 NOON_MS = 1_795_435_200_000
 FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999

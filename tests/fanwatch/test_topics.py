@@ -5,7 +5,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from paho.mqtt.client import topic_matches_sub
 
-from fanwatch import topics
+from fanwatch.messages import topics
 
 level = st.sampled_from(["", "fan", "a", "messages", "anomaly", "alarm", "dead-letter", "$SYS"])
 topic_names = st.lists(level, min_size=1, max_size=5).map("/".join)

@@ -40,7 +40,7 @@ def test_a_reading_that_kills_its_function_each_time(
     counts = identity(source, pipeline.witness, dead=[bad.key], timeout_s=scale.drain_s)
     [letter] = pipeline.witness.letters
     assert (letter["reason"], letter["attempts"]) == ("unscorable", 8)
-    print(f"condemned after {over - began:.1f} s")
+    print(f"rejected after {over - began:.1f} s")
     recovered_s = recovery_s(source, pipeline.witness, over)
     record("a reading that kills score-fan", counts, recovered_s, pipeline.peak_mb, full=scale.full)
 

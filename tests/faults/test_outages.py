@@ -13,7 +13,7 @@ from tests.support.runtime import Pipeline, wait_s
 from tests.support.wait import until
 
 CALLS_A_SECOND = 12
-"""Of both lanes together, while the gateway answers at once with a failure; a busy loop makes thousands."""
+"""Of both workers together, while the gateway answers at once with a failure; a busy loop makes thousands."""
 
 ANSWERS = {
     "404": scripted.NOT_FOUND,

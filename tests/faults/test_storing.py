@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fanwatch.timestamps import format_ms
+from fanwatch.messages.timestamps import format_ms
 from tests.faults.conftest import Factory, Scale
 from tests.support.figures import record
 from tests.support.influx import Influx

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fanwatch.forecast import BIN_MS, Verdict
-from fanwatch.timestamps import format_ms
+from fanwatch.messages.timestamps import format_ms
 from tests.forecast.fans import START_MS, fleet, healthy, live
 
 HOUR = 6

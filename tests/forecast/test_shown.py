@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fanwatch.forecast import BIN_MS, BoxRule, Fleet, Scores, gather
 from fanwatch.forecast.shown import lately, usually
-from fanwatch.timestamps import format_ms
+from fanwatch.messages.timestamps import format_ms
 from tests.forecast.fans import START_MS, USUAL
 
 MINUTE_MS = 60_000

@@ -10,9 +10,9 @@ import pytest
 
 from fanwatch.errors import BundleError, FanwatchError
 from fanwatch.forecast.windows import NAMES
-from fanwatch.forecasting.model import chosen
+from fanwatch.forecast_service.model import chosen
+from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import ForecastSettings
-from fanwatch.timestamps import format_ms
 from local import stack
 from tests.support.flask_template import ROOT, app, import_handler
 from tests.support.http_stub import HttpStub, Reply, Request

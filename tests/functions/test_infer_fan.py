@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanwatch import bundle as bundles
+from fanwatch.bundles import anomaly as bundles
 from fanwatch.errors import BundleError, SettingsError
-from fanwatch.result import decode_decisions
+from fanwatch.messages.result import decode_decisions
 from tests.support.flask_template import ROOT, app, import_handler
 from tests.support.ports import free_port
 from tests.support.servers import Server

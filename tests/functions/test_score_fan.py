@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from fanwatch import batch
-from fanwatch.result import decode_result
+from fanwatch.messages import batch
+from fanwatch.messages.result import decode_result
 from tests.fanwatch.test_misread import SENT
 from tests.functions.conftest import Score
 from tests.support.flask_template import ROOT

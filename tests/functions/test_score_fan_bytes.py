@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fanwatch import batch
+from fanwatch.messages import batch
 from tests.functions.conftest import Score
 from tests.support.readings import TOPIC, reading
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from fanwatch import batch
 from fanwatch.broker import PUBLISHED
 from fanwatch.errors import Unavailable
+from fanwatch.messages import batch
 from tests.functions.conftest import INFER_TIMEOUT_S, Score
 from tests.support.http_stub import Reply
 from tests.support.listener import Listener

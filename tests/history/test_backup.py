@@ -10,7 +10,7 @@ import pytest
 
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import StoreSettings
-from fanwatch.store import MEANS, Refused, Store, point
+from fanwatch.store.influx import MEANS, Refused, Store, point
 from history.backup import backup, restore
 from local import tools
 from local.ports import listened

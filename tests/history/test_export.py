@@ -11,9 +11,9 @@ import pytest
 
 from cli.labels import COLUMNS
 from fanwatch.errors import FanwatchError
+from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import StoreSettings
-from fanwatch.store import Store, point
-from fanwatch.timestamps import format_ms
+from fanwatch.store.influx import Store, point
 from history import export as exporting
 from history.command import export as command
 from history.export import HEADER, READINGS, export

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fanwatch.settings import StoreSettings
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 from history.setup import setup
 from tests.support.history import DAY_MS, Record
 from tests.support.ports import free_port

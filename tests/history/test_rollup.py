@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from fanwatch.store import MEANS
+from fanwatch.store.influx import MEANS
 from history.rollup import Summary
 from tests.support.history import DAY_MS, WINDOW_MS, Raw, Record
 from tests.support.influx import Influx

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from fanwatch.errors import Unavailable
-from fanwatch.lease import Held, Lease, Lost
-from fanwatch.store import MEANS, point
+from fanwatch.store.influx import MEANS, point
+from fanwatch.store.lease import Lease, LeaseHeld, Lost
 from tests.support.history import DAY_MS, Record
 from tests.support.influx import ROOT, Influx
 from tests.support.process import Process
@@ -75,7 +75,7 @@ def test_only_one_works_at_a_time(influx: Influx) -> None:
 
 def test_a_claim_ends_with_its_holder_or_its_time(influx: Influx) -> None:
     first = Lease(influx.store, 10.0, "rollup").acquire(0)
-    with pytest.raises(Held, match=r"^Another rollup \(\S+:\w+\) is at work"):
+    with pytest.raises(LeaseHeld, match=r"^Another rollup \(\S+:\w+\) is at work"):
         Lease(influx.store, 4.0, "rollup").acquire(0)
     first.keep()
     second = Lease(influx.store, 60.0, "rollup").acquire(30)

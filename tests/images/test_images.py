@@ -90,7 +90,7 @@ def test_a_change_of_code_installs_nothing_again(images: Images, tmp_path: Path,
     before = layers()
     for changed in (
         "functions/score_fan/handler.py",
-        "fanwatch/result.py",
+        "fanwatch/messages/result.py",
         "template/python3-fan/function_server/app.py",
     ):
         with (root / changed).open("a", encoding="utf-8") as file:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fanwatch import topics
-from fanwatch.alarm import decode_alarm
-from fanwatch.timestamps import format_ms
+from fanwatch.messages import topics
+from fanwatch.messages.alarm import decode_alarm
+from fanwatch.messages.timestamps import format_ms
 from tests.images.building import Images
 from tests.images.checks import confined, ended_cleanly
 from tests.images.containers import Containers

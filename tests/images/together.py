@@ -14,7 +14,7 @@ import yaml
 from credentials.certificates import Certificates
 from credentials.users import Users
 from fanwatch.settings import StoreSettings
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 from local import tools
 from local.layout import layout
 from tests.images.behind import reachable

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from fanwatch import topics
+from fanwatch.messages import topics
 from local import stack as stacks
 from tests.support.community import MOST_FUNCTIONS, refusals
 from tests.support.servers import ROOT

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from fanwatch.errors import FanwatchError
-from fanwatch.timestamps import format_ms
+from fanwatch.messages.timestamps import format_ms
 from local import sessions
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto

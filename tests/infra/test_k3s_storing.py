@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fanwatch.timestamps import format_ms
+from fanwatch.messages.timestamps import format_ms
 from local import sessions, tools
 from tests.support.influx import Influx, tool
 from tests.support.kustomize import ROOT, cluster, contents

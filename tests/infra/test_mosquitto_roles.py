@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from fanwatch import letters
 from fanwatch.errors import FanwatchError
+from fanwatch.store import dead_letters
 from tests.support.secure import DEVICES, GATEWAY, SERVICES, Deployment, Visitor
 from tests.support.wait import until
 
@@ -182,27 +182,27 @@ def test_a_refused_message_vanishes_behind_a_success_for_mqtt_3(deployed: Deploy
     watching.close()
 
 
-def letter(topic: str) -> letters.Letter:
-    return letters.Letter(time=1, id="0" * 64, reason="json", topic=topic, payload="e30=", length=2)
+def letter(topic: str) -> dead_letters.Letter:
+    return dead_letters.Letter(time=1, id="0" * 64, reason="json", topic=topic, payload="e30=", length=2)
 
 
 def test_an_operator_sends_dead_letters_again(deployed: Deployment) -> None:
     connector = deployed.visit("connector").subscribe("fan/messages", "fan/+/messages")
     for topic in ("fan/messages", "fan/fan-07/messages"):
-        letters.publish(deployed.settings("operator"), letter(topic))
+        dead_letters.publish(deployed.settings("operator"), letter(topic))
     until(lambda: len(connector.got) == 2, 10, "both of them")
     with pytest.raises(FanwatchError, match="refused 000000000000: Not authorized"):
-        letters.publish(deployed.settings("operator"), letter("fan/anomaly"))
+        dead_letters.publish(deployed.settings("operator"), letter("fan/anomaly"))
     connector.close()
 
 
 def test_resending_says_who_was_refused(deployed: Deployment) -> None:
     console = deployed.settings("console")
     with pytest.raises(FanwatchError, match="Not authorized"):
-        letters.publish(console, letter("fan/messages"))
+        dead_letters.publish(console, letter("fan/messages"))
     wrong = deployed.settings("operator", broker_password_file=console.broker_password_file)
     with pytest.raises(FanwatchError, match=r"password of operator .*Nothing was sent"):
-        letters.publish(wrong, letter("fan/messages"))
+        dead_letters.publish(wrong, letter("fan/messages"))
     anonymous = deployed.settings("operator", broker_user=None)
     with pytest.raises(FanwatchError, match="FANWATCH_BROKER_USER"):
-        letters.publish(anonymous, letter("fan/messages"))
+        dead_letters.publish(anonymous, letter("fan/messages"))

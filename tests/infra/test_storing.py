@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from fanwatch.timestamps import format_ms, format_ns
+from fanwatch.messages.timestamps import format_ms, format_ns
 from local import sessions
 from tests.infra.conftest import rows
 from tests.support.influx import Influx

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from fanwatch import topics
-from fanwatch.alarm import Alarm, Expected, check_alarm, encode_alarm, episode_name
-from fanwatch.timestamps import format_ms
+from fanwatch.messages import topics
+from fanwatch.messages.alarm import Alarm, Expected, check_alarm, encode_alarm, episode_name
+from fanwatch.messages.timestamps import format_ms
 from tests.infra import test_telegraf_messages as messages
 from tests.infra.conftest import rows
 from tests.infra.test_telegraf_messages import HOUR_MS, assert_none_rejected, latest_counts, now_ms

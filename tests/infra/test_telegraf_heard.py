@@ -2,7 +2,7 @@
 
 import time
 
-from fanwatch.timestamps import format_ms
+from fanwatch.messages.timestamps import format_ms
 from tests.infra.conftest import rows
 from tests.infra.test_telegraf_messages import HOUR_MS, MS, VALUES, assert_none_rejected, now_ms
 from tests.support.influx import Influx

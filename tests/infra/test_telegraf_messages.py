@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fanwatch.timestamps import format_ms
+from fanwatch.messages.timestamps import format_ms
 from tests.infra.conftest import rows
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto

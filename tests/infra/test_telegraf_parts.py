@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from fanwatch.settings import StoreSettings
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 from local import health
 from tests.support.ledger import Fans, identity
 from tests.support.runtime import Pipeline

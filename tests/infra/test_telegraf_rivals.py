@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from console.health import collect
-from fanwatch import takeovers
+from fanwatch.broker import takeovers
 from local.health import Part, named_rivals
 from tests.support.alerting import evaluate, rules
 from tests.support.influx import Influx

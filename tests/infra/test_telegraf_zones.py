@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fanwatch.timestamps import parse_ms, zone
+from fanwatch.messages.timestamps import parse_ms, zone
 from tests.infra.conftest import rows
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto

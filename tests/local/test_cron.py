@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from connectors.mqtt.directory import Directory
-from fanwatch import topics
-from fanwatch.gateway_client import Gateway
+from fanwatch.gateway.client import Gateway
 from fanwatch.logs import Log
+from fanwatch.messages import topics
 from fanwatch.settings import ConnectorSettings, GatewaySettings
 from local import sessions
 from local.cron import Cron

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fanwatch.settings import StoreSettings
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 from local import tools
 from tests.support.influx import tool
 from tests.support.up import Machine, Up

@@ -74,7 +74,7 @@ def test_a_few_are_at_least_four_hours_that_differ_from_now() -> None:
     ("file", "reads"),
     [
         ("functions/test_forecast_fan.py", True),  # by a helper
-        ("forecasting/test_webhook.py", True),
+        ("forecast_service/test_notify_webhook.py", True),
         ("fanwatch/test_topics.py", False),
     ],
 )

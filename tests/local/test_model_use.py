@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fanwatch import topics
+from fanwatch.messages import topics
 from fanwatch.settings import BrokerSettings
 from tests.support.ledger import Key, key_of
 from tests.support.listener import Listener

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fanwatch.settings import StoreSettings
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 from local import tools
 from local.config import local_environment
 from local.deploy import Deployer, program_name, read_stack

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fanwatch.store import point
+from fanwatch.store.influx import point
 from local.health import Part, ledger
 from local.report import Report, as_json, as_text
 from tests.support.influx import Influx

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from fanwatch.settings import StoreSettings
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 from local import tools
 from local.layout import layout
 from tests.support.influx import tool

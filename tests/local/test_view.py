@@ -6,7 +6,7 @@ import time
 import pytest
 from rich.console import Console
 
-from fanwatch.judged import VERDICT_S
+from fanwatch.fleet.faulty import VERDICT_S
 from fanwatch.settings import BrokerSettings
 from local.feed import Feed, News
 from local.health import Ledger

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from fanwatch.topics import ANNOTATION
+from fanwatch.messages.topics import ANNOTATION
 from local import stack as stacks
 from tests.openfaas.place import ROW, UNTIMED, Place
 from tests.support.connector import ConnectorProcess

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from fanwatch.topics import ANNOTATION
+from fanwatch.messages.topics import ANNOTATION
 from tests.openfaas.place import UNTIMED, Place
 from tests.support.runtime import Pipeline
 from tests.support.wait import until

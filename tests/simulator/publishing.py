@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from fanwatch.broker import tools
-from fanwatch.timestamps import parse_ms
-from fanwatch.topics import READINGS
+from fanwatch.messages.timestamps import parse_ms
+from fanwatch.messages.topics import READINGS
 from tests.support.mosquitto import ROOT, Mosquitto
 from tests.support.process import Process
 

@@ -11,10 +11,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from fanwatch.lease import FORECAST, Held, Lease
 from fanwatch.logs import Log
-from fanwatch.reading import FEATURES
-from fanwatch.store import point
+from fanwatch.messages.reading import FEATURES
+from fanwatch.store.influx import point
+from fanwatch.store.lease import FORECAST, Held, Lease
 from simulator import demo
 from simulator.boxes import HEALTHY
 from simulator.machines import Machines

@@ -6,10 +6,10 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from fanwatch import topics
-from fanwatch.alarm import Alarm, Expected, encode_alarm, episode_name
-from fanwatch.store import point
-from fanwatch.timestamps import format_ms
+from fanwatch.messages import topics
+from fanwatch.messages.alarm import Alarm, Expected, encode_alarm, episode_name
+from fanwatch.messages.timestamps import format_ms
+from fanwatch.store.influx import point
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port

@@ -6,8 +6,8 @@ import random
 import sys
 import time
 
-from fanwatch import topics
 from fanwatch.broker.tools import client, connect
+from fanwatch.messages import topics
 from fanwatch.settings import BrokerSettings
 from tests.support.console import now_ms, reading, result
 

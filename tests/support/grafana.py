@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboards.expansion import Values, expand, panels, settings
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 DASHBOARDS = ROOT / "infra/grafana/dashboards"

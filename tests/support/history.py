@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fanwatch.settings import HistorySettings, ReadingSettings
-from fanwatch.store import MEANS, Store, point
+from fanwatch.store.influx import MEANS, Store, point
 from history.rollup import Rollup
 
 WINDOW_MS = 600_000

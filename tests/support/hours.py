@@ -26,7 +26,9 @@ from tests.support import moved_go
 ROOT: Final = Path(__file__).resolve().parents[2]
 _LOGS: Final = ROOT / ".fanwatch" / "hours"
 _FEW: Final = (5, 11, 16, 21)
-_QUICK: Final = [f"tests/{name}" for name in ("cli", "credentials", "fanwatch", "forecasting", "functions")]
+_QUICK: Final = [
+    f"tests/{name}" for name in ("cli", "credentials", "fanwatch", "forecast_service", "functions")
+]
 """What CI runs as of a few hours: what starts no browser, no Grafana and no whole pipeline."""
 _PATCH: Final = Path(__file__).with_name("sleeping.py")
 _CLOCK: Final = "fanwatch-clock.json"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fanwatch.settings import LocalSettings, StoreSettings
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 from history.setup import setup
 from local import tools
 from tests.support.ports import free_port

@@ -15,8 +15,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from fanwatch.messages.timestamps import format_ms, parse_ms, zone
 from fanwatch.settings import BrokerSettings
-from fanwatch.timestamps import format_ms, parse_ms, zone
 from tests.support.wait import patience, until
 
 Key = tuple[str, int]

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fanwatch.settings import StoreSettings
-from fanwatch.store import Store
+from fanwatch.store.influx import Store
 from local import tools
-from local.collecting import Collecting
 from local.layout import CHECKOUT, layout
 from local.runtime import Runtime
+from local.store_startup import Collecting
 from local.supervisor import Supervisor
 from tests.support.influx import tool
 from tests.support.ledger import Key, Source, Witness

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
-from fanwatch import batch
+from fanwatch.messages import batch
 
 
 class Call(NamedTuple):

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fanwatch.alarm import Alarm, decode_alarm
 from fanwatch.forecast import BoxRule, ForecastModel
-from fanwatch.forecasting.service import Service
+from fanwatch.forecast_service.service import Service
+from fanwatch.messages.alarm import Alarm, decode_alarm
+from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import StoreSettings
-from fanwatch.store import Store, point
-from fanwatch.timestamps import format_ms
+from fanwatch.store.influx import Store, point
 from history.setup import setup
 from tests.support.influx import Influx
 from tests.support.listener import Listener

@@ -20,7 +20,7 @@ from fanwatch.forecast.windows import NAMES
 from simulator.degradation import Wanted, save
 from simulator.physics import scaled
 from training.bundling import TrainingError
-from training.forecast import choosing, figures, rivals, truth
+from training.forecast import baselines, choosing, figures, truth
 from training.forecast.evaluate import evaluate
 from training.forecast.history import FOREVER_MS, Broken, Fault, History, HistoryError, read
 from training.forecast.outcomes import compare, mistaken
@@ -116,11 +116,11 @@ def test_a_rival_learns_until_it_has_learned_and_where_it_could_not_a_sentence_s
     own = read(history)
     edges = own.edges()
     # The others take their time, and do not belong here.
-    monkeypatch.setattr(rivals, "_boosting", lambda rows, seed: rivals._box(edges))
+    monkeypatch.setattr(baselines, "_boosting", lambda rows, seed: baselines._box(edges))
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
-        assert rivals._single(rivals._rows(own, edges, 1, lambda *_: None), 1).note == ""
-        monkeypatch.setattr(rivals, "_ROUNDS", 2)
+        assert baselines._single(baselines._rows(own, edges, 1, lambda *_: None), 1).note == ""
+        monkeypatch.setattr(baselines, "_ROUNDS", 2)
         command = [
             "forecast",
             "--model",

@@ -12,7 +12,7 @@ import cli.train_forecast  # noqa: F401 - adds the commands to the groups
 from cli.history import app as history_app
 from cli.train import evaluate_app
 from fanwatch.forecast import open_model
-from training.forecast import looked, truth
+from training.forecast import preparation, truth
 from training.forecast.evaluate import evaluate
 from training.forecast.history import HistoryError, read
 
@@ -129,14 +129,14 @@ def test_memory_is_what_the_machine_or_its_container_has_left(
         ("_USED", ""),
     ):
         (tmp_path / name).write_text(content)
-        monkeypatch.setattr(looked, name, tmp_path / name)
-    assert looked.fitting_rows() == 6_000 * 1024 // 600
+        monkeypatch.setattr(preparation, name, tmp_path / name)
+    assert preparation.fitting_rows() == 6_000 * 1024 // 600
     (tmp_path / "_LIMIT").write_text("5000000\n")
     (tmp_path / "_USED").write_text("anon 2000000\nfile 9999999\n")
-    assert looked.fitting_rows() == 5_000
+    assert preparation.fitting_rows() == 5_000
     for name in ("_MEMORY", "_LIMIT"):
         (tmp_path / name).unlink()
-    assert looked.fitting_rows() == (4 << 30) // 600
+    assert preparation.fitting_rows() == (4 << 30) // 600
 
 
 def test_events_of_other_fans_are_said_and_if_all_are_refused(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def subject(history: Path) -> Subject:
 
 
 def test_it_says_what_was_found_and_loads_nothing(subject: Subject) -> None:
-    beside = subject._replace(found=subject.found | {"a rival": subject.own})
+    beside = subject._replace(found=subject.found | {"a baseline": subject.own})
     page = render(beside, NOW)
     assert not re.search(r"https?://|<script|<link|src=", page)
     titles = re.findall(r"<h2>(.*?)</h2>", page)

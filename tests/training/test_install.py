@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from fanwatch import bundle as bundles
+from fanwatch.bundles import anomaly as bundles
 from fanwatch.errors import BundleError
 from training import install, kinds, pins, scores, threshold
 from training.bundling import TrainingError

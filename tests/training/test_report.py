@@ -10,10 +10,10 @@ import pytest
 
 from simulator.history import save
 from training import leakage, report
+from training.baselines import box_rule
 from training.evaluate import evaluate
 from training.report.subject import Subject
 from training.report.verdict import percent
-from training.rivals import box_rule
 from training.split import split
 from training.table import read
 from training.train import Trained
@@ -72,16 +72,16 @@ def test_it_is_one_file_that_fetches_nothing_and_holds_every_part(subject: Subje
 
 
 def test_the_rivals_are_judged_on_the_same_rows_and_json_has_everything(subject: Subject) -> None:
-    assert [rival.name for rival in subject.rivals] == [
+    assert [baseline.name for baseline in subject.baselines] == [
         "Box rule",
         "Logistic regression",
         "Gradient boosting",
     ]
-    assert {rival.metrics.n for rival in subject.rivals} == {subject.metrics.n} == {864}
-    for rival in subject.rivals:
-        assert rival.gain == pytest.approx(subject.metrics.accuracy - rival.metrics.accuracy)
-        assert rival.sure["accuracy"][0] < rival.metrics.accuracy < rival.sure["accuracy"][1]
-    assert subject.rivals[1].verdict == "worse"
+    assert {baseline.metrics.n for baseline in subject.baselines} == {subject.metrics.n} == {864}
+    for baseline in subject.baselines:
+        assert baseline.gain == pytest.approx(subject.metrics.accuracy - baseline.metrics.accuracy)
+        assert baseline.sure["accuracy"][0] < baseline.metrics.accuracy < baseline.sure["accuracy"][1]
+    assert subject.baselines[1].verdict == "worse"
     assert subject.strangers is not None
     assert subject.strangers.accuracy == pytest.approx(0.945, abs=0.02)
     found = subject.as_dict()
@@ -90,7 +90,7 @@ def test_the_rivals_are_judged_on_the_same_rows_and_json_has_everything(subject:
         "confusion",
         "intervals",
         "leakage",
-        "rivals",
+        "baselines",
         "unseen_devices",
         "costs",
     }
@@ -131,12 +131,14 @@ def test_columns_and_devices_that_give_the_label_away_are_named(tmp_path: Path) 
 
 
 def test_a_sensor_that_is_the_label_is_a_bad_verdict(trained: Trained, subject: Subject) -> None:
-    better = [rival for rival in subject.rivals if rival.verdict == "better"]
+    better = [baseline for baseline in subject.baselines if baseline.verdict == "better"]
     if better:
         sentence, tone = report.judge(subject)
         assert tone == "careful"
-        assert f"{max(better, key=lambda rival: rival.metrics.accuracy).named} is right for" in sentence
-    fair = subject._replace(rivals=[rival for rival in subject.rivals if rival not in better], strangers=None)
+        assert f"{max(better, key=lambda baseline: baseline.metrics.accuracy).named} is right for" in sentence
+    fair = subject._replace(
+        baselines=[baseline for baseline in subject.baselines if baseline not in better], strangers=None
+    )
     sentence, tone = report.judge(fair)
     assert tone == "good"
     assert sentence.startswith("Fit for use: of 864 readings it had not seen, it finds ")

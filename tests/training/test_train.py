@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks.single import compare
-from fanwatch import bundle as bundles
+from fanwatch.bundles import anomaly as bundles
 from fanwatch.errors import BundleError
 from fanwatch.scorers import open_scorer
 from simulator.boxes import ideal_rule

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from dashboards.expansion import panels
+from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import StoreSettings
-from fanwatch.store import Store
-from fanwatch.timestamps import format_ms
+from fanwatch.store.influx import Store
 from local import tools
 from local.layout import layout
 from local.supervisor import Supervisor

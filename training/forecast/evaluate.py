@@ -28,14 +28,14 @@ class Followed(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """Of a model, and of its rivals if any, on a history."""
+    """Of a model, and of its baselines if any, on a history."""
 
     model: ForecastModel
     followed: Followed
     figures: dict[str, dict[str, Figure]]
     """Model → name of the figure → figure; the model itself first."""
     notes: tuple[str, ...]
-    """What a person should know of the rivals' training, a sentence each."""
+    """What a person should know of the baselines' training, a sentence each."""
 
     @property
     def months(self) -> float:
@@ -64,14 +64,14 @@ def evaluate(
     history: History, model: ForecastModel, *, against: Path | None = None, seed: int = 1,
     say: Say = lambda what, done, total: None,
 ) -> Evaluation:  # fmt: skip
-    """Follow every fan of the history, and have rivals do so that learn from the history in directory `against`."""
+    """Follow every fan of the history, and have baselines do so that learn from the history in directory `against`."""
     followed = followed_by(model, history, seed=seed, say=say)
     found = {model.name: followed.figures}
     notes: list[str] = []
     if against is not None:
-        from training.forecast.rivals import rivals
+        from training.forecast.baselines import baselines
 
-        others, notes = rivals(against, history, FALSE_ALARMS, seed, say)
+        others, notes = baselines(against, history, FALSE_ALARMS, seed, say)
         found |= others
     return Evaluation(model, followed, found, tuple(notes))
 

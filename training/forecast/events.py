@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from fanwatch.alarm import INSTRUMENT_CAUSES
-from fanwatch.command import FAULT_MODES
+from fanwatch.messages.alarm import INSTRUMENT_CAUSES
+from fanwatch.messages.command import FAULT_MODES
+from fanwatch.messages.reading import FEATURES
+from fanwatch.messages.timestamps import parse_ms
 from fanwatch.problems import Problems
-from fanwatch.reading import FEATURES
-from fanwatch.timestamps import parse_ms
 from training.forecast import columns
 from training.rows import HistoryError, Rows
 

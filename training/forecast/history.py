@@ -13,7 +13,7 @@ from fanwatch.forecast.bins import Floats, Ints
 from fanwatch.problems import Problems
 from training.forecast import columns, events
 from training.forecast.events import FOREVER_MS, Broken, Fault
-from training.forecast.looked import fitting_rows, notes_on
+from training.forecast.preparation import fitting_rows, notes_on
 from training.repeats import last_of_each
 from training.rows import Batch, HistoryError, Progress, Rows
 from training.sample import Codes, Times

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from fanwatch.bundle import LITERT_FILE, SAVED_MODEL
+from fanwatch.bundles.anomaly import LITERT_FILE, SAVED_MODEL
 from fanwatch.forecast.bins import Floats
 from fanwatch.forecast.bundle import OUTPUTS
 from fanwatch.forecast.engines import LiteRt

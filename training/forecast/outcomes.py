@@ -4,10 +4,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fanwatch.alarm import INSTRUMENT_CAUSES
 from fanwatch.forecast import BIN_MS
 from fanwatch.forecast.verdict import ALARM, STOPPED, WARNING
-from fanwatch.reading import FEATURES
+from fanwatch.messages.alarm import INSTRUMENT_CAUSES
+from fanwatch.messages.reading import FEATURES
 from training.forecast.history import Broken, Fault, History
 from training.forecast.trace import QUIET_BINS, Episode, Trace, instruments
 from training.forecast.truth import HEAVIEST

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import numpy as np
 
-from fanwatch import bundle as bundles
+from fanwatch.bundles import anomaly as bundles
 from fanwatch.forecast import Machine, engines, windows
 from fanwatch.forecast import bundle as forecast_bundles
 from fanwatch.forecast import golden as golden_file

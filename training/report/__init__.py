@@ -6,12 +6,12 @@ from html import escape
 from pathlib import Path
 
 from training import leakage
+from training.baselines import baselines, strangers
 from training.evaluate import Evaluation
 from training.report import data, money, result
 from training.report.page import Section, keep, page, tiles, verdict, words
 from training.report.subject import Subject, of_evaluation, of_training
 from training.report.verdict import judge
-from training.rivals import rivals, strangers
 from training.train import Trained
 
 __all__ = ["Subject", "judge", "render", "save", "study", "study_of"]
@@ -45,8 +45,8 @@ def study(trained: Trained, source: str, on_step: Callable[[str], None] = lambda
     right = (trained.test_probabilities >= trained.threshold) == faulty
     found = []
     on_step("box rule")
-    for rival in rivals(trained.table, trained.split, right, trained.costs):
-        found.append(rival)
+    for baseline in baselines(trained.table, trained.split, right, trained.costs):
+        found.append(baseline)
         on_step({1: "logistic regression", 2: "gradient boosting", 3: "devices left out"}[len(found)])
     return of_training(trained, source, leaks, found, strangers(trained.table))
 
@@ -82,6 +82,6 @@ def _sections(subject: Subject) -> Iterator[Section]:
         yield result.learning(subject)
     yield result.quality(subject)
     yield money.section(subject)
-    if subject.rivals:
+    if subject.baselines:
         yield result.comparison(subject)
     yield Section("words", "Words", words(_WORDS))

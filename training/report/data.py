@@ -91,7 +91,7 @@ def leakage(subject: Subject) -> Section:
     if subject.strangers:
         strangers = subject.strangers
         low, high = strangers.interval
-        boosting = next(rival for rival in subject.rivals if rival.name == "Gradient boosting")
+        boosting = next(baseline for baseline in subject.baselines if baseline.name == "Gradient boosting")
         body.append(
             paragraph(
                 f"On devices that were left out of its training, gradient boosting is right for"

@@ -14,7 +14,7 @@ from training.forecast.outcomes import Outcomes
 from training.forecast.trace import Trace
 from training.forecast.train import FALSE_ALARMS, Say, split
 from training.forecast.truth import Truth
-from training.report import fleet, foreseen, weighed
+from training.report import detection, fleet, tradeoffs
 from training.report.page import Section, page, tiles, verdict, words
 
 _WORDS: Final = (
@@ -89,7 +89,7 @@ def _subject(
 def render(subject: Subject, now: datetime | None = None) -> str:
     """The report as HTML."""
     sentence, tone = judge(subject)
-    lead = verdict(sentence, tone) + tiles(foreseen.glance(subject.own, subject.history.months))
+    lead = verdict(sentence, tone) + tiles(detection.glance(subject.own, subject.history.months))
     written = f"{now or datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     foot = (
         f"<p>Written {written} by Fanwatch. {escape(subject.source)}: SHA-256 of readings and events"
@@ -135,15 +135,15 @@ def _sections(subject: Subject) -> list[Section]:
         )
     ]
     if subject.losses:
-        sections.append(foreseen.learning(subject.losses))
+        sections.append(detection.learning(subject.losses))
     sections += [
-        foreseen.early(history, subject.outcomes, subject.costs, subject.model.machine.warning),
-        foreseen.modes(subject.outcomes, own),
-        foreseen.probabilities(subject.trace, subject.true, own),
-        foreseen.intervals(subject.trace, subject.true, own),
-        foreseen.instruments(subject.outcomes, own),
-        weighed.costs(subject.costs, history.months, subject.model.machine.warning),
+        detection.early(history, subject.outcomes, subject.costs, subject.model.machine.warning),
+        detection.modes(subject.outcomes, own),
+        detection.probabilities(subject.trace, subject.true, own),
+        detection.intervals(subject.trace, subject.true, own),
+        detection.instruments(subject.outcomes, own),
+        tradeoffs.costs(subject.costs, history.months, subject.model.machine.warning),
     ]
     if len(subject.found) > 1:
-        sections.append(weighed.rivals(subject.found))
+        sections.append(tradeoffs.baselines(subject.found))
     return [*sections, Section("words", "Words", words(_WORDS))]

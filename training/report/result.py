@@ -71,10 +71,12 @@ def comparison(subject: Subject) -> Section:
     """The network beside other methods, on the same rows."""
     head = ("method", "accuracy", "faults found", "precision", "AUROC", "cost in 1,000", "beside this model")
     rows = [(escape(subject.model), *_measures(subject.metrics, subject.sure), f"{subject.cost:,.3g}", "")]
-    for rival in subject.rivals:
-        low, high = -rival.gain_interval[1] * 100, -rival.gain_interval[0] * 100
-        beside_ours = f"{rival.verdict}<small>{low:+.2f} to {high:+.2f} points</small>"
-        rows.append((rival.name, *_measures(rival.metrics, rival.sure), f"{rival.cost:,.3g}", beside_ours))
+    for baseline in subject.baselines:
+        low, high = -baseline.gain_interval[1] * 100, -baseline.gain_interval[0] * 100
+        beside_ours = f"{baseline.verdict}<small>{low:+.2f} to {high:+.2f} points</small>"
+        rows.append(
+            (baseline.name, *_measures(baseline.metrics, baseline.sure), f"{baseline.cost:,.3g}", beside_ours)
+        )
     text = paragraph(
         "Every method learned from the same readings, had its threshold chosen on the same validation readings for the"
         " same costs, and is judged by the same test readings. The small figures are 95 % intervals from 1,000"
@@ -82,7 +84,7 @@ def comparison(subject: Subject) -> Section:
         " samples; the last column is about accuracy. Where the interval of a difference holds 0, or the difference is"
         " below 0.2 points, two methods are called as good as each other."
     )
-    what = words([(rival.name, rival.what) for rival in subject.rivals])
+    what = words([(baseline.name, baseline.what) for baseline in subject.baselines])
     return Section(
         "comparison",
         "Beside other methods",
@@ -107,7 +109,8 @@ def _forest(subject: Subject) -> str:
     """Accuracies and their intervals below each other."""
     shown = [(subject.model, subject.metrics.accuracy, subject.sure["accuracy"], "ours")]
     shown += [
-        (rival.name, rival.metrics.accuracy, rival.sure["accuracy"], "other1") for rival in subject.rivals
+        (baseline.name, baseline.metrics.accuracy, baseline.sure["accuracy"], "other1")
+        for baseline in subject.baselines
     ]
     low, high = min(ends[0] for _, _, ends, _ in shown), max(ends[1] for _, _, ends, _ in shown)
     margin = (high - low) * 0.1

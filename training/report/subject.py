@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fanwatch.bundle import Metadata
+from fanwatch.bundles.anomaly import Metadata
+from training.baselines import Baseline, Strangers, cost_of
 from training.evaluate import Evaluation
 from training.leakage import Leak
 from training.metrics import Interval, Metrics
-from training.rivals import Rival, Strangers, cost_of
 from training.scores import Costs, Scores
 from training.table import Table
 from training.train import Trained
@@ -33,7 +33,7 @@ class Subject(NamedTuple):
     validation: Scores | None
     """Of the rows that chose the threshold; None where an existing model was evaluated."""
     leaks: list[Leak]
-    rivals: list[Rival]
+    baselines: list[Baseline]
     strangers: Strangers | None
     curve: list[tuple[float, float]]
     """Loss on training and validation rows by epoch; empty where nothing was trained."""
@@ -66,26 +66,27 @@ class Subject(NamedTuple):
         return cost_of(self.metrics, self.costs)
 
     def as_dict(self) -> dict[str, object]:
-        """All figures for JSON: metrics, intervals, leaks, rivals, unseen devices, costs."""
+        """All figures for JSON: metrics, intervals, leaks, baselines, unseen devices, costs."""
         return self.metrics.as_dict() | {
             "intervals": self.sure,
             "costs": self.costs._asdict() | {"per_1000_readings": self.cost},
             "leakage": [leak._asdict() for leak in self.leaks],
-            "rivals": [
-                rival._asdict() | {"metrics": rival.metrics.as_dict(), "verdict": rival.verdict}
-                for rival in self.rivals
+            "baselines": [
+                baseline._asdict() | {"metrics": baseline.metrics.as_dict(), "verdict": baseline.verdict}
+                for baseline in self.baselines
             ],
             "unseen_devices": self.strangers._asdict() if self.strangers else None,
         }
 
 
 def of_training(
-    trained: Trained, source: str, leaks: list[Leak], rivals: list[Rival], strangers: Strangers | None
+    trained: Trained, source: str, leaks: list[Leak], baselines: list[Baseline], strangers: Strangers | None
 ) -> Subject:
     """A training, judged by its test rows."""
     return Subject(
         trained.metadata, source, trained.table, trained.split.test, trained.test_probabilities, trained.test_scores,
-        trained.test, trained.sure, trained.costs, trained.validation_scores, leaks, rivals, strangers, trained.curve,
+        trained.test, trained.sure, trained.costs, trained.validation_scores, leaks, baselines, strangers,
+        trained.curve,
         trained.best_epoch,
     )  # fmt: skip
 

@@ -41,7 +41,7 @@ def judge(subject: Subject) -> tuple[str, str]:
         said.append("which is rarely true of real fans: look for how the labels were made")
     strangers, boosting = (
         subject.strangers,
-        next((r for r in subject.rivals if r.name == "Gradient boosting"), None),
+        next((r for r in subject.baselines if r.name == "Gradient boosting"), None),
     )
     if (
         strangers
@@ -54,7 +54,7 @@ def judge(subject: Subject) -> tuple[str, str]:
             f"but on devices that it has not seen, expect less: the same data give {percent(strangers.accuracy)} there"
             f" instead of {percent(boosting.metrics.accuracy)}"
         )
-    if any(rival.verdict == "better" for rival in subject.rivals) and tone == "good":
+    if any(baseline.verdict == "better" for baseline in subject.baselines) and tone == "good":
         tone = "careful"
     return ("Fit for use: " if tone == "good" else "Usable with care: ") + "; ".join(said) + ".", tone
 
@@ -85,12 +85,12 @@ def _found(subject: Subject) -> str:
 
 
 def _beside(subject: Subject) -> str:
-    if not subject.rivals:
+    if not subject.baselines:
         return ""
-    better = [rival for rival in subject.rivals if rival.verdict == "better"]
-    equal = [rival.named for rival in subject.rivals if rival.verdict == "as good"]
+    better = [baseline for baseline in subject.baselines if baseline.verdict == "better"]
+    equal = [baseline.named for baseline in subject.baselines if baseline.verdict == "as good"]
     if better:
-        best = max(better, key=lambda rival: -rival.gain)
+        best = max(better, key=lambda baseline: -baseline.gain)
         return f"; {best.named} is right for {percent(-best.gain)} more of the same readings"
     if equal:
         return f"; {' and '.join(equal)} {'does' if len(equal) == 1 else 'do'} as well, none does better"

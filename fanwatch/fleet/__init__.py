@@ -1,0 +1,1 @@
+"""What several parts say of fans: faulty readings, stops, outages, readings that cannot be used."""

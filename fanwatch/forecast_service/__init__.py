@@ -1,0 +1,1 @@
+"""forecast-fan: it takes the fleet on from its checkpoints, publishes alarms and obeys commands."""

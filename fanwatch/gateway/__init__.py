@@ -1,0 +1,1 @@
+"""Functions called over HTTP, through any OpenFaaS gateway or at the address that they tell."""

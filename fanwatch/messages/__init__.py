@@ -1,0 +1,1 @@
+"""Messages, each with its one decoder: readings, results, alarms, commands, batches; and their topics."""

@@ -1,0 +1,1 @@
+"""InfluxDB: what the Python parts ask of it and write to it."""

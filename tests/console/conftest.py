@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from local import packages
 from tests.support.console import Console
@@ -20,9 +21,31 @@ def browser() -> Iterator[Browser]:
         pytest.skip("Chromium is missing; get it with: python -m local.tools --browser")
     sandbox = [] if os.getuid() else ["--no-sandbox"]  # as root Chromium refuses to start with it
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=path, args=sandbox)
+        clear = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "FAKETIME")}
+        made = playwright.chromium.launch(executable_path=path, args=sandbox, env=dict(clear))
+        if "FAKETIME" in os.environ:
+            _move(made, int(os.environ["FAKETIME"].rstrip("s")))
         yield made
         made.close()
+
+
+def _move(browser: Browser, seconds: int) -> None:
+    """Moves the clock of scripts only (tests/support/hours.py): under libfaketime Chromium takes all processor time."""
+    make = browser.new_context
+    script = f"""{{
+      const now = Date.now;
+      Date.now = () => now() + {seconds * 1000};
+      window.Date = new Proxy(Date, {{
+        construct: (it, given) => (given.length ? new it(...given) : new it(it.now())),
+      }});
+    }}"""
+
+    def moved(**options: Any) -> BrowserContext:
+        context = make(**options)
+        context.add_init_script(script)
+        return context
+
+    browser.new_context = moved  # type: ignore[method-assign,assignment]
 
 
 @pytest.fixture(scope="module")

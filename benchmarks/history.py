@@ -22,9 +22,10 @@ from benchmarks.pipeline import plain_environment
 from benchmarks.processes import cpu_s
 from fanwatch.errors import FanwatchError
 from fanwatch.scorers import Judge, open_judge
+from fanwatch.sensors import FEATURES
 from fanwatch.settings import HistorySettings, InferSettings, ReadingSettings, StoreSettings
 from fanwatch.store.influx import Store, point
-from history.queries import SENSORS, WINDOW_NS
+from history.queries import WINDOW_NS
 from history.rollup import Rollup, Summary
 from history.setup import setup
 from local.influx import Reached, alone
@@ -157,7 +158,7 @@ class Feed:
             tags = {"deviceID": f"fan-{number % self._fleet.fans + 1:04}"}
             at = (int((self._start_s + self._fleet.seconds(number)) * 1000) + jitter[index]) * 10**6
             if "telemetry" in measurements:
-                yield point("telemetry", tags, dict(zip(SENSORS, row, strict=True)), at)
+                yield point("telemetry", tags, dict(zip(FEATURES, row, strict=True)), at)
             if decisions:
                 decision = msgspec.structs.asdict(decisions[index])
                 decision["fields"] = ",".join(decision["fields"]) if decision.get("fields") else None

@@ -1,11 +1,13 @@
 """`fanwatch score`: a reading, or a file of readings, through the gateway. Nothing is published."""
 
+import inspect
 import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -17,8 +19,9 @@ from rich.table import Table
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
 from fanwatch.gateway.client import Gateway
 from fanwatch.messages import ndjson
-from fanwatch.messages.reading import FEATURES, faults
+from fanwatch.messages.reading import faults
 from fanwatch.problems import Problems
+from fanwatch.sensors import FEATURES, SENSORS
 from fanwatch.settings import GatewaySettings, ReadingSettings, load
 
 _FUNCTION = "score-fan"
@@ -30,7 +33,34 @@ Answered = tuple[ndjson.Line, dict[str, Any]]
 """A reading and score-fan's answer, with its status."""
 
 
+def _with_sensors(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with an option for each sensor of the kind of machine, which it gets as `values`, by name."""
+    options = {
+        sensor.name: Annotated[
+            float | None,
+            typer.Option(help=f"In {sensor.unit or 'the unit of the model'}.", show_default=False),
+        ]
+        for sensor in SENSORS
+    }
+
+    def called(**given: Any) -> None:
+        command(values={name: given.pop(name) for name in FEATURES}, **given)
+
+    own = [each for each in inspect.signature(command).parameters.values() if each.name != "values"]
+    added = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=each)
+        for name, each in options.items()
+    ]
+    called.__signature__ = Signature([*own[:2], *added, *own[2:]])  # type: ignore[attr-defined]
+    called.__annotations__ = {each.name: each.annotation for each in (*own, *added)}
+    called.__name__, called.__doc__ = command.__name__, command.__doc__
+    return called
+
+
+@_with_sensors
 def score(
+    *,
+    values: dict[str, float | None],
     source: Annotated[
         str | None,
         typer.Argument(
@@ -38,10 +68,6 @@ def score(
         ),
     ] = None,
     file: Annotated[str | None, typer.Option(metavar="FILE", help="The same as the argument.")] = None,
-    rotation: Annotated[float | None, typer.Option(help="In rpm.", show_default=False)] = None,
-    temperature: Annotated[float | None, typer.Option(help="In °C.", show_default=False)] = None,
-    vibration: Annotated[float | None, typer.Option(help="In the model's unit.", show_default=False)] = None,
-    sound: Annotated[float | None, typer.Option(help="In dB.", show_default=False)] = None,
     device: Annotated[str, typer.Option(help="Its deviceID.")] = "fan",
     time: Annotated[
         str | None, typer.Option(help="Such as 2026-11-23T12:00:00Z.", show_default=False)
@@ -53,11 +79,10 @@ def score(
     Exit code 1 when some were refused or not scored.
     """
     source = source or file
-    values = dict(zip(FEATURES, (rotation, temperature, vibration, sound), strict=True))
     given = {name: value for name, value in values.items() if value is not None}
     if (source is None) != bool(given) or (given and len(given) < len(FEATURES)):
         raise typer.BadParameter(
-            "give a file, a JSON reading or -, or all of --rotation, --temperature, --vibration and --sound"
+            f"give a file, a JSON reading or -, or all of {', '.join(f'--{name}' for name in FEATURES)}"
         )
     with ExitStack() as stack:
         if source is None:

@@ -55,17 +55,19 @@ def make() -> tuple[FastAPI, Console]:
     verdicts = Verdicts(no_store=load(LocalSettings).no_store)
     live = Fleet(settings.console_fans, settings.console_silent, verdicts)
     name = f"fanwatch-console-{socket.gethostname()[:40]}-{settings.console_port}"
+    intake = Intake(live, load(BrokerSettings), load(ReadingSettings), log, client_id=name)
+    store = StoreReader(load(StoreSettings), off=load(LocalSettings).no_store)
     console = Console(
         settings=settings,
         fleet=live,
-        intake=Intake(live, load(BrokerSettings), load(ReadingSettings), log, client_id=name),
-        store=StoreReader(load(StoreSettings), off=load(LocalSettings).no_store),
+        intake=intake,
+        store=store,
+        push=Push(live, intake, store),
         ranges=Ranges(settings.console_bundle, live, log),
         gateway=Gateway(load(GatewaySettings), _CALL_S),
         operator=operator(access, load(BrokerSettings)),
         access=access,
     )
-    console.push = Push(console)
     app = FastAPI(title="Fanwatch", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
     app.state.console = console
     app.add_api_route("/healthz", lambda: {"status": "ok"})

@@ -32,13 +32,12 @@ class Console(msgspec.Struct, kw_only=True):
     access: AccessSettings
     operator: BrokerSettings | None
     """How dead letters are sent again; None where the broker asks for a user and none was given for that."""
+    push: Push
+    """Tells open pages what has changed."""
     workers: ThreadPoolExecutor = msgspec.field(
         default_factory=lambda: ThreadPoolExecutor(_WORKERS, thread_name_prefix="console")
     )
     """For whatever would make the event loop wait: HTTP to the gateway, files."""
-
-    push: Push = msgspec.field(default=None)  # type: ignore[assignment]
-    """Tells open pages what has changed; set once, when the application is made."""
 
     @property
     def features(self) -> tuple[Feature, ...]:

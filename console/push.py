@@ -7,15 +7,15 @@ NiceGUI's outbox, which would keep each for the case that a page reconnects: a n
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from nicegui import Client, core
 
+from console.live.fleet import Fleet
+from console.live.intake import Intake
+from console.queries.store import StoreReader
 from fanwatch.logs import Log
-
-if TYPE_CHECKING:
-    from console.context import Console
 
 _EVERY_S = 0.5
 _ALIVE_MS = 2000
@@ -41,8 +41,8 @@ class Viewer(msgspec.Struct):
 class Push:
     """All open pages."""
 
-    def __init__(self, console: "Console") -> None:
-        self._console = console
+    def __init__(self, fleet: Fleet, intake: Intake, store: StoreReader) -> None:
+        self._fleet, self._intake, self._store = fleet, intake, store
         self._viewers: dict[str, Viewer] = {}
         self._log = Log("console")
 
@@ -70,12 +70,11 @@ class Push:
         except Exception as error:  # noqa: BLE001 - one page's trouble must not keep the others from being told
             self._log.error("a page could not be told", error)
             return
-        intake, store = self._console.intake, self._console.store
-        kept = "off" if store.off else store.away_since_ms
-        parts = (intake.away_since_ms, kept, self._console.fleet.hidden)
+        kept = "off" if self._store.off else self._store.away_since_ms
+        parts = (self._intake.away_since_ms, kept, self._fleet.hidden)
         if page is None and parts == viewer.told and now_ms - viewer.told_ms < _ALIVE_MS:
             return
         viewer.told, viewer.told_ms = parts, now_ms
         message: dict[str, Any] = {"at": now_ms, "broker": parts[0], "store": parts[1], "page": page}
-        message |= {"hidden": parts[2], "room": self._console.fleet.most}
+        message |= {"hidden": parts[2], "room": self._fleet.most}
         await core.sio.emit(MESSAGE, message, room=client.id)

@@ -15,8 +15,8 @@ from console.scoring import Answer, Refused, score
 from fanwatch.bundles.anomaly import Feature
 from fanwatch.errors import FanwatchError
 from fanwatch.gateway.client import Gateway
-from fanwatch.messages.reading import FEATURES
 from fanwatch.messages.result import Result
+from fanwatch.sensors import FEATURES
 
 POINTS: Final = 41
 """Values of each sensor in the first request."""

@@ -4,6 +4,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from console.live.states import STATES
+from fanwatch import sensors
 from fanwatch.fleet.faulty import why_not
 from fanwatch.fleet.unusable import Heard
 from fanwatch.messages.alarm import HEARD_CAUSES, Alarm
@@ -57,14 +58,7 @@ SIGNS: Final = {
     '<path d="m6.4 10.3 2.5 2.5 4.8-5.3" fill="none" stroke="currentColor" stroke-width="2" '
     'stroke-linecap="round" stroke-linejoin="round"/>',
 }
-SENSORS: Final = {
-    "rotation": "Rotation",
-    "temperature": "Temperature",
-    "vibration": "Vibration",
-    "sound": "Sound",
-}
-UNITS: Final = {"rotation": "rpm", "temperature": "°C", "vibration": "", "sound": "dB"}
-"""Vibration has the unit of the history that the model was trained on, which is not known here."""
+SENSORS: Final = {sensor.name: sensor.label for sensor in sensors.SENSORS}
 RAISED: Final = 0.2
 """Risk from which a fan is not simply healthy, though the forecast gives no warning yet."""
 _INSTRUMENT: Final = {

@@ -15,6 +15,7 @@ from dashboards.alerts_queries import (
 from dashboards.queries import EACH_FAN, INSTRUMENT, KNOWN_FOR, WARNING, means, raw, select, union
 from fanwatch.fleet.faulty import FAULTS, FAULTY_S, FAULTY_SHARE
 from fanwatch.fleet.outage import SHARE
+from fanwatch.sensors import COUNTED
 
 SILENT_AFTER_S = FAULTY_S // 2
 """Seconds without a reading after which a fan is silent: several times what lies between two readings of one."""
@@ -43,7 +44,7 @@ def _of_known(what: tuple[str, str], silent_s: int) -> str:
     known = select('sum("n") * 0 AS "v"', means("telemetry"), within(KNOWN_FOR), by=(EACH_FAN,))
     # Fans that no mean knows yet.
     new = select(
-        'count("rotation") * 0 AS "v"',
+        f'count("{COUNTED}") * 0 AS "v"',
         raw("telemetry"),
         within(f"{max(1200, 2 * silent_s)}s"),
         by=(EACH_FAN,),
@@ -70,7 +71,7 @@ def _flow(silent_s: int) -> dict[str, str]:
     """
     age = f"{2 * silent_s}s"
     return {
-        "fresh": select('count("rotation") AS "v"', raw("telemetry"), within(age)),
+        "fresh": select(f'count("{COUNTED}") AS "v"', raw("telemetry"), within(age)),
         "arrived": increase("telegraf", "gathered", age, "\"input\" = 'telemetry'"),
     }
 

@@ -5,6 +5,7 @@ from dashboards.alerts_model import Above, Below, Group, Rule
 from dashboards.alerts_model import pipeline_rule as rule
 from dashboards.alerts_queries import increase, latest, within
 from dashboards.queries import KNOWN_FOR, means, queue_share, raw, select, union
+from fanwatch.sensors import COUNTED
 
 METRICS_EVERY_S = 10
 """Seconds between two looks of Telegraf at the parts."""
@@ -33,7 +34,7 @@ def _ingest(silent_s: int) -> Rule:
     telemetry = "\"input\" = 'telemetry'"
     known = union(
         select('count("n") AS "v"', means("telemetry"), within(KNOWN_FOR)),
-        select('count("rotation") AS "v"', raw("telemetry"), within("20m")),
+        select(f'count("{COUNTED}") AS "v"', raw("telemetry"), within("20m")),
     )
     return rule(
         "ingest-stopped",

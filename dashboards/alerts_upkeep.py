@@ -4,6 +4,7 @@ from dashboards.alerts_model import Above, Below, Group
 from dashboards.alerts_model import pipeline_rule as rule
 from dashboards.alerts_queries import latest, within
 from dashboards.queries import means, raw, select, union
+from fanwatch.sensors import COUNTED
 
 _DISK_BYTES = 5_000_000_000
 _VOLUME = 0.8
@@ -16,7 +17,7 @@ def group() -> Group:
     windows = union(
         select('count("n") AS "v"', means("telemetry"), within("40m")),
         # Readings that have had the time to get their mean.
-        select('count("rotation") * 0 AS "v"', raw("telemetry"), within("40m", "30m")),
+        select(f'count("{COUNTED}") * 0 AS "v"', raw("telemetry"), within("40m", "30m")),
     )
     full = select('last("disk_free_bytes") AS "v"', raw("machine"), '"disk_used_percent" > 80', within("5m"))
     rules = (

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard, VariableRefresh, VariableSort
 
-from dashboards import chosen, look, queries
+from dashboards import chosen, look
 from dashboards.bundle import Bundle
 from dashboards.influxql import SOURCE, Events, Query
 from dashboards.look import ORANGE, PURPLE, RED, YELLOW, fixed, prop
@@ -10,11 +10,12 @@ from dashboards.page import FAN, page
 from dashboards.panels import rows, series, stacked, timeline
 from dashboards.sdk import dashboard, statetimeline, table, timeseries
 from dashboards.shared import JOINED_MS, fans_table, renamed, sensor_panel
+from fanwatch.sensors import FEATURES
 
 
 def fan(bundle: Bundle) -> Dashboard:
     """The dashboard."""
-    sensors = [(12, _signal(bundle, name)) for name in queries.SENSORS]
+    sensors = [(12, _signal(bundle, name)) for name in FEATURES]
     return page(
         FAN,
         "Fanwatch: one fan",
@@ -23,8 +24,7 @@ def fan(bundle: Bundle) -> Dashboard:
             (4, [(24, _now(bundle))]),
             (7, [(16, _probability()), (8, _quality())]),
             (4, [(12, _states()), (12, _causes())]),
-            (7, sensors[:2]),
-            (7, sensors[2:]),
+            *((7, sensors[at : at + 2]) for at in range(0, len(sensors), 2)),
             "Alarms",
             (4, [(24, _severities())]),
             (6, [(24, _episodes())]),

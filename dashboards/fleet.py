@@ -11,6 +11,7 @@ from dashboards.panels import figure, timeline
 from dashboards.sdk import dashboard, stat, statetimeline, table, timeseries
 from dashboards.shared import PER_SECOND, fans_table, sensor_panel
 from fanwatch.fleet import faulty
+from fanwatch.sensors import FEATURES
 
 # So many fans of each kind are cheap to read from raw points, and few enough to look at.
 _ATTENTION = 10
@@ -18,6 +19,7 @@ _ATTENTION = 10
 
 def fleet(bundle: Bundle) -> Dashboard:
     """The dashboard."""
+    sensors = [(12, _signal(bundle, name)) for name in FEATURES]
     return page(
         FLEET,
         "Fanwatch: fleet",
@@ -27,8 +29,7 @@ def fleet(bundle: Bundle) -> Dashboard:
             (9, [(24, _worst(bundle))]),
             (7, [(24, _states())]),
             "Signals of all fans",
-            (7, [(12, _signal(bundle, "rotation")), (12, _signal(bundle, "temperature"))]),
-            (7, [(12, _signal(bundle, "vibration")), (12, _signal(bundle, "sound"))]),
+            *((7, sensors[at : at + 2]) for at in range(0, len(sensors), 2)),
         ],
         span="1h",
         variables=[_attention()],

@@ -1,5 +1,6 @@
 """Colours, words for numbers, and thresholds: the same meaning on every dashboard."""
 
+import itertools
 from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import (
@@ -14,6 +15,7 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from dashboards import queries
 from dashboards.sdk import dashboard
+from fanwatch.sensors import FEATURES
 
 GREEN: Final = "green"
 """Fine."""
@@ -112,11 +114,10 @@ SEVERITIES: Final = numbers(
 )
 """The same, by how bad it is."""
 
+_OF_SENSORS: Final = (BLUE, RED, ORANGE, PURPLE, YELLOW, GREEN)
+
 CAUSES: Final = words(
-    ("rotation", "rotation", BLUE),
-    ("temperature", "temperature", RED),
-    ("vibration", "vibration", ORANGE),
-    ("sound", "sound", PURPLE),
+    *((name, name, color) for name, color in zip(FEATURES, itertools.cycle(_OF_SENSORS), strict=False)),
 )
 
 QUALITIES: Final = words(

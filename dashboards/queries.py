@@ -7,8 +7,7 @@ now() and not the dashboard's range. `$timeFilter`, `$__interval` and `$__interv
 from typing import Final
 
 from fanwatch.fleet import faulty
-
-SENSORS: Final = ("rotation", "temperature", "vibration", "sound")
+from fanwatch.sensors import COUNTED, FEATURES
 
 SILENT_AFTER: Final = "1m"
 """A fan without a reading for so long is silent."""
@@ -88,7 +87,7 @@ def since(age: str) -> str:
 
 def reporting() -> str:
     """How many fans sent a reading within SILENT_AFTER: `fans`."""
-    each = select('count("rotation") AS "n"', raw("telemetry"), since(SILENT_AFTER), by=(EACH_FAN,))
+    each = select(f'count("{COUNTED}") AS "n"', raw("telemetry"), since(SILENT_AFTER), by=(EACH_FAN,))
     return select('count("n") AS "fans"', union(each))
 
 
@@ -97,13 +96,13 @@ def heard(where: str = "") -> str:
 
     Below USABLE came only what cannot be used: it was refused, or its time is long past.
     """
-    usable = f'count("rotation") * {USABLE} AS "n"'
+    usable = f'count("{COUNTED}") * {USABLE} AS "n"'
     recent = select(usable, raw("telemetry"), since(SILENT_AFTER), where, by=(EACH_FAN,))
     unusable = select(
         'count("unusable") AS "n"', raw("telemetry"), since(SILENT_AFTER), where, by=(EACH_FAN,)
     )
     known = select('sum("n") * 0 AS "n"', means("telemetry"), since(KNOWN_FOR), where, by=(EACH_FAN,))
-    new = select('count("rotation") * 0 AS "n"', raw("telemetry"), since(_NEW), where, by=(EACH_FAN,))
+    new = select(f'count("{COUNTED}") * 0 AS "n"', raw("telemetry"), since(_NEW), where, by=(EACH_FAN,))
     return select('sum("n") AS "n"', union(recent, unusable, known, new), by=(EACH_FAN,))
 
 
@@ -192,7 +191,7 @@ def alarmed_fans(least: int, most: int = 9) -> str:
 
 def reading_rate() -> str:
     """Readings stored a second, over the last minute: `rate`."""
-    return select('count("rotation") / 60 AS "rate"', raw("telemetry"), since("1m"))
+    return select(f'count("{COUNTED}") / 60 AS "rate"', raw("telemetry"), since("1m"))
 
 
 # InfluxQL keeps measurements apart, in a union too, so what a fan needs comes from three queries; the highest counts.
@@ -262,9 +261,9 @@ def out_of_service(where: str = "") -> str:
 
 def last_reading(where: str = "") -> str:
     """The last reading of each fan, at its own time: the four signals."""
-    rest = ", ".join(f'"{sensor}"' for sensor in SENSORS[1:])
+    rest = ", ".join(f'"{sensor}"' for sensor in FEATURES[1:])
     return select(
-        f'last("rotation") AS "rotation", {rest}',
+        f'last("{COUNTED}") AS "{COUNTED}", {rest}',
         raw("telemetry"),
         since(KNOWN_FOR),
         where,

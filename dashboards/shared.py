@@ -11,9 +11,11 @@ from dashboards.look import prop
 from dashboards.page import link_to_fan
 from dashboards.panels import rows, series, shaded
 from dashboards.sdk import table, timeseries
+from fanwatch.sensors import SENSORS
 
-UNITS: Final = {"rotation": "rotrpm", "temperature": "celsius", "vibration": "none", "sound": "dB"}
-"""Grafana's names of units; vibration has that of the history file, which has no name."""
+_GRAFANA: Final = {"rpm": "rotrpm", "°C": "celsius", "": "none"}
+UNITS: Final = {sensor.name: _GRAFANA.get(sensor.unit, sensor.unit) for sensor in SENSORS}
+"""Grafana's names of units; a unit that it does not know is written behind each value."""
 
 PER_SECOND: Final = "suffix: /s"
 
@@ -28,10 +30,7 @@ _COLUMNS: Final = (
     ("score", "Score", 55),
     ("cause", "Cause", 85),
     ("quality", "Quality", 85),
-    ("rotation", "Rotation", 80),
-    ("temperature", "Temperature", 90),
-    ("vibration", "Vibration", 75),
-    ("sound", "Sound", 65),
+    *((sensor.name, sensor.label, max(65, 40 + 5 * len(sensor.label))) for sensor in SENSORS),
     ("state", "Alarm", 75),
     ("earliest_ms", "Failure from", 120),
     ("why", "Why", 0),

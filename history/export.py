@@ -13,8 +13,8 @@ from typing import Final, NamedTuple, TextIO
 
 from fanwatch.errors import FanwatchError
 from fanwatch.files import check_directory, check_file, unwritable
-from fanwatch.messages.reading import FEATURES
 from fanwatch.messages.timestamps import format_ms, parse_ms, zone
+from fanwatch.sensors import FEATURES
 from fanwatch.store.influx import Store
 
 READINGS: Final = "readings.csv"

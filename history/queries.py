@@ -8,22 +8,23 @@ and a window becomes one whole point, its zeros among it.
 from collections.abc import Iterable
 from typing import Any
 
+from fanwatch.sensors import COUNTED as COUNTED_SENSOR
+from fanwatch.sensors import FEATURES
 from fanwatch.store.influx import Store, point, quoted
 
 WINDOW_NS = 600 * 10**9
 DAY_NS = 86_400 * 10**9
 
-SENSORS = ("rotation", "temperature", "vibration", "sound")
 TELEMETRY = "telemetry"
 ANOMALY = "anomaly"
 SCORES = "scores"
-COUNTED = {TELEMETRY: "rotation", ANOMALY: "quality"}
+COUNTED = {TELEMETRY: COUNTED_SENSOR, ANOMALY: "quality"}
 """The field that each raw point of a measurement has."""
 _BUCKETS = 10
 
 _TELEMETRY_FIELDS = ", ".join(
-    ['count("rotation") AS "n"']
-    + [f'{what}("{name}") AS "{name}_{what}"' for name in SENSORS for what in ("mean", "min", "max")]
+    [f'count("{COUNTED_SENSOR}") AS "n"']
+    + [f'{what}("{name}") AS "{name}_{what}"' for name in FEATURES for what in ("mean", "min", "max")]
 )
 _RESULT_FIELDS = (
     'count("quality") AS "n", sum("fault") AS "faults", mean("probability") AS "probability_mean"'
@@ -32,8 +33,8 @@ _RESULT_FIELDS = (
 # What tells whether a window's points are those that its means were computed from: their number, and what they add up
 # to, so that a point that was written again with other values shows too.
 _PRINTS = {
-    TELEMETRY: 'count("rotation") AS "n", '
-    + " + ".join(f'sum("{name}")' for name in SENSORS)
+    TELEMETRY: f'count("{COUNTED_SENSOR}") AS "n", '
+    + " + ".join(f'sum("{name}")' for name in FEATURES)
     + ' AS "total"',
     ANOMALY: 'count("quality") AS "n", sum("probability") AS "total", sum("fault") AS "faults"',
 }

@@ -15,6 +15,7 @@ import msgspec
 from fanwatch.broker import takeovers
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.proxies import open_part
+from fanwatch.sensors import COUNTED
 from fanwatch.settings import (
     BrokerSettings,
     ConnectorSettings,
@@ -289,7 +290,7 @@ def stored_counts(
 ) -> dict[str, int] | None:
     """Points in InfluxDB, all or those of a time, from `since_ns` on; None where it does not answer."""
     store = Store(settings)
-    fields = {"telemetry": "rotation", "anomaly": "quality", "dead_letter": "id"}
+    fields = {"telemetry": COUNTED, "anomaly": "quality", "dead_letter": "id"}
     bounds = (("time >=", since_ns), ("time <", before_ns))
     named = " AND ".join(f"{what} {bound}" for what, bound in bounds if bound is not None)
     where = f" WHERE {named}" if named else ""

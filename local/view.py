@@ -8,18 +8,23 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from fanwatch.fleet import faulty
+from fanwatch.sensors import FEATURES, SENSORS, Sensor
 from local.feed import Fan, Feed, News
 from local.health import Ledger, Part
 from local.screen import Column, Screen
 
 _STALE_S = 5.0
-_SENSORS = ("rotation", "temperature", "vibration", "sound")
+
+
+def _column(sensor: Sensor, drop: int) -> Column:
+    """A sensor's, narrow; where there is little room those with the smallest `drop` go first."""
+    long = sensor.name if len(sensor.name) < 10 else f"{sensor.name[:4]}."
+    return Column(f"{long}\n{sensor.unit}", sensor.unit or f"{sensor.name[:3]}.", right=True, drop=drop)
+
+
 _COLUMNS = (
     Column("fan", "fan"),
-    Column("rotation\nrpm", "rpm", right=True, drop=3),
-    Column("temp.\n°C", "°C", right=True, drop=2),
-    Column("vibration\n", "vib.", right=True, drop=4),
-    Column("sound\ndB", "dB", right=True, drop=1),
+    *(_column(sensor, len(SENSORS) - number) for number, sensor in enumerate(SENSORS)),
     Column("score", "score", right=True),
     Column("verdict", "verdict"),
     Column("cause", "cause"),
@@ -149,7 +154,7 @@ def _news(news: News) -> Text:
 
 def _row(name: str, fan: Fan, state: str) -> list[Text]:
     cells = [Text(name)]
-    cells += [Text(_number(fan.reading.get(sensor))) for sensor in _SENSORS]
+    cells += [Text(_number(fan.reading.get(sensor))) for sensor in FEATURES]
     fault, quality = fan.result.get("fault"), fan.result.get("quality")
     if not fan.result:
         verdict = Text("not yet", style="dim")

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fanwatch.messages.reading import FEATURES
+from fanwatch.sensors import FEATURES
 from simulator.boxes import FAULTY, HEALTHY, Floats
 from simulator.modes import MODES, Mode
 from simulator.physics import HOUR_S, MONTH_S, Physics

@@ -1,6 +1,7 @@
 """Simulated readings as they go over the wire."""
 
 from fanwatch.messages.timestamps import format_ms
+from fanwatch.sensors import FEATURES
 from simulator.machines import Readings
 from simulator.modes import device_id
 from simulator.outbox import Entry
@@ -9,11 +10,8 @@ from simulator.outbox import Entry
 def entry(fan: int, timestamp_ms: int, row: list[float]) -> Entry:
     """The reading of fan number `fan`, from 0 on."""
     device = device_id(fan + 1)
-    rotation, temperature, vibration, sound = row
-    payload = (
-        f'{{"deviceID": "{device}", "timeStamp": "{format_ms(timestamp_ms)}", "rotation": {rotation}, '
-        f'"temperature": {temperature}, "vibration": {vibration}, "sound": {sound}}}'
-    )
+    values = "".join(f', "{name}": {value}' for name, value in zip(FEATURES, row, strict=True))
+    payload = f'{{"deviceID": "{device}", "timeStamp": "{format_ms(timestamp_ms)}"{values}}}'
     return Entry(device, timestamp_ms, payload.encode())
 
 

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from training.sensors import SENSORS
+from fanwatch.sensors import SENSORS
 from training.table import Table
 
 _BINS: Final = 64

@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fanwatch.sensors import SENSORS
 from training.repeats import Repeats
 from training.sample import RowSample
-from training.sensors import SENSORS
 
 GAP_FACTOR: Final = 3
 """A device is silent from so many of its usual intervals on."""
@@ -191,7 +191,7 @@ def _column(values: NDArray[np.float64], lines: NDArray[np.int64], index: int) -
     low, high = sensor.plausible
     wrong = (values < low) | (values > high)
     return Column(
-        sensor.column, sensor.unit, float(values.min()), float(np.median(values)), float(values.max()),
+        sensor.column, sensor.described_unit, float(values.min()), float(np.median(values)), float(values.max()),
         int(wrong.sum()), int(lines[wrong].min()) if wrong.any() else None, int((values == 0).sum()), sensor.plausible,
         len(np.unique(values)),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from training.sensors import SENSORS
+from fanwatch.sensors import SENSORS
 
 _MOST_DEVICES: Final = 100_000
 _REMEMBERED_TIMES: Final = 100_000

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanwatch.problems import Problems
+from fanwatch.sensors import SENSORS
 from training.quality import Quality, notes_on, survey
 from training.repeats import last_of_each
 from training.rows import Batch, HistoryError, Progress, Rows
 from training.sample import Codes, RowSample, Sample, Times
-from training.sensors import SENSORS
 
 __all__ = ["COLUMNS", "LIMIT", "HistoryError", "Table", "check_learnable", "read"]
 
@@ -117,14 +117,14 @@ def check_learnable(table: Table, path: Path) -> None:
 
 def implausible(quality: Quality) -> str:
     """Of each column that has such values: in how many rows, where the first is, and what is possible."""
-    ranges = {sensor.column: (*sensor.plausible, sensor.unit) for sensor in SENSORS}
+    ranges = {sensor.column: (*sensor.plausible, sensor.suffix) for sensor in SENSORS}
     found = sorted((each for each in quality.columns if each.implausible), key=lambda each: -each.implausible)
     told = []
     for each in found:
         low, high, unit = ranges[each.name]
         told.append(
             f"{each.name} in {each.implausible:,} of {quality.kept:,} rows (the first in line {each.implausible_line}),"
-            f" where {low:g} to {high:g}{'' if ' ' in unit else f' {unit}'} can be"
+            f" where {low:g} to {high:g}{unit} can be"
         )
     return "; ".join(told)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanwatch.bundles import anomaly as bundles
+from fanwatch.sensors import SENSORS
 from training import card
 from training import scores as score_files
 from training.bundling import TrainingError, check_target, directory, libraries, seal
@@ -15,7 +16,6 @@ from training.evaluate import probabilities_of
 from training.metrics import Interval, Metrics, intervals, measured, plain
 from training.rows import Progress
 from training.scores import Costs, Scores
-from training.sensors import SENSORS
 from training.split import Split, split
 from training.table import COLUMNS, Table, check_learnable, read
 
@@ -144,7 +144,7 @@ def _features(table: Table, rows: NDArray[np.int64]) -> Any:
     lowest, highest = values.min(axis=0).tolist(), values.max(axis=0).tolist()
     return tuple(
         bundles.Feature(
-            sensor.name, sensor.unit, bundles.Healthy(low[i], median[i], high[i]), (lowest[i], highest[i]),
+            sensor.name, sensor.described_unit, bundles.Healthy(low[i], median[i], high[i]), (lowest[i], highest[i]),
             sensor.plausible,
         )
         for i, sensor in enumerate(SENSORS)

@@ -8,7 +8,7 @@ import requests
 from paho.mqtt.enums import CallbackAPIVersion
 
 from fanwatch.messages import topics
-from fanwatch.messages.reading import FEATURES
+from fanwatch.sensors import FEATURES
 
 
 def main() -> None:

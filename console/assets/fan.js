@@ -7,7 +7,7 @@ const FOOT = 26;
 const GAP = 14;
 const STRIP = 5; // an episode, along the top of each signal
 const RAISED = 0.2; // as in words.py
-const CAUSES = ["vibration", "temperature", "rotation", "sound"];
+
 
 export default {
   template: `
@@ -137,9 +137,9 @@ export default {
         return {
           word: signal.word,
           unit: signal.unit,
-          value: value === null ? "–" : window.fanwatch.shown(value, k),
-          off: value !== null && window.fanwatch.outside(value, signal, k),
-          healthy: known ? `healthy ${Number(window.fanwatch.shown(signal.low, k))}–${Number(window.fanwatch.shown(signal.high, k))}` : "",
+          value: value === null ? "–" : window.fanwatch.shown(value, signal),
+          off: value !== null && window.fanwatch.outside(value, signal),
+          healthy: known ? `healthy ${Number(window.fanwatch.shown(signal.low, signal))}–${Number(window.fanwatch.shown(signal.high, signal))}` : "",
         };
       });
       const score = live && live.score !== null ? live.score.toFixed(2) : "–";
@@ -246,7 +246,7 @@ export default {
       const soft = color("soft");
       const line = color("line");
       const main = now && now.state !== "instrument" ? now.sensor : null;
-      const troubled = now && CAUSES.includes(main) && !["ok", "unknown", "silent", "out-of-service"].includes(now.state);
+      const troubled = now && this.signals.some((each) => each.name === main) && !["ok", "unknown", "silent", "out-of-service"].includes(now.state);
       const episodes = this.history.episodes
         .flatMap((each) => {
           const open = this.open(each);

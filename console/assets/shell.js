@@ -91,12 +91,12 @@
     if (why.slice(0, said).toLowerCase().endsWith(cause.toLowerCase())) return [why.slice(0, said), why.slice(said)];
     return [why ? `${cause}. ` : cause, why];
   }
-  // A signal's value as it is shown, the first one's (rotation) whole; and whether that is outside what is shown as
-  // healthy: nobody can see more than is written.
-  const shown = (value, k) => value.toFixed(k === 0 ? 0 : 1);
-  const outside = (value, signal, k) => {
+  // A signal's value as it is shown; and whether that is outside what is shown as healthy: nobody can see more than is
+  // written.
+  const shown = (value, signal) => value.toFixed(signal.digits);
+  const outside = (value, signal) => {
     if (signal.to === undefined) return false;
-    const [it, low, high] = [value, signal.low, signal.high].map((each) => Number(shown(each, k)));
+    const [it, low, high] = [value, signal.low, signal.high].map((each) => Number(shown(each, signal)));
     return it < low || it > high;
   };
   const FORMS = { when: (ms) => when(ms), ago, clock: (ms) => clock.format(ms), day: (ms) => day.format(ms) };

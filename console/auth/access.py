@@ -9,8 +9,7 @@ from urllib.parse import parse_qs
 import msgspec
 from nicegui import Client, core, ui
 
-from console.auth.middleware import SEAT, Seat
-from console.auth.sessions import Visitor
+from console.auth.sessions import SEAT, Seat, Visitor
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import AccessSettings, BrokerSettings
 

@@ -5,7 +5,7 @@ import html
 import ipaddress
 import secrets
 from string import Template
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
@@ -13,14 +13,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope
 
 from console.auth.attempts import Attempts
+from console.auth.request import Request
 from console.auth.sessions import Sessions
 from console.auth.users import NAME, Logins
 from console.icons import icon
 from fanwatch.errors import Unavailable
 from fanwatch.logs import Log
-
-if TYPE_CHECKING:
-    from console.auth.middleware import Request
 
 _MOST_BYTES = 4096
 _PATIENCE_S = 10.0
@@ -85,7 +83,7 @@ class LoginPage:
         self._attempts = attempts
         self._lasts_s = lasts_s
 
-    async def answer(self, scope: Scope, receive: Receive, request: "Request") -> Response:
+    async def answer(self, scope: Scope, receive: Receive, request: Request) -> Response:
         """GET /login, POST /login and POST /logout; the guard has seen to it that a POST is our own page's."""
         post = scope["method"] == "POST"
         if scope["path"] == "/logout":
@@ -103,7 +101,7 @@ class LoginPage:
             return RedirectResponse(back, 303)
         return _page(back)
 
-    async def _try(self, form: dict[str, str] | None, request: "Request") -> Response:
+    async def _try(self, form: dict[str, str] | None, request: Request) -> Response:
         if form is None:
             return refusal(413, "That was no log-in form.")
         name, password, back = form.get("name", ""), form.get("password", ""), _local(form.get("next", ""))
@@ -135,7 +133,7 @@ class LoginPage:
         return answer
 
     @staticmethod
-    def _cookie(answer: Response, request: "Request", token: str, lasts_s: int) -> None:
+    def _cookie(answer: Response, request: Request, token: str, lasts_s: int) -> None:
         answer.set_cookie(
             request.cookie_name, token, max_age=lasts_s, path="/", secure=request.secure, httponly=True,
             samesite="lax",

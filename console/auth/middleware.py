@@ -4,11 +4,9 @@ It knows nothing of the page. Every request and every socket carries the session
 (Host, Origin), or is turned away here; what the person behind it may do is asked again with each command.
 """
 
-import secrets
 import ssl
-from http.cookies import CookieError, SimpleCookie
-from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from typing import Final
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -16,13 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console.auth.attempts import Attempts
 from console.auth.login_page import LoginPage, refusal
-from console.auth.sessions import LOCAL, Sessions, Visitor
+from console.auth.request import Request
+from console.auth.sessions import SEAT, Seat, Sessions
 from console.auth.users import Logins
 from fanwatch.errors import SettingsError
 from fanwatch.settings import AccessSettings
 
-SEAT: Final = "fanwatch.seat"
-"""Where a request's scope has its Seat."""
 LOGIN: Final = "/login"
 LOGOUT: Final = "/logout"
 SESSION: Final = "/session"
@@ -43,23 +40,6 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": _POLICY,
 }
-
-
-class Seat:
-    """The session that a request or a socket came with; `visitor` is who that is now."""
-
-    def __init__(self, sessions: Sessions | None, token: str) -> None:
-        self._sessions = sessions
-        self._token = token
-
-    @property
-    def visitor(self) -> Visitor | None:
-        """None once the session has ended."""
-        return LOCAL if self._sessions is None else self._sessions.visitor(self._token)
-
-    def same(self, other: "Seat") -> bool:
-        """Whether both are one session."""
-        return secrets.compare_digest(self._token.encode(), other._token.encode())
 
 
 def check(access: AccessSettings, host: str) -> None:
@@ -99,11 +79,11 @@ class AuthMiddleware:
         self._app = app
         self._proxied = access.console_behind_proxy
         self._sessions: Sessions | None = None
-        self._entrance: LoginPage | None = None
+        self._login_page: LoginPage | None = None
         if access.console_logins_file:
             logins = Logins(access.console_logins_file)
             self._sessions = Sessions(logins, access.session_s)
-            self._entrance = LoginPage(logins, self._sessions, Attempts(), access.session_s)
+            self._login_page = LoginPage(logins, self._sessions, Attempts(), access.session_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -125,7 +105,7 @@ class AuthMiddleware:
             await answer(scope, receive, _with_headers(send))
 
     async def _turned_away(
-        self, scope: Scope, receive: Receive, request: "Request", seat: Seat
+        self, scope: Scope, receive: Receive, request: Request, seat: Seat
     ) -> Response | None:
         """What to answer instead of the page; None lets it through."""
         path = scope["path"]
@@ -146,8 +126,8 @@ class AuthMiddleware:
                 {"name": visitor.name, "role": visitor.role} if visitor else {"error": "You are logged out."}
             )
             return JSONResponse(found, 200 if visitor else 401, {"Cache-Control": "no-store"})
-        if self._entrance is not None and path in (LOGIN, LOGOUT):
-            return await self._entrance.answer(scope, receive, request)
+        if self._login_page is not None and path in (LOGIN, LOGOUT):
+            return await self._login_page.answer(scope, receive, request)
         if seat.visitor is not None:
             return RedirectResponse("/", 303) if path in (LOGIN, LOGOUT) else None
         if method == "GET" and "text/html" in request.headers.get("accept", ""):
@@ -156,56 +136,6 @@ class AuthMiddleware:
             back = f"?next={quote(whole, safe='/')}" if whole != "/" else ""
             return RedirectResponse(LOGIN + back, 303)
         return refusal(401, "You are logged out.")
-
-
-class Request:
-    """What the guard looks at: cookie, Host, Origin, whose address, and whether TLS protects the cookie."""
-
-    def __init__(self, scope: Scope, headers: Headers, *, proxied: bool) -> None:
-        self.headers = headers
-        self.scope: dict[str, Any] = dict(scope)
-        forwarded = headers.get("x-forwarded-proto", "") if proxied else ""
-        self.secure = scope.get("scheme") in ("https", "wss") or forwarded.split(",")[-1].strip() == "https"
-        peer = scope.get("client")
-        self.address = peer[0] if peer else ""
-        if proxied and headers.get("x-forwarded-for"):
-            # The last one is what our own proxy has seen; those before it are what anybody says.
-            self.address = headers["x-forwarded-for"].split(",")[-1].strip()[:64]
-
-    @property
-    def cookie_name(self) -> str:
-        """Under TLS one that no other host and no plain page can set."""
-        return "__Host-fanwatch" if self.secure else "fanwatch"
-
-    @property
-    def cookie(self) -> str:
-        """The session's token, or nothing."""
-        try:
-            found = SimpleCookie(self.headers.get("cookie", "")[:4096]).get(self.cookie_name)
-        except CookieError:
-            return ""
-        return found.value[:128] if found else ""
-
-    @property
-    def host(self) -> str:
-        """The name by which we were called, without the port."""
-        return _split("//" + self.headers.get("host", ""))[0]
-
-    @property
-    def own(self) -> bool:
-        """Whether the page that this comes from is ours; browsers say so with every POST and socket."""
-        origin = self.headers.get("origin", "")
-        scheme = "https" if self.secure else "http"
-        return bool(origin) and _split(origin) == _split(f"{scheme}://{self.headers.get('host', '')}")
-
-
-def _split(url: str) -> tuple[str, int]:
-    """Host and port of an address; nothing where it is none."""
-    try:
-        parts = urlsplit(url)
-        return parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
-    except ValueError:
-        return "", 0
 
 
 def _with_headers(send: Send) -> Send:

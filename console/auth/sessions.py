@@ -17,6 +17,9 @@ MOST_OF_ONE: Final = 20
 """Sessions of one user."""
 _TOKEN_BYTES = 32
 
+SEAT: Final = "fanwatch.seat"
+"""Where a request's scope has its Seat."""
+
 
 class Visitor(msgspec.Struct, frozen=True):
     """Who looks at the page. `name` goes with what they decide, as `by`."""
@@ -81,3 +84,20 @@ class Sessions:
 
 def _key(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+
+
+class Seat:
+    """The session that a request or a socket came with; `visitor` is who that is now."""
+
+    def __init__(self, sessions: Sessions | None, token: str) -> None:
+        self._sessions = sessions
+        self._token = token
+
+    @property
+    def visitor(self) -> Visitor | None:
+        """None once the session has ended."""
+        return LOCAL if self._sessions is None else self._sessions.visitor(self._token)
+
+    def same(self, other: "Seat") -> bool:
+        """Whether both are one session."""
+        return secrets.compare_digest(self._token.encode(), other._token.encode())

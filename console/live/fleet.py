@@ -12,6 +12,7 @@ from console.live.trends import MINUTES
 from console.live.unusable import BEHIND_MS, Unusable
 from console.live.verdicts import Verdicts
 from fanwatch.messages.alarm import EPISODES, Alarm
+from fanwatch.sensors import Values
 
 KNOWN_MS = 86_400_000
 """A fan that was silent for as long is not there any more."""
@@ -89,9 +90,7 @@ class Fleet(Unusable):
         if self.absent.leave(device) is not None:
             self.alarm_revision += 1
 
-    def reading(
-        self, device: str, ms: int, values: tuple[float, float, float, float], came_ms: int = 0
-    ) -> None:
+    def reading(self, device: str, ms: int, values: Values, came_ms: int = 0) -> None:
         """Takes a reading, measured at `ms`, that came at `came_ms`."""
         index = self.place(device, max(ms, came_ms))
         if index < 0:
@@ -105,7 +104,7 @@ class Fleet(Unusable):
             self.values[index] = values
         self.revision += 1
 
-    def recall(self, device: str, ms: int, values: tuple[float, float, float, float]) -> None:
+    def recall(self, device: str, ms: int, values: Values) -> None:
         """Takes a last reading that was stored before this process began, unless there is a later one."""
         index = self.place(device, ms)
         if index >= 0 and ms > self.read_ms[index]:

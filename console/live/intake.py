@@ -7,7 +7,6 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from console.live import wire
 from console.live.fleet import Fleet
 from console.live.unusable import Refusal
 from fanwatch.broker.link import Link
@@ -15,7 +14,8 @@ from fanwatch.errors import InvalidReading
 from fanwatch.logs import Log
 from fanwatch.messages import topics
 from fanwatch.messages.alarm import InvalidAlarm, decode_alarm
-from fanwatch.messages.reading import AHEAD_MS, MAX_READING_BYTES, parse_from_topic
+from fanwatch.messages.reading import MAX_READING_BYTES, parse_from_topic
+from fanwatch.messages.result import InvalidResult, parse_result
 from fanwatch.settings import BrokerSettings, ReadingSettings
 
 _RETAINED_S = 10.0
@@ -92,17 +92,17 @@ class Intake(Link):
         self.received += 1
         try:
             self.take(message.topic, message.payload)
-        except (wire.Wrong, InvalidAlarm):
+        except (InvalidReading, InvalidResult, InvalidAlarm):
             self.wrong += 1
 
     def take(self, topic: str, payload: bytes) -> None:
-        """Takes one message. Wrong or InvalidAlarm for one that says nothing to this page."""
+        """Takes one message. InvalidReading, InvalidResult or InvalidAlarm for one that says nothing."""
         fleet = self._fleet
         if topic == topics.RESULTS:
-            score, ms = wire.score(payload)
+            result, ms = parse_result(payload)
             with fleet.lock:
-                fleet.score(score.deviceID, ms, score.fault, score.probability, score.cause)
-                fleet.model = score.model
+                fleet.score(result.deviceID, ms, result.fault, result.probability, result.cause)
+                fleet.model = result.model
             return
         device = topics.alarm_device_of(topic)
         if device is None and not payload:
@@ -122,24 +122,17 @@ class Intake(Link):
 
     def _take_reading(self, topic: str, payload: bytes, now_ms: int) -> None:
         try:
-            reading, ms = wire.reading(topics.device_of(topic), payload, self._rules.timezone)
-            if not now_ms - self._rules.retention_ms <= ms <= now_ms + AHEAD_MS:
-                raise wire.Wrong("clock")
-        except wire.Wrong:
-            self._refused(topic, payload, now_ms)
+            reading = parse_from_topic(topic, payload, self._rules, now_ms)
+        except InvalidReading as error:
+            self._refused(topic, payload, now_ms, error)
             raise
-        values = (reading.rotation, reading.temperature, reading.vibration, reading.sound)
         with self._fleet.lock:
-            self._fleet.reading(reading.deviceID, ms, values, now_ms)
+            self._fleet.reading(reading.device_id, reading.timestamp_ms or 0, reading.features, now_ms)
 
-    def _refused(self, topic: str, payload: bytes, now_ms: int) -> None:
+    def _refused(self, topic: str, payload: bytes, now_ms: int, error: InvalidReading) -> None:
         """Its fan is heard all the same; why it is refused is said as score-fan says it."""
         device = topics.sender_of(topic, payload[:MAX_READING_BYTES])
-        if device is None:
-            return
-        try:
-            parse_from_topic(topic, payload, self._rules, now_ms)
-        except InvalidReading as error:
+        if device is not None:
             clock = error.reason == "clock"
             refusal = Refusal(now_ms, payload, str(error), clock, self._rules.timezone)
             with self._fleet.lock:

@@ -9,8 +9,8 @@ import numpy as np
 from console.live.recent import Recent
 from console.live.trends import Trends
 from fanwatch.messages.alarm import EPISODES, Alarm
-from fanwatch.messages.reading import FEATURES
 from fanwatch.messages.timestamps import parse_ms
+from fanwatch.sensors import FEATURES
 
 NOBODY = -1
 _UTC = ZoneInfo("UTC")

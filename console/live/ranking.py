@@ -1,19 +1,18 @@
 """Who needs a person first: the order of the fleet, and which fans a viewer asked for."""
 
 import re
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 import numpy as np
 
 from console.live.fleet import Fleet
 from console.live.states import LAST_NEED, STATES, states
+from fanwatch.sensors import FEATURES
 
-Sort = Literal["need", "name", "left", "risk", "rotation", "temperature", "vibration", "sound", "age"]
 LONGEST_SEARCH: Final = 100
 _FRESH_MS: Final = 400
 """A ranking is used again for as long: several viewers are told in the same second."""
-_SIGNALS: Final = ("rotation", "temperature", "vibration", "sound")
 _SUSPECT: Final = STATES.index("suspect")
 _NUMBER = re.compile(r"(\d+)")
 
@@ -24,7 +23,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     search: str = ""
     only: str = ""
     """`need` for those that need somebody, `hand` for those that somebody takes care of, or one of STATES; or all."""
-    sort: Sort = "need"
+    sort: str = "need"
+    """"need", "name", "left", "risk", a sensor's name, or "age", as which anything else counts."""
     descending: bool = False
     first: int = 0
     count: int = 40
@@ -126,10 +126,10 @@ class Ranker:
             key = self._left()
         elif wish.sort == "risk":
             key = -fleet.risk[:count]
-        elif wish.sort == "age":
-            key = fleet.read_ms[:count].astype(np.float64)
+        elif wish.sort in FEATURES:
+            key = -fleet.values[:count, FEATURES.index(wish.sort)]
         else:
-            key = -fleet.values[:count, _SIGNALS.index(wish.sort)]
+            key = fleet.read_ms[:count].astype(np.float64)
         # Those of whom it is not known come last either way.
         return np.where(~np.isfinite(key), np.inf, -key if wish.descending else key)
 

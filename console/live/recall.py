@@ -16,8 +16,8 @@ from fanwatch.errors import FanwatchError
 from fanwatch.fleet.faulty import FAULTY_S
 from fanwatch.forecast_service.checkpoints import MEASUREMENT, note_of
 from fanwatch.logs import Log
-from fanwatch.messages.reading import FEATURES
 from fanwatch.messages.topics import DEVICE_ID
+from fanwatch.sensors import COUNTED, FEATURES
 from fanwatch.store.influx import MEANS
 
 _PIECE_S: Final = 600
@@ -26,13 +26,14 @@ _AGAIN_S: Final = 5.0
 _MS: Final = 1_000_000
 
 _BEFORE = (
-    'SELECT last("rotation_mean") AS "rotation", "temperature_mean" AS "temperature", '
-    '"vibration_mean" AS "vibration", "sound_mean" AS "sound" FROM "telemetry" '
-    f'WHERE time >= now() - {_KNOWN_S}s GROUP BY "deviceID"'
+    f'SELECT last("{COUNTED}_mean") AS "{COUNTED}"'
+    + "".join(f', "{name}_mean" AS "{name}"' for name in FEATURES[1:])
+    + f' FROM "telemetry" WHERE time >= now() - {_KNOWN_S}s GROUP BY "deviceID"'
 )
 _LAST = (
-    'SELECT last("rotation") AS "rotation", "temperature", "vibration", "sound" FROM "telemetry" '
-    'WHERE time >= now() - 1h GROUP BY "deviceID"'
+    f'SELECT last("{COUNTED}") AS "{COUNTED}"'
+    + "".join(f', "{name}"' for name in FEATURES[1:])
+    + ' FROM "telemetry" WHERE time >= now() - 1h GROUP BY "deviceID"'
 )
 _NOTES = f'SELECT last("note") AS "note" FROM "{MEASUREMENT}" WHERE time >= now() - 3d GROUP BY "deviceID"'
 """A fan's point stands at its checkpoint, which may lie a while before its last reading."""
@@ -95,10 +96,8 @@ def last(fleet: Fleet, rows: list[dict[str, Any]], away: Mapping[str, int] | Non
     with fleet.lock:
         for row in rows:
             if _whole(row) and int(row["time"]) // _MS > away.get(row["deviceID"], 0):
-                rotation, temperature, vibration, sound = (float(row[name]) for name in FEATURES)
-                fleet.recall(
-                    row["deviceID"], int(row["time"]) // _MS, (rotation, temperature, vibration, sound)
-                )
+                values = tuple(float(row[name]) for name in FEATURES)
+                fleet.recall(row["deviceID"], int(row["time"]) // _MS, values)
 
 
 def results(fleet: Fleet, rows: list[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from console.live.fleet import Fleet
 from fanwatch.fleet.unusable import Heard
 from fanwatch.messages.alarm import OUT_OF_SERVICE, Alarm
+from fanwatch.sensors import Values
 
 STATES: Final = (
     "stopped", "alarm", "suspect", "warning", "instrument", "silent", "unknown", OUT_OF_SERVICE, "ok",
@@ -58,8 +59,7 @@ class Now(msgspec.Struct, frozen=True):
 
     device: str
     read_ms: int
-    values: tuple[float, float, float, float]
-    """Rotation in rpm, temperature in °C, vibration in the model's unit, sound in dB: the order of FEATURES."""
+    values: Values
     scored_ms: int
     probability: float
     fault: int | None
@@ -85,11 +85,10 @@ def now(fleet: Fleet, device: str, now_ms: int) -> Now | None:
         if index is None:
             return None
         fault = int(fleet.fault[index])
-        rotation, temperature, vibration, sound = (float(value) for value in fleet.values[index])
         return Now(
             device=device,
             read_ms=int(fleet.read_ms[index]),
-            values=(rotation, temperature, vibration, sound),
+            values=tuple(fleet.values[index].tolist()),
             scored_ms=int(fleet.scored_ms[index]),
             probability=float(fleet.probability[index]),
             fault=None if fault < 0 else fault,

@@ -9,6 +9,7 @@ from console.live.places import Places
 from fanwatch.fleet.standstill import STILL_RPM, STILL_VIBRATION, SURE_MS
 from fanwatch.messages.alarm import OUT_OF_SERVICE, Alarm, with_lapsed
 from fanwatch.messages.timestamps import at_minute
+from fanwatch.sensors import Values
 
 
 class Stopped(Alarm, frozen=True, kw_only=True):
@@ -40,7 +41,7 @@ class Stops(Places):
                 self._known.add(episode)
                 self._set_alarm(index, self.said[index])
 
-    def _turns(self, index: int, ms: int, values: tuple[float, float, float, float]) -> None:
+    def _turns(self, index: int, ms: int, values: Values) -> None:
         """Takes a fan's newest reading; call it before `read_ms` is that of the reading."""
         still = 0 <= values[0] < STILL_RPM and values[2] < STILL_VIBRATION
         if still == self.still[index]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fanwatch.messages.reading import FEATURES
+from fanwatch.sensors import FEATURES, Values
 
 MINUTES = 60
 CHANNELS = len(FEATURES) + 1
@@ -20,7 +20,7 @@ class Trends:
         self._newest = np.zeros(most, np.int64)
         """The newest minute that has a place, in minutes since the epoch; 0 for a fan without any."""
 
-    def add(self, index: int, ms: int, values: tuple[float, float, float, float]) -> None:
+    def add(self, index: int, ms: int, values: Values) -> None:
         """Takes a reading of a fan; one of more than an hour before its newest is no part of it."""
         at = self._place(index, ms // _MINUTE_MS)
         if at < 0:

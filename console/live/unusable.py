@@ -14,7 +14,7 @@ from console.live.stops import Stops
 from fanwatch.fleet import unusable
 from fanwatch.fleet.unusable import Heard
 from fanwatch.messages.alarm import Alarm
-from fanwatch.messages.reading import FEATURES
+from fanwatch.sensors import FEATURES
 
 BEHIND_MS: Final = 300_000
 """What was measured so long before it came is not of now."""

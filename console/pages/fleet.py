@@ -11,7 +11,7 @@ from console import shell, words
 from console.context import Console
 from console.live.ranking import Ranker, Wish
 from console.live.view import FleetView, scales
-from fanwatch.messages.reading import FEATURES
+from fanwatch.sensors import BY_NAME
 
 
 class FleetList(ui.element, component="../assets/fleet.js"):
@@ -60,8 +60,13 @@ def signals(console: Console) -> list[dict[str, Any]]:
     low, high = scales(console.features)
     known = {feature.name: feature for feature in console.features}
     found = []
-    for position, name in enumerate(FEATURES):
-        signal: dict[str, Any] = {"name": name, "word": words.SENSORS[name], "unit": words.UNITS[name]}
+    for position, (name, sensor) in enumerate(BY_NAME.items()):
+        signal: dict[str, Any] = {
+            "name": name,
+            "word": sensor.label,
+            "unit": sensor.unit,
+            "digits": sensor.digits,
+        }
         if name in known:
             healthy, width = known[name].healthy, high[position] - low[position]
             signal |= {

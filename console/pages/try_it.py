@@ -17,7 +17,7 @@ from console.scoring import Refused
 from console.whatif import WhatIf
 from console.words import SENSORS
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.messages.reading import FEATURES
+from fanwatch.sensors import FEATURES
 
 _FILES_AT_ONCE: Final = 2
 _FILES_WAITING: Final = 4

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from console.queries.episodes import found_in_words
-from fanwatch.messages.reading import FEATURES
+from fanwatch.sensors import FEATURES
 from fanwatch.store.influx import MEANS, quoted
 
 _TEN_MINUTES_S: Final = 600

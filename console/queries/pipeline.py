@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from fanwatch.broker.takeovers import taken
+from fanwatch.sensors import COUNTED
 from fanwatch.store.influx import Store
 from fanwatch.store.unused import unused
 
@@ -100,7 +101,7 @@ def ledger(store: Store) -> Ledger:
 
     dead = unused(store, window)
     return Ledger(
-        count("telemetry", "rotation"), count("anomaly", "quality"), dead.count, dead.words, dead.stored
+        count("telemetry", COUNTED), count("anomaly", "quality"), dead.count, dead.words, dead.stored
     )
 
 

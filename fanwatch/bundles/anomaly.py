@@ -16,6 +16,7 @@ import msgspec
 from fanwatch.bundles.verified import VerifiedBundle
 from fanwatch.errors import BundleError
 from fanwatch.messages.refusals import in_words
+from fanwatch.sensors import Values
 
 NAME: Final = "fan-anomaly"
 METADATA: Final = "model.json"
@@ -75,7 +76,7 @@ class Origin(msgspec.Struct, frozen=True):
 class TestVector(msgspec.Struct, frozen=True):
     """Inputs in the features' units, and the probabilities that every engine must give within 1e-5."""
 
-    inputs: list[tuple[float, float, float, float]]
+    inputs: list[Values]
     probabilities: list[float]
 
 

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from fanwatch.messages.alarm import Alarm, HeardCause
-from fanwatch.messages.reading import FEATURES
 from fanwatch.messages.timestamps import at_minute, parse_ms
+from fanwatch.sensors import FEATURES, SENSORS
 
 HEARD_MS: Final = 30 * 60_000
 """A fan of which a message came within this time is heard."""
@@ -23,7 +23,6 @@ OTHERS: Final = "nothing comes from this fan, and what comes from others cannot 
 """Why nothing newer is known of a fan of which nothing comes, as nothing comes of the others that can be used."""
 _SILENCE: Final = re.compile(r"[Nn]othing has come from it since [-\d]+ [\d:]+ UTC")
 
-_SHOWN: Final = ("{:.6g} rpm", "{:.6g} °C", "{:.6g}", "{:.6g} dB")
 _LONGEST_ERROR: Final = 200
 _MIN_MS, _HOUR_MS, _DAY_MS = 60_000, 3_600_000, 86_400_000
 _SURE_MS: Final = 10_000
@@ -186,8 +185,8 @@ def _time(content: Mapping[str, Any], timezone: ZoneInfo) -> int | None:
 
 def _values(values: Mapping[str, Any]) -> str:
     shown = [
-        f"{name} {form.format(values[name])}"
-        for name, form in zip(FEATURES, _SHOWN, strict=True)
-        if _number(values.get(name))
+        f"{sensor.name} {values[sensor.name]:.6g}{sensor.suffix}"
+        for sensor in SENSORS
+        if _number(values.get(sensor.name))
     ]
     return f", with {', '.join(shown)}" if shown else ""

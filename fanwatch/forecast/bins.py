@@ -10,12 +10,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fanwatch.messages.reading import FEATURES
+from fanwatch import sensors
 
 BIN_MS: Final = 600_000
 """Length of a bin; bins begin at multiples of it, in ms since the epoch."""
-SENSORS: Final = len(FEATURES)
-PLAUSIBLE: Final = ((1.0, 3000.0), (-40.0, 150.0), (1.0, 1500.0), (10.0, 140.0))
+SENSORS: Final = len(sensors.SENSORS)
+PLAUSIBLE: Final = tuple(sensor.plausible for sensor in sensors.SENSORS)
 """Lowest and highest value that a working sensor gives, in the order of FEATURES; what lies beyond is left out."""
 
 Floats = NDArray[np.float32]

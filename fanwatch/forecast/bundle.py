@@ -12,8 +12,8 @@ from fanwatch.bundles.verified import VerifiedBundle
 from fanwatch.errors import BundleError
 from fanwatch.forecast.model import NAME, Machine
 from fanwatch.forecast.windows import NAMES
-from fanwatch.messages.reading import FEATURES
 from fanwatch.messages.refusals import in_words
+from fanwatch.sensors import FEATURES
 
 OUTPUT_NAMES: Final = (
     "risk",

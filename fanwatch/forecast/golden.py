@@ -17,7 +17,7 @@ from fanwatch.forecast.bins import BIN_MS, Bins, Floats, Ints, gather
 from fanwatch.forecast.bundle import ForecastBundle
 from fanwatch.forecast.fleet import Fleet
 from fanwatch.forecast.model import ForecastModel
-from fanwatch.messages.reading import FEATURES
+from fanwatch.sensors import FEATURES
 
 FILE: Final = "golden.csv"
 HEADER: Final = ("Fan", "Bin", *(name.capitalize() for name in FEATURES), "Risk")

@@ -5,15 +5,14 @@ from typing import Final
 from fanwatch.forecast.bins import BIN_MS
 from fanwatch.forecast.shown import Shown
 from fanwatch.messages.timestamps import at_minute
+from fanwatch.sensors import SENSORS
 
 _BINS_AN_HOUR: Final = 6
-_UNITS: Final = (" rpm", " °C", "", " dB")
-_DIGITS: Final = (0, 1, 0, 1)
 
 
 def value(number: float, sensor: int) -> str:
     """With the sensor's unit, in as many digits as mean something."""
-    return f"{number:.{_DIGITS[sensor]}f}{_UNITS[sensor]}"
+    return SENSORS[sensor].text(number)
 
 
 def spread(shown: Shown, sensor: int) -> str:

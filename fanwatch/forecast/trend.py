@@ -9,7 +9,7 @@ from fanwatch.forecast.bins import Floats
 from fanwatch.forecast.memory import Memory
 from fanwatch.forecast.shown import Shown, lately, usually
 from fanwatch.forecast.windows import HOURS, SIGNALS, UNUSUAL, beyond
-from fanwatch.messages.reading import FEATURES
+from fanwatch.sensors import FEATURES
 
 _VISIBLE: Final = 0.01
 _SAYING: Final = (SIGNALS.index("beginning"), SIGNALS.index("advanced"))

@@ -13,7 +13,7 @@ from fanwatch.forecast import evidence
 from fanwatch.forecast.bins import SENSORS, Floats
 from fanwatch.forecast.cleaning import Cleaned, Flags
 from fanwatch.forecast.memory import Memory
-from fanwatch.messages.reading import FEATURES
+from fanwatch.sensors import FEATURES
 
 HOURS: Final = (1, 3, 6, 12, 24, 72)
 """Time constants of the means. An exponential window forgets e-fold within its constant."""

@@ -32,8 +32,8 @@ from fanwatch.forecast.verdict import (
 )
 from fanwatch.forecast.windows import UNUSUAL
 from fanwatch.messages.alarm import INSTRUMENT_CAUSES
-from fanwatch.messages.reading import FEATURES
 from fanwatch.messages.timestamps import at_minute
+from fanwatch.sensors import FEATURES
 
 _HOUR_MS: Final = 3_600_000
 

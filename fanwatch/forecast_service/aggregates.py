@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fanwatch.forecast.bins import BIN_MS, PLAUSIBLE, SENSORS, Bins
 from fanwatch.forecast_service.naming import among, chunks
-from fanwatch.messages.reading import FEATURES
+from fanwatch.sensors import COUNTED, FEATURES
 from fanwatch.store.influx import Series, Store
 
 MS = 1_000_000
@@ -23,7 +23,7 @@ _MEAN, _LAST, _LOW, _HIGH, _COUNT, _ZEROS = range(_PARTS)
 _WHAT = ("mean", "last", "min", "max")
 POINTS = 200_000
 """What one query aggregates at most: a second and a half of InfluxDB's time."""
-_ALL = ", ".join(['count("rotation")'] + [f'{what}("{name}")' for name in FEATURES for what in _WHAT])
+_ALL = ", ".join([f'count("{COUNTED}")'] + [f'{what}("{name}")' for name in FEATURES for what in _WHAT])
 _GROUPED = 'GROUP BY time(10m), "deviceID" fill(none)'
 _CELL = np.dtype([("points", "<i4"), ("values", "<f4", (SENSORS, _PARTS))])
 
@@ -110,7 +110,7 @@ def newest(store: Store, since_ms: int, until_ms: int) -> dict[str, int]:
 
 def newest_read(store: Store, since_ms: int, until_ms: int) -> dict[str, int]:
     """By fan, in ms: up to when its readings are stored, scored or not."""
-    return _newest(store, "telemetry", "rotation", since_ms, until_ms)
+    return _newest(store, "telemetry", COUNTED, since_ms, until_ms)
 
 
 def _newest(store: Store, measurement: str, field: str, since_ms: int, until_ms: int) -> dict[str, int]:
@@ -122,7 +122,7 @@ def _newest(store: Store, measurement: str, field: str, since_ms: int, until_ms:
 def oldest(store: Store, since_ms: int) -> dict[str, int]:
     """By fan, in ms: its first point since then."""
     rows = store.query(
-        f'SELECT first("rotation") FROM "telemetry" WHERE time >= {since_ms * MS} GROUP BY "deviceID"'
+        f'SELECT first("{COUNTED}") FROM "telemetry" WHERE time >= {since_ms * MS} GROUP BY "deviceID"'
     )
     return {row["deviceID"]: int(row["time"]) // MS for row in rows}
 
@@ -130,7 +130,7 @@ def oldest(store: Store, since_ms: int) -> dict[str, int]:
 def sizes(store: Store, start_ms: int, end_ms: int, fans: Sequence[str]) -> dict[int, int]:
     """By beginning of the bin, how many points these fans have, all of them together."""
     rows = store.query(
-        f'SELECT count("rotation") AS "n" FROM "telemetry" WHERE {_period(start_ms, end_ms, fans)} '
+        f'SELECT count("{COUNTED}") AS "n" FROM "telemetry" WHERE {_period(start_ms, end_ms, fans)} '
         "GROUP BY time(10m) fill(none)"
     )
     return {int(row["time"]) // MS: int(row["n"]) for row in rows}
@@ -139,7 +139,7 @@ def sizes(store: Store, start_ms: int, end_ms: int, fans: Sequence[str]) -> dict
 def points(store: Store, start_ms: int, end_ms: int, fans: Sequence[str]) -> NDArray[np.int32]:
     """How many points these fans have in each bin, shape (k, m)."""
     found = empty(start_ms, end_ms, len(fans)).points
-    for fan, times, rows in _cells(store, 'count("rotation")', start_ms, end_ms, fans):
+    for fan, times, rows in _cells(store, f'count("{COUNTED}")', start_ms, end_ms, fans):
         found[times, fan] = rows[:, 0]
     return found
 
@@ -149,7 +149,7 @@ def taken(store: Store, start_ms: int, end_ms: int, fans: Sequence[str]) -> dict
     counts: dict[str, int] = dict.fromkeys(fans, 0)
     for some in chunks(fans):
         rows = store.query(
-            f'SELECT count("rotation") AS "n" FROM "telemetry" WHERE {_period(start_ms, end_ms, some)} '
+            f'SELECT count("{COUNTED}") AS "n" FROM "telemetry" WHERE {_period(start_ms, end_ms, some)} '
             'GROUP BY "deviceID"'
         )
         counts |= {row["deviceID"]: int(row["n"]) for row in rows}

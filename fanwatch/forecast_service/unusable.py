@@ -11,6 +11,7 @@ import msgspec
 
 from fanwatch.fleet.unusable import HEARD_MS, Heard, belated, gone, movement, refused, silence
 from fanwatch.forecast import Verdict
+from fanwatch.sensors import FEATURES
 from fanwatch.store.influx import Store
 
 _MS = 1_000_000
@@ -78,7 +79,7 @@ class Hearing:
                     for fan, row in rows.items()
                     if row["time"] == self._letters[fan]["time"]
                 }
-            sensors = '"rotation", "temperature", "vibration", "sound"'
+            sensors = ", ".join(f'"{name}"' for name in FEATURES)
             first = self._by_fan('first("at_ms") AS "at_ms"', "arrival", HEARD_MS)
             last = self._by_fan(f'last("at_ms") AS "at_ms", {sensors}', "arrival", HEARD_MS) if first else {}
             self._late = {fan: (first[fan], row) for fan, row in last.items() if fan in first}

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from fanwatch.errors import FanwatchError
-from fanwatch.messages.reading import FEATURES
 from fanwatch.messages.refusals import in_words
 from fanwatch.messages.timestamps import format_ms, parse_ms
 from fanwatch.messages.topics import DEVICE_ID, alarm_device_of
+from fanwatch.sensors import FEATURES
 
 State = Literal["ok", "warning", "alarm", "stopped", "instrument", "unknown", "out-of-service"]
 InstrumentCause = Literal["stuck", "zero", "drift", "spikes", "silent"]

@@ -13,10 +13,10 @@ from fanwatch.messages.alarm import (
     episode_name,
     time_ms,
 )
-from fanwatch.messages.reading import FEATURES
 from fanwatch.messages.refusals import in_words
 from fanwatch.messages.timestamps import parse_ms
 from fanwatch.messages.topics import DEVICE_ID
+from fanwatch.sensors import FEATURES
 
 Action = Literal["acknowledge", "snooze", "close"]
 Found = Literal["fault", "false alarm", "instrument"]

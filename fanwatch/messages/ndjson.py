@@ -11,8 +11,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 from fanwatch.errors import FanwatchError
 from fanwatch.messages import misread
-from fanwatch.messages.reading import FEATURES, faults
+from fanwatch.messages.reading import faults
 from fanwatch.problems import Problems
+from fanwatch.sensors import FEATURES
 from fanwatch.settings import ReadingSettings
 
 # By lower-case column name: history files' names and those on the wire differ in case only, but for the time.

@@ -11,9 +11,7 @@ from fanwatch.messages import misread
 from fanwatch.messages.refusals import field_of, in_words
 from fanwatch.messages.timestamps import format_ms, parse_ms
 from fanwatch.messages.topics import DEVICE_ID, READINGS, device_of
-
-FEATURES = ("rotation", "temperature", "vibration", "sound")
-"""Names on the wire, in the order in which models take them: rpm, °C, the model's vibration unit, dB."""
+from fanwatch.sensors import FEATURES, Values
 
 MAX_READING_BYTES = 32_000
 """A longer payload is no reading and is never parsed."""
@@ -23,35 +21,23 @@ AHEAD_MS = 5 * 60_000
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """One reading. Construct it with `parse`.
-
-    rotation in rpm, temperature in °C, vibration in the unit that the model's metadata names, sound in dB;
-    `timestamp_ms` in milliseconds since the epoch, None where an ad-hoc request named no time.
-    """
+    """One reading. Construct it with `parse`."""
 
     device_id: str
     timestamp_ms: int | None
-    rotation: float
-    temperature: float
-    vibration: float
-    sound: float
-
-    @property
-    def features(self) -> tuple[float, float, float, float]:
-        """Rotation, temperature, vibration, sound: the order of FEATURES."""
-        return (self.rotation, self.temperature, self.vibration, self.sound)
+    """Since the epoch; None where an ad-hoc request named no time."""
+    features: Values
+    """In the order of FEATURES, in the units of their sensors."""
 
 
-class _Wire(msgspec.Struct, frozen=True, gc=False):
-    deviceID: str  # noqa: N815 - the name on the wire
-    rotation: float
-    temperature: float
-    vibration: float
-    sound: float
-    timeStamp: str | None = None  # noqa: N815
-
-
+_Wire = msgspec.defstruct(
+    "_Wire",
+    [("deviceID", str), *((name, float) for name in FEATURES), ("timeStamp", str | None, None)],
+    frozen=True,
+    gc=False,
+)
 _decode = msgspec.json.Decoder(_Wire).decode
+_fields = msgspec.structs.astuple
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -69,29 +55,22 @@ def parse(payload: bytes, rules: Rules, *, over_mqtt: bool = False) -> Reading:
     if len(payload) > MAX_READING_BYTES:
         raise InvalidReading(oversized(payload, over_mqtt=over_mqtt), reason="oversized")
     try:
-        wire = _decode(payload)
+        fields = _fields(_decode(payload))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _unreadable(payload, error, over_mqtt) from error
-    for name in FEATURES:
-        if not math.isfinite(getattr(wire, name)):
-            raise InvalidReading(
-                f"{name} is not a finite number", field=name, value=getattr(wire, name), reason="field"
-            )
-    if DEVICE_ID.fullmatch(wire.deviceID) is None:
+    device_id, values, time = fields[0], fields[1:-1], fields[-1]
+    # Finite as long as their sum is; where that is not, only one of them may say so.
+    if not math.isfinite(sum(values)) and not all(map(math.isfinite, values)):
+        name, value = next(pair for pair in zip(FEATURES, values, strict=True) if not math.isfinite(pair[1]))
+        raise InvalidReading(f"{name} is not a finite number", field=name, value=value, reason="field")
+    if DEVICE_ID.fullmatch(device_id) is None:
         raise InvalidReading(
             "deviceID must be 1 to 64 letters, digits, _ or -",
             field="deviceID",
-            value=wire.deviceID[:80],
+            value=device_id[:80],
             reason="deviceID",
         )
-    return Reading(
-        wire.deviceID,
-        _time_ms(wire.timeStamp, rules.timezone),
-        wire.rotation,
-        wire.temperature,
-        wire.vibration,
-        wire.sound,
-    )
+    return Reading(device_id, _time_ms(time, rules.timezone), values)
 
 
 def faults(payload: bytes, rules: Rules) -> list[InvalidReading]:

@@ -1,11 +1,16 @@
 """A result on the wire: what the model said of one reading. The same reading and model give the same bytes."""
 
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from fanwatch.messages.reading import Reading
-from fanwatch.messages.timestamps import format_ms
+from fanwatch.errors import FanwatchError
+from fanwatch.messages.reading import MAX_READING_BYTES, Reading
+from fanwatch.messages.timestamps import format_ms, parse_ms
+from fanwatch.messages.topics import DEVICE_ID
+
+_UTC = ZoneInfo("UTC")
 
 Quality = Literal["ok", "extrapolated", "implausible"]
 
@@ -53,6 +58,25 @@ class Result(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             fields=decision.fields,
             model=decision.model,
         )
+
+
+class InvalidResult(FanwatchError):
+    """No result of one reading that came over the broker."""
+
+
+def parse_result(payload: bytes) -> tuple[Result, int]:
+    """A published result, and the time of its reading in ms since the epoch; InvalidResult where it is none."""
+    if len(payload) > MAX_READING_BYTES:
+        raise InvalidResult(
+            f"A result has at most {MAX_READING_BYTES:,} bytes, this one has {len(payload):,}."
+        )
+    try:
+        found = decode_result(payload)
+        if DEVICE_ID.fullmatch(found.deviceID) is None:
+            raise ValueError("deviceID is no fan's name")
+        return found, parse_ms(found.timeStamp or "", _UTC)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise InvalidResult(f"This is no result: {error}.") from error
 
 
 encode_json = msgspec.json.Encoder().encode

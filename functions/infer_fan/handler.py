@@ -7,16 +7,15 @@ from typing import Any
 import msgspec
 
 from fanwatch.errors import InvalidReading
-from fanwatch.messages.reading import FEATURES
 from fanwatch.messages.refusals import in_words
 from fanwatch.scorers import open_judge
+from fanwatch.sensors import FEATURES, ROW, Values
 from fanwatch.settings import InferSettings, load
 
 MAX_ROWS = 4096
 
 _JUDGE = open_judge(load(InferSettings))
 _JSON = {"Content-Type": "application/json"}
-_Row = tuple[float, float, float, float]
 
 
 class _Request(msgspec.Struct):
@@ -24,14 +23,14 @@ class _Request(msgspec.Struct):
 
 
 _request = msgspec.json.Decoder(_Request).decode
-_one = msgspec.json.Decoder(_Row).decode
-_many = msgspec.json.Decoder(list[_Row]).decode
+_one = msgspec.json.Decoder(ROW).decode
+_many = msgspec.json.Decoder(list[ROW]).decode
 
 
 def handle(event: Any, context: Any) -> dict[str, Any]:
     """Answer {"params": [r, t, v, s]} with a decision, {"params": [[r, t, v, s], ...]} with a list of them.
 
-    Rotation in rpm, temperature in °C, vibration in the model's unit, sound in dB. 400 says what is wrong.
+    Values stand in the order and units of machines/fan.toml. 400 says what is wrong.
     """
     try:
         rows, single = _rows(event.body)
@@ -46,7 +45,7 @@ def _answer(status: int, content: object) -> dict[str, Any]:
     return {"statusCode": status, "body": msgspec.json.encode(content).decode(), "headers": _JSON}
 
 
-def _rows(body: bytes) -> tuple[list[_Row], bool]:
+def _rows(body: bytes) -> tuple[list[Values], bool]:
     """The rows asked about, and whether it was one without a list around it."""
     try:
         params = bytes(_request(body).params)

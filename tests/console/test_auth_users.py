@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 
 from console.auth import attempts, sessions, users
 from console.auth.login_page import LoginPage
-from console.auth.middleware import Request
+from console.auth.request import Request
 from fanwatch.errors import FanwatchError, SettingsError, Unavailable
 
 ROOT = Path(__file__).resolve().parents[2]

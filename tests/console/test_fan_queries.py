@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from console.queries import fan
-from fanwatch.messages.reading import FEATURES
+from fanwatch.sensors import FEATURES
 from fanwatch.store.influx import MEANS, point
 from tests.support.console import now_ms
 from tests.support.influx import Influx

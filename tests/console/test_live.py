@@ -10,7 +10,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from console.live import wire
 from console.live.fleet import Fleet
 from console.live.ranking import Ranker, Wish
 from console.live.states import STATES, now, states
@@ -20,9 +19,11 @@ from console.live.view import FleetView, text
 from console.pages.fan import described
 from console.ranges import Ranges
 from fanwatch.bundles.anomaly import load, locate
+from fanwatch.errors import InvalidReading
 from fanwatch.logs import Log
 from fanwatch.messages import topics
 from fanwatch.messages.alarm import InvalidAlarm, encode_alarm
+from fanwatch.messages.result import InvalidResult
 from tests.support.console import alarm, now_ms, reading, result
 from tests.support.live import NOW, VALUES, fleet_of, intake_of
 
@@ -307,7 +308,7 @@ def test_a_trend_as_text_has_the_levels_of_its_scale_and_blanks_for_gaps() -> No
 )
 def test_what_the_rest_would_refuse_changes_nothing(topic: str, payload: bytes) -> None:
     fleet = Fleet(10, silent_s=60)
-    with pytest.raises((wire.Wrong, InvalidAlarm)):
+    with pytest.raises((InvalidReading, InvalidResult, InvalidAlarm)):
         intake_of(fleet).take(topic, payload)
     assert len(fleet) == 0
 

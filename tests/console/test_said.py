@@ -10,8 +10,8 @@ from console.live.states import now
 from console.pages.alarms import _head
 from fanwatch.errors import Unavailable
 from fanwatch.gateway.client import Gateway
-from fanwatch.messages.reading import FEATURES
 from fanwatch.messages.timestamps import format_ms
+from fanwatch.sensors import FEATURES
 from fanwatch.settings import GatewaySettings
 from tests.support.console import HOUR_MS, alarm, now_ms
 from tests.support.live import NOW, fleet_of

@@ -5,13 +5,13 @@ import json
 import pytest
 
 from console.checklists import looks
-from console.live import wire
 from console.live.fleet import Fleet
 from console.live.intake import Intake
 from console.live.ranking import Ranker
 from console.live.states import Now, now
 from console.live.view import FleetView
 from console.pages.fan import described
+from fanwatch.errors import InvalidReading
 from fanwatch.fleet.unusable import silence
 from fanwatch.messages import topics
 from fanwatch.messages.timestamps import at_minute, format_ms
@@ -41,7 +41,7 @@ class Site:
             content = reading("fan-1", self.at_ms - behind_ms) | values
             try:
                 self.intake.take(topic, json.dumps(content).encode())
-            except wire.Wrong:
+            except InvalidReading:
                 continue
 
     def wait(self, seconds: int) -> None:
@@ -197,7 +197,7 @@ def test_a_message_that_names_no_known_fan_gives_nobody_a_place(site: Site) -> N
         (topics.READINGS, b'{"deviceID":"somebody","temperature":null}'),
         (topics.READINGS, b"\xff"),
     ):
-        with pytest.raises(wire.Wrong):
+        with pytest.raises(InvalidReading):
             site.intake.take(topic, payload)
     assert site.fleet.names == ["fan-2", "fan-1"]
     site.send(seconds=90, topic="fan/fan-1/messages", deviceID="fan-2")

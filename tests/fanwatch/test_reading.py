@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fanwatch.errors import InvalidReading
-from fanwatch.messages.reading import AHEAD_MS, FEATURES, MAX_READING_BYTES, Reading, parse, parse_from_topic
+from fanwatch.messages.reading import AHEAD_MS, MAX_READING_BYTES, Reading, parse, parse_from_topic
 from fanwatch.messages.timestamps import format_ms, parse_ms, zone
+from fanwatch.sensors import FEATURES
 from fanwatch.settings import ReadingSettings
 
 RULES = ReadingSettings(raw_retention="30d").rules

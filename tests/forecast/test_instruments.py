@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from fanwatch.forecast import instruments
 from fanwatch.forecast.memory import Memory, empty
-from fanwatch.messages.reading import FEATURES
 from fanwatch.messages.timestamps import format_ms
+from fanwatch.sensors import FEATURES
 from tests.forecast.fans import binned, fleet, healthy, live
 
 Values = NDArray[np.float64]

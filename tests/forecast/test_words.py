@@ -14,8 +14,8 @@ from fanwatch.forecast.model import HEALTHY
 from fanwatch.forecast.verdict import ALARM, DRIFT
 from fanwatch.forecast.windows import HOURS, OVER, SIGNALS, UNDER
 from fanwatch.forecast.words import tell
-from fanwatch.messages.reading import FEATURES
 from fanwatch.messages.timestamps import format_ms
+from fanwatch.sensors import FEATURES
 
 LAST = 2_944_000
 SINCE = f"{format_ms(LAST // 6 * 6 * BIN_MS)[:16].replace('T', ' ')} UTC"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fanwatch.logs import Log
-from fanwatch.messages.reading import FEATURES
+from fanwatch.sensors import FEATURES
 from fanwatch.store.influx import point
 from fanwatch.store.lease import FORECAST, Held, Lease
 from simulator import demo

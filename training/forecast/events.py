@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from fanwatch.messages.alarm import INSTRUMENT_CAUSES
 from fanwatch.messages.command import FAULT_MODES
-from fanwatch.messages.reading import FEATURES
 from fanwatch.messages.timestamps import parse_ms
 from fanwatch.problems import Problems
+from fanwatch.sensors import FEATURES
 from training.forecast import columns
 from training.rows import HistoryError, Rows
 

@@ -7,7 +7,7 @@ import numpy as np
 from fanwatch.forecast import BIN_MS
 from fanwatch.forecast.verdict import ALARM, STOPPED, WARNING
 from fanwatch.messages.alarm import INSTRUMENT_CAUSES
-from fanwatch.messages.reading import FEATURES
+from fanwatch.sensors import FEATURES
 from training.forecast.history import Broken, Fault, History
 from training.forecast.trace import QUIET_BINS, Episode, Trace, instruments
 from training.forecast.truth import HEAVIEST

@@ -15,6 +15,7 @@ from fanwatch.forecast import golden as golden_file
 from fanwatch.forecast.bins import Floats, Ints
 from fanwatch.forecast.bundle import OUTPUT_NAMES, ForecastMetadata, Sensor, TestVector
 from fanwatch.forecast.model import NAME, Scores
+from fanwatch.sensors import SENSORS
 from training.bundling import TrainingError, check_target, directory, libraries
 from training.forecast import card, choosing, figures, truth
 from training.forecast.golden import golden
@@ -23,7 +24,6 @@ from training.forecast.outcomes import compare
 from training.forecast.samples import Samples, collect, with_less
 from training.forecast.trace import Trace, at_threshold, follow, side_by_side
 from training.forecast.varied import varied
-from training.sensors import SENSORS
 
 FALSE_ALARMS: Final = 0.15
 """Wanted at most on validation fans, a fan-month; unseen fans give a little more or less."""
@@ -113,7 +113,7 @@ def train(
             name=NAME,
             version=version,
             sensors=tuple(
-                Sensor(sensor.name, sensor.unit, tuple(pair))  # type: ignore[arg-type]
+                Sensor(sensor.name, sensor.described_unit, tuple(pair))  # type: ignore[arg-type]
                 for sensor, pair in zip(SENSORS, edges.astype(np.float64).round(2).tolist(), strict=True)
             ),
             features=windows.NAMES,

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fanwatch.forecast import BIN_MS
 from fanwatch.forecast.bins import SENSORS, Floats
-from fanwatch.messages.reading import FEATURES
+from fanwatch.sensors import FEATURES
 from training.forecast.history import FOREVER_MS, History
 
 Flags = NDArray[np.bool_]

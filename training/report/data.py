@@ -4,12 +4,12 @@ from html import escape
 
 import numpy as np
 
+from fanwatch.sensors import SENSORS
 from training.quality import Quality, utc
 from training.report.page import Section, beside, bullets, figure, paragraph, table
 from training.report.subject import Subject
 from training.report.svg import Axis, Plot, Ticks, axis
 from training.report.verdict import percent
-from training.sensors import SENSORS
 
 _DOTS = 700
 """Rows of each kind in a scatter plot."""
@@ -143,7 +143,7 @@ def _scatter(subject: Subject, index: int) -> str:
         axis(
             low - margin,
             high + margin,
-            f"{sensor.column}, {sensor.unit}".replace(", as in the history file", ""),
+            sensor.axis,
         ),
         height=220,
     )

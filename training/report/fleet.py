@@ -7,13 +7,13 @@ import numpy as np
 
 from fanwatch.forecast import BIN_MS, PLAUSIBLE
 from fanwatch.forecast.bins import Floats
+from fanwatch.sensors import SENSORS
 from training.forecast.history import FOREVER_MS, History
 from training.forecast.truth import HEAVIEST, Truth
 from training.quality import utc
 from training.report.page import Section, beside, bullets, figure, paragraph, table
 from training.report.svg import Plot, axis
 from training.report.verdict import percent
-from training.sensors import SENSORS
 
 _DAY_MS: Final = 86_400_000
 _HOUR_MS: Final = 3_600_000
@@ -55,7 +55,7 @@ def _sensors(history: History, edges: Floats) -> str:
         least, middle, most = np.quantile(values, (0, 0.5, 1))
         rows.append(
             (
-                f"{sensor.name}<small>{escape(sensor.unit)}</small>",
+                f"{sensor.name}<small>{escape(sensor.described_unit)}</small>",
                 *(f"{value:,.6g}" for value in (least, middle, most)),
                 f"{edges[index, 0]:,.5g} to {edges[index, 1]:,.5g}",
                 f"{(values == 0).sum():,}",
@@ -116,9 +116,7 @@ def _scatter(history: History, true: Truth, edges: Floats, index: int) -> str:
     plot = Plot(
         f"{sensor.column} over time, of healthy and of failing fans",
         axis(0, float(days[-1]), "day"),
-        axis(
-            float(low), float(high), f"{sensor.column}, {sensor.unit}".replace(", as in the history file", "")
-        ),
+        axis(float(low), float(high), sensor.axis),
         height=220,
     )
     plot.band(max(float(edges[index, 0]), float(low)), min(float(edges[index, 1]), float(high)), "healthy")

@@ -20,10 +20,10 @@ from benchmarks.pipeline import free_port, plain_environment
 from benchmarks.processes import Child, cpu_s
 from fanwatch.errors import FanwatchError
 from fanwatch.forecast import open_model
-from fanwatch.forecast_service import checkpoints
 from fanwatch.forecast_service.service import Service
 from fanwatch.scorers import open_judge
 from fanwatch.settings import InferSettings, StoreSettings
+from fanwatch.store import checkpoints
 from fanwatch.store.influx import Store
 from history.setup import setup
 from local import tools

@@ -23,8 +23,8 @@ from console.live.recall import recall
 from console.live.verdicts import Verdicts
 from console.pages import alarms, fan, fleet, pipeline, try_it
 from console.push import Push
-from console.queries.store import StoreReader
 from console.ranges import Ranges
+from console.store import StoreReader
 from fanwatch.errors import FanwatchError
 from fanwatch.gateway.client import Gateway
 from fanwatch.logs import Log

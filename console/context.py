@@ -10,8 +10,8 @@ import msgspec
 from console.live.fleet import Fleet
 from console.live.intake import Intake
 from console.push import Push
-from console.queries.store import StoreReader
 from console.ranges import Ranges
+from console.store import StoreReader
 from fanwatch.bundles.anomaly import Feature
 from fanwatch.gateway.client import Gateway
 from fanwatch.settings import AccessSettings, BrokerSettings, ConsoleSettings

@@ -11,10 +11,10 @@ from typing import Final, Literal
 import msgspec
 
 from console.queries.pipeline import WINDOW_S, Ledger, Measured, ledger, measured
-from console.queries.store import OFF
-from fanwatch.broker import takeovers
+from console.store import OFF
 from fanwatch.errors import FanwatchError
 from fanwatch.fleet.faulty import VERDICT_S
+from fanwatch.store import takeovers
 from fanwatch.store.influx import Store
 
 State = Literal["ok", "attention", "down", "unknown", "off"]

@@ -14,7 +14,7 @@ from nicegui import Client, core
 
 from console.live.fleet import Fleet
 from console.live.intake import Intake
-from console.queries.store import StoreReader
+from console.store import StoreReader
 from fanwatch.logs import Log
 
 _EVERY_S = 0.5

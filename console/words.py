@@ -3,7 +3,6 @@
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from console.live.states import STATES
 from fanwatch import sensors
 from fanwatch.fleet.faulty import why_not
 from fanwatch.fleet.unusable import Heard
@@ -11,7 +10,7 @@ from fanwatch.messages.alarm import HEARD_CAUSES, Alarm
 from fanwatch.messages.timestamps import parse_ms
 
 _UTC = ZoneInfo("UTC")
-WORDS: Final = {
+WORDS: Final = {  # in the order in which states need a person: console/live/states.py
     "stopped": "Stopped",
     "alarm": "Alarm",
     "suspect": "Suspect",
@@ -160,5 +159,5 @@ def ms(time: str) -> int:
 def states_prop() -> list[dict[str, str]]:
     """What a component needs to show states, in the order of their codes."""
     return [
-        {"name": name, "word": WORDS[name], "sign": SIGNS[name], "meaning": MEANINGS[name]} for name in STATES
+        {"name": name, "word": WORDS[name], "sign": SIGNS[name], "meaning": MEANINGS[name]} for name in WORDS
     ]

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 
-from fanwatch.broker import takeovers
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.proxies import open_part
 from fanwatch.sensors import COUNTED
@@ -24,6 +23,7 @@ from fanwatch.settings import (
     StoreSettings,
     load,
 )
+from fanwatch.store import takeovers
 from fanwatch.store.influx import Store
 from fanwatch.store.unused import Unused, unused
 from local import rejected

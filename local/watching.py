@@ -9,8 +9,6 @@ import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
 from fanwatch.fleet.faulty import LAST_RUN, last_run_ms
-from fanwatch.forecast_service import checkpoints, episodes
-from fanwatch.forecast_service.checkpoints import Row
 from fanwatch.forecast_service.requests import Retirement
 from fanwatch.gateway.client import Gateway
 from fanwatch.messages.alarm import EPISODES, Alarm
@@ -25,6 +23,8 @@ from fanwatch.settings import (
     duration_ms,
     load,
 )
+from fanwatch.store import checkpoints, episodes
+from fanwatch.store.checkpoints import Row
 from fanwatch.store.influx import Store
 
 FUNCTION = "forecast-fan"

@@ -9,11 +9,11 @@ from connectors.mqtt.directory import Directory, filters_of
 from connectors.mqtt.id_conflict import Listening, Rivals
 from connectors.mqtt.inbox import Inbox
 from fanwatch.broker import Subscriber
-from fanwatch.broker.takeovers import said
 from fanwatch.errors import FanwatchError
 from fanwatch.gateway.client import Gateway
 from fanwatch.logs import Log
 from fanwatch.settings import BrokerSettings, ConnectorSettings, GatewaySettings
+from fanwatch.store.takeovers import said
 
 # As many as the broker is set to send.
 _RECEIVE_MAXIMUM = 1000

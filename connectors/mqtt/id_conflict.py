@@ -10,9 +10,9 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from connectors.mqtt import metrics
 from fanwatch.broker import Publisher
-from fanwatch.broker.takeovers import LOG, SURE, WITHIN_S, logged, said
 from fanwatch.logs import Log
 from fanwatch.settings import BrokerSettings
+from fanwatch.store.takeovers import LOG, SURE, WITHIN_S, logged, said
 
 _LATELY_S = 5.0
 """Within which a session that is gone was thrown away by whoever took it over."""

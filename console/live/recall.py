@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from console.live.fleet import KNOWN_MS, Fleet
 from console.live.trends import MINUTES
-from console.queries.store import StoreReader
+from console.store import StoreReader
 from fanwatch.errors import FanwatchError
 from fanwatch.fleet.faulty import FAULTY_S
-from fanwatch.forecast_service.checkpoints import MEASUREMENT, note_of
 from fanwatch.logs import Log
 from fanwatch.messages.topics import DEVICE_ID
 from fanwatch.sensors import COUNTED, FEATURES
+from fanwatch.store.checkpoints import MEASUREMENT, note_of
 from fanwatch.store.influx import MEANS
 
 _PIECE_S: Final = 600

@@ -6,13 +6,12 @@ import msgspec
 import numpy as np
 
 from console.live.fleet import Fleet
+from console.words import WORDS
 from fanwatch.fleet.unusable import Heard
 from fanwatch.messages.alarm import OUT_OF_SERVICE, Alarm
 from fanwatch.sensors import Values
 
-STATES: Final = (
-    "stopped", "alarm", "suspect", "warning", "instrument", "silent", "unknown", OUT_OF_SERVICE, "ok",
-)  # fmt: skip
+STATES: Final = tuple(WORDS)
 """The first one needs a person most. `suspect` (its readings are called faulty, but no alarm has come) and `silent`
 are the page's own; the others are those of an alarm. `ok` has only who has a risk, of a forecast-fan that goes on
 judging: everybody else is `unknown`, which people read as *Not judged*."""

@@ -8,7 +8,7 @@ import contextlib
 import time
 from typing import Final
 
-from console.queries.store import StoreReader
+from console.store import StoreReader
 from fanwatch.errors import FanwatchError
 from fanwatch.fleet.faulty import LAST_RUN, TOLD, behind, current, last_run_ms, left_behind, not_since
 

@@ -115,7 +115,7 @@ class FleetView:
     def _unusable(self, place: int, ranking: Ranking) -> bool:
         """Whether the page says so by itself, and not as forecast-fan does."""
         alarm = self._fleet.alarms[place]
-        return STATES[ranking.codes[place]] == "instrument" != (alarm and alarm.state)
+        return STATES[ranking.codes[place]] == "instrument" and (alarm is None or alarm.state != "instrument")
 
     def _lines(self, place: int, minute: int) -> list[str]:
         lines = self._fleet.trends.lines(place, minute)[:-1]

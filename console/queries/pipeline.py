@@ -4,9 +4,9 @@ from typing import Any, Final
 
 import msgspec
 
-from fanwatch.broker.takeovers import taken
 from fanwatch.sensors import COUNTED
 from fanwatch.store.influx import Store
+from fanwatch.store.takeovers import taken
 from fanwatch.store.unused import unused
 
 WINDOW_S: Final = 900

@@ -10,11 +10,11 @@ from fanwatch.forecast import BIN_MS, Fleet, ForecastModel, Verdict
 from fanwatch.forecast.bins import Ints
 from fanwatch.forecast.verdict import STOPPED
 from fanwatch.forecast_service import alarm_content, out_of_service, unusable
-from fanwatch.forecast_service.aggregates import Span
-from fanwatch.forecast_service.checkpoints import DAY_MS, Row
-from fanwatch.forecast_service.episodes import EpisodeEvent
 from fanwatch.forecast_service.group_bins import Goal
 from fanwatch.messages.alarm import EPISODES, Alarm
+from fanwatch.store.checkpoints import DAY_MS, Row
+from fanwatch.store.episodes import EpisodeEvent
+from fanwatch.store.fan_bins import Span
 
 LAG_MS = 2 * 3_600_000
 """How far the checkpoint is behind the newest bin."""

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from fanwatch.forecast_service import checkpoints
-from fanwatch.forecast_service.checkpoints import Note, Row
-from fanwatch.forecast_service.naming import chunks
+from fanwatch.store import checkpoints
+from fanwatch.store.checkpoints import Note, Row
+from fanwatch.store.fan_names import chunks
 from fanwatch.store.influx import Store
 
 

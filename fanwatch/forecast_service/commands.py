@@ -3,14 +3,15 @@
 import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.forecast_service import alarm_content, checkpoints, episodes, out_of_service
-from fanwatch.forecast_service.checkpoints import Row
-from fanwatch.forecast_service.episodes import Said
+from fanwatch.forecast_service import alarm_content, out_of_service
 from fanwatch.forecast_service.publisher import Announcer
 from fanwatch.forecast_service.requests import Retirement
 from fanwatch.messages.alarm import EPISODES, Alarm, InvalidAlarm
 from fanwatch.messages.command import Command
 from fanwatch.messages.timestamps import format_ms, parse_ms, zone
+from fanwatch.store import checkpoints, episodes
+from fanwatch.store.checkpoints import Row
+from fanwatch.store.episodes import Said
 from fanwatch.store.influx import Store
 
 _UTC = zone("UTC")

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanwatch.forecast import BIN_MS
-from fanwatch.forecast_service import aggregates
-from fanwatch.forecast_service.aggregates import Span
-from fanwatch.forecast_service.checkpoints import Row
 from fanwatch.forecast_service.unusable import Hearing
+from fanwatch.store import fan_bins
+from fanwatch.store.checkpoints import Row
+from fanwatch.store.fan_bins import Span
 from fanwatch.store.influx import Store
 
 _BINS = 144
@@ -51,15 +51,15 @@ def gathered(store: Store, group: Sequence[Row], goal: Goal, more: Callable[[], 
     start_ms, through_ms = group[0].checkpoint_ms, group[0].through_ms
     bins = max(_BINS_AT_LEAST, _FAN_BINS // len(group))
     head_ms = max(min(goal.head_ms, start_ms + bins * BIN_MS), through_ms)
-    sizes = aggregates.sizes(store, start_ms, head_ms, fans) if head_ms > start_ms else {}
+    sizes = fan_bins.sizes(store, start_ms, head_ms, fans) if head_ms > start_ms else {}
     span = _kept(store, group, sizes, until)
     for place, (first, last) in enumerate(_portions(sizes, through_ms, head_ms)):
         if place and not more():
             break
         points = sum(sizes.get(at_ms, 0) for at_ms in range(first, last, BIN_MS))
-        part = aggregates.read(store, first, last, fans, -(-points // aggregates.POINTS))
-        aggregates.leave_out(part, until)
-        span = aggregates.joined(span, part)
+        part = fan_bins.read(store, first, last, fans, -(-points // fan_bins.POINTS))
+        fan_bins.leave_out(part, until)
+        span = fan_bins.joined(span, part)
     return span
 
 
@@ -67,8 +67,8 @@ def _kept(store: Store, group: Sequence[Row], sizes: dict[int, int], until: NDAr
     """The bins that are known since the checkpoint, with what has come for them meanwhile."""
     start_ms, through_ms = group[0].checkpoint_ms, group[0].through_ms
     if through_ms == start_ms:
-        return aggregates.empty(start_ms, start_ms, len(group))
-    span = aggregates.unpacked(start_ms, [row.kept for row in group])
+        return fan_bins.empty(start_ms, start_ms, len(group))
+    span = fan_bins.unpacked(start_ms, [row.kept for row in group])
     fans = [row.fan for row in group]
     totals = span.points.sum(axis=1)
     for place in range(len(totals)):
@@ -81,12 +81,12 @@ def _kept(store: Store, group: Sequence[Row], sizes: dict[int, int], until: NDAr
 def _reread(store: Store, span: Span, place: int, fans: list[str], until: NDArray[np.int64]) -> None:
     """Aggregates one bin again, of the fans that have other points there than before."""
     at_ms = span.start_ms + place * BIN_MS
-    there = aggregates.points(store, at_ms, at_ms + BIN_MS, fans)[0]
+    there = fan_bins.points(store, at_ms, at_ms + BIN_MS, fans)[0]
     there[at_ms > until] = 0
     changed = np.flatnonzero(there != span.points[place])
     if len(changed):
-        part = aggregates.read(store, at_ms, at_ms + BIN_MS, [fans[number] for number in changed])
-        aggregates.leave_out(part, until[changed])
+        part = fan_bins.read(store, at_ms, at_ms + BIN_MS, [fans[number] for number in changed])
+        fan_bins.leave_out(part, until[changed])
         span.points[place, changed] = part.points[0]
         span.values[place, changed] = part.values[0]
 
@@ -97,7 +97,7 @@ def _portions(sizes: dict[int, int], start_ms: int, end_ms: int) -> list[tuple[i
     first, points = start_ms, 0
     for at_ms in range(start_ms, end_ms, BIN_MS):
         here = sizes.get(at_ms, 0)
-        if at_ms > first and (points + here > aggregates.POINTS or at_ms - first >= _BINS * BIN_MS):
+        if at_ms > first and (points + here > fan_bins.POINTS or at_ms - first >= _BINS * BIN_MS):
             found.append((first, at_ms))
             first, points = at_ms, 0
         points += here

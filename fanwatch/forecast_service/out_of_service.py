@@ -11,8 +11,8 @@ import msgspec
 from fanwatch.fleet.standstill import STILL_RPM, STILL_VIBRATION, SURE_MS
 from fanwatch.fleet.unusable import says_unusable
 from fanwatch.forecast import BIN_MS, Verdict
-from fanwatch.forecast_service.checkpoints import Note
 from fanwatch.messages.alarm import Alarm
+from fanwatch.store.checkpoints import Note
 from fanwatch.store.influx import Store, quoted
 
 AFTER_MS: Final = 3_600_000

@@ -7,10 +7,9 @@ import msgspec
 
 from fanwatch.forecast import BIN_MS, StateError
 from fanwatch.forecast.memory import unpack
-from fanwatch.forecast_service import aggregates, checkpoints
-from fanwatch.forecast_service.checkpoints import DAY_MS, Row
-from fanwatch.forecast_service.naming import chunks
-from fanwatch.store import late
+from fanwatch.store import checkpoints, fan_bins, late
+from fanwatch.store.checkpoints import DAY_MS, Row
+from fanwatch.store.fan_names import chunks
 from fanwatch.store.influx import Store
 
 MS = 1_000_000
@@ -58,7 +57,7 @@ def take_back(store: Store, fans: Mapping[str, tuple[Row, int]], since_ms: int) 
 def readable(row: Row) -> bool:
     """Whether this version can go on from what was kept of the fan."""
     bins = (row.through_ms - row.checkpoint_ms) // BIN_MS
-    if len(row.kept) != aggregates.packed_size(bins):
+    if len(row.kept) != fan_bins.packed_size(bins):
         return False
     try:
         unpack(row.state)
@@ -89,7 +88,7 @@ def restored(store: Store, fans: Iterable[Row], since_ms: int) -> dict[str, Row]
 
 def cold(store: Store, fans: Mapping[str, Row | None], start_ms: int) -> list[Row]:
     """Rows of fans of which there is no state: they begin with the first bin of any of them that has readings."""
-    first = aggregates.oldest(store, start_ms) if fans else {}
+    first = fan_bins.oldest(store, start_ms) if fans else {}
     made = []
     begin = min((first[fan] for fan in fans if fan in first), default=start_ms) // BIN_MS * BIN_MS
     for fan, before in fans.items():
@@ -129,6 +128,6 @@ def _mismatched(store: Store, points: Iterable[Row]) -> list[Row]:
         spans[row.from_ms, row.checkpoint_ms].append(row)
     wrong = []
     for (start_ms, end_ms), group in spans.items():
-        counts = aggregates.taken(store, start_ms, end_ms, [row.fan for row in group])
+        counts = fan_bins.taken(store, start_ms, end_ms, [row.fan for row in group])
         wrong += [row for row in group if counts[row.fan] != row.taken]
     return wrong

@@ -13,18 +13,8 @@ import msgspec
 from fanwatch.errors import Unavailable
 from fanwatch.fleet.unusable import HEARD_MS
 from fanwatch.forecast import BIN_MS, ForecastModel
-from fanwatch.forecast_service import (
-    aggregates,
-    alarm_content,
-    checkpoints,
-    clock_ahead,
-    episodes,
-    group_bins,
-    plan,
-)
+from fanwatch.forecast_service import alarm_content, clock_ahead, group_bins, plan
 from fanwatch.forecast_service.advance import Passed, passed
-from fanwatch.forecast_service.aggregates import Span
-from fanwatch.forecast_service.checkpoints import Row
 from fanwatch.forecast_service.clock import Clock
 from fanwatch.forecast_service.group_bins import Goal
 from fanwatch.forecast_service.publisher import Announcer
@@ -34,6 +24,9 @@ from fanwatch.messages.alarm import EPISODES, Alarm
 from fanwatch.messages.reading import AHEAD_MS
 from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import ForecastSettings
+from fanwatch.store import checkpoints, episodes, fan_bins
+from fanwatch.store.checkpoints import Row
+from fanwatch.store.fan_bins import Span
 from fanwatch.store.influx import Store
 
 LATEST_MS = 9_000_000_000_000
@@ -101,7 +94,7 @@ class Run:
     def work(self, keep: Callable[[], None], require: Callable[[], None]) -> None:
         """Unavailable where the store or the broker is away; what was saved until then stays right."""
         summary, store = self.summary, self._hurried
-        scored = self.scored = aggregates.newest(store, self._since_ms, self._until_ms)
+        scored = self.scored = fan_bins.newest(store, self._since_ms, self._until_ms)
         clock_ms = max(scored.values(), default=None)
         if clock_ms is None:
             raise Unavailable(self._nothing())
@@ -136,10 +129,10 @@ class Run:
     def _arrive(self, clock_ms: int) -> bool:
         """Whether readings are stored, and not scored."""
         after_ms = max(clock_ms, self._now_ms - HEARD_MS) + AHEAD_MS
-        return bool(aggregates.newest_read(self._hurried, after_ms, self._until_ms))
+        return bool(fan_bins.newest_read(self._hurried, after_ms, self._until_ms))
 
     def _nothing(self) -> str:
-        if aggregates.newest(self._hurried, self._until_ms, LATEST_MS):
+        if fan_bins.newest(self._hurried, self._until_ms, LATEST_MS):
             now = format_ms(self._now_ms)
             return f"All results in InfluxDB are of times to come: here it is {now}. Set this machine's clock right."
         return (

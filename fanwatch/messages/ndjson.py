@@ -8,13 +8,13 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
+from zoneinfo import ZoneInfo
 
 from fanwatch.errors import FanwatchError
 from fanwatch.messages import misread
-from fanwatch.messages.reading import faults
+from fanwatch.messages.reading import Rules, faults
 from fanwatch.problems import Problems
 from fanwatch.sensors import FEATURES
-from fanwatch.settings import ReadingSettings
 
 # By lower-case column name: history files' names and those on the wire differ in case only, but for the time.
 _COLUMNS = {
@@ -133,7 +133,7 @@ def _from_csv(start: bytes, source: BinaryIO, name: str) -> Iterator[Line]:
 
 def _look_through(source: BinaryIO, separator: str, fields: list[str | None], problems: Problems) -> None:
     """Add what else is wrong with a file that is refused for its header, so that it need not be said later."""
-    rules = ReadingSettings().rules
+    rules = Rules(ZoneInfo("UTC"), retention_ms=0)
     rows = csv.reader(
         io.TextIOWrapper(source, encoding="utf-8", errors="replace", newline=""), delimiter=separator
     )

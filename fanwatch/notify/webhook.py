@@ -20,12 +20,12 @@ import msgspec
 
 from fanwatch.errors import FanwatchError, SettingsError
 from fanwatch.fleet.outage import LEAST
-from fanwatch.forecast_service.checkpoints import Row
-from fanwatch.forecast_service.outages import Many, many
 from fanwatch.logs import Log
 from fanwatch.messages.alarm import EPISODES, Alarm
+from fanwatch.notify.outages import Many, many
 from fanwatch.proxies import Outward
 from fanwatch.settings import ForecastSettings, secret
+from fanwatch.store.checkpoints import Row
 from fanwatch.store.influx import Store, point
 
 TOLD = "forecast_told"

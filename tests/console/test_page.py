@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from fanwatch.forecast_service.checkpoints import Note, Row, line
 from fanwatch.messages import topics
 from fanwatch.messages.alarm import Expected
 from fanwatch.messages.timestamps import format_ms
+from fanwatch.store.checkpoints import Note, Row, line
 from fanwatch.store.influx import MEANS, point
 from tests.support.console import Console, alarm, judged, now_ms, raise_alarm, reading, result
 from tests.support.influx import Influx

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fanwatch.forecast import BIN_MS, gather
-from fanwatch.forecast_service import aggregates
+from fanwatch.store import fan_bins
 from fanwatch.store.influx import point
 from fanwatch.store.lease import Lease
 from tests.forecast_service.conftest import Watch
@@ -39,7 +39,7 @@ def test_they_equal_those_of_training(watch: Watch, parts: int) -> None:
     )
     watched.store.write(lines)
     names = [watched.fan(fan) for fan in FANS]
-    span = aggregates.read(watched.store, watched.begin_ms, watched.at(HOURS), names, parts)
+    span = fan_bins.read(watched.store, watched.begin_ms, watched.at(HOURS), names, parts)
     expected = list(gather(np.array(times), np.array(fans), np.array(values), len(FANS)))
     assert len(span.points) == len(expected) == HOURS * 6
     for place, wanted in enumerate(expected):
@@ -59,15 +59,15 @@ def test_what_was_packed_comes_back_and_what_was_not_scored_is_left_out(watch: W
     for fan in FANS:
         watched.write(fan, 0, 4)
     names = [watched.fan(fan) for fan in FANS]
-    span = aggregates.read(watched.store, watched.begin_ms, watched.at(4), names)
+    span = fan_bins.read(watched.store, watched.begin_ms, watched.at(4), names)
     packed = [span.packed(number) for number in range(len(FANS))]
-    assert {len(each) for each in packed} == {aggregates.packed_size(24)}
-    again = aggregates.unpacked(watched.begin_ms, packed)
+    assert {len(each) for each in packed} == {fan_bins.packed_size(24)}
+    again = fan_bins.unpacked(watched.begin_ms, packed)
     np.testing.assert_array_equal(again.values, span.values)
-    aggregates.leave_out(again, np.array([watched.at(4), watched.at(2), 0]))
+    fan_bins.leave_out(again, np.array([watched.at(4), watched.at(2), 0]))
     assert again.points.sum(axis=0).tolist() == [24, 13, 0]
     assert np.isnan(again.bins(20).mean[1:]).all()
-    assert aggregates.newest(watched.store, 0, watched.at(5)) == {
+    assert fan_bins.newest(watched.store, 0, watched.at(5)) == {
         name: watched.at(4) - BIN_MS // 2 for name in names
     }
 
@@ -78,7 +78,7 @@ def test_the_lease_is_kept_while_a_large_fleets_bins_are_read(
     watched = watch(ago=HOURS)
     watched.write("a", 0, HOURS)
     # As many queries as there are bins, as a fleet of thousands takes.
-    monkeypatch.setattr(aggregates, "POINTS", 1)
+    monkeypatch.setattr(fan_bins, "POINTS", 1)
     kept, keep = [], Lease.keep
     monkeypatch.setattr(Lease, "keep", lambda lease: kept.append(keep(lease)))
     assert watched.run()["fans"] == 1
@@ -91,8 +91,8 @@ def test_a_fleet_that_has_just_begun_is_not_read_from_its_beginning_each_time(
     watched = watch(ago=HOURS)
     watched.write("a", 0, 1)
     assert watched.run()["fans"] == 1
-    asked, read = [], aggregates.read
-    monkeypatch.setattr(aggregates, "read", lambda *given: asked.append(given[1]) or read(*given))
+    asked, read = [], fan_bins.read
+    monkeypatch.setattr(fan_bins, "read", lambda *given: asked.append(given[1]) or read(*given))
     watched.write("a", 1, 1.5)
     watched.run()
     assert asked

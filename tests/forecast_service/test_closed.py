@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from fanwatch.forecast_service import checkpoints, episodes
 from fanwatch.messages.alarm import EPISODES, Alarm
 from fanwatch.messages.timestamps import format_ms
+from fanwatch.store import checkpoints, episodes
 from tests.forecast_service.conftest import Watch
 from tests.support.wait import until
 from tests.support.watched import Shape, Watched, broken, failing

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from fanwatch.forecast_service import episodes
 from fanwatch.messages.timestamps import format_ms, parse_ms, zone
+from fanwatch.store import episodes
 from fanwatch.store.influx import MEANS
 from tests.forecast_service.conftest import Watch
 from tests.support.wait import until

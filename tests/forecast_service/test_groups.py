@@ -6,8 +6,9 @@ import pytest
 
 from fanwatch.errors import Unavailable
 from fanwatch.forecast import BIN_MS
-from fanwatch.forecast_service import aggregates, checkpoints, group_bins, naming, plan
-from fanwatch.forecast_service.checkpoints import Row
+from fanwatch.forecast_service import group_bins, plan
+from fanwatch.store import checkpoints, fan_bins, fan_names
+from fanwatch.store.checkpoints import Row
 from tests.forecast_service.conftest import Watch
 from tests.support.watched import HOUR_MS, Watched, failing
 
@@ -23,7 +24,7 @@ def fleets(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> tuple[Watched, Watc
         for name in FANS:
             watched.write(name, 0, 6, failing(2, 5, 100) if name == "d" else None)
     whole.run()
-    monkeypatch.setattr(naming, "NAMED", 2)
+    monkeypatch.setattr(fan_names, "NAMED", 2)
     return whole, parted
 
 
@@ -48,8 +49,8 @@ def test_groups_leave_what_the_whole_fleet_would(
     fleets: tuple[Watched, Watched], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, parted = fleets
-    asked, among = [], aggregates.among
-    monkeypatch.setattr(aggregates, "among", lambda fans: asked.append(len(fans)) or among(fans))
+    asked, among = [], fan_bins.among
+    monkeypatch.setattr(fan_bins, "among", lambda fans: asked.append(len(fans)) or among(fans))
     assert parted.run()["fans"] == len(FANS)
     assert max(asked) == 2
     assert remembered(parted) == remembered(whole)
@@ -82,7 +83,7 @@ def test_a_store_that_fails_at_one_group_loses_nothing(
 
 
 def test_who_has_waited_longest_near_the_head_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(naming, "NAMED", 2)
+    monkeypatch.setattr(fan_names, "NAMED", 2)
     head_ms = 1000 * HOUR_MS
     waits = {
         "done-1": 0,

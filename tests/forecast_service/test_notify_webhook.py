@@ -10,13 +10,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from fanwatch.forecast_service import alarm_content, checkpoints
-from fanwatch.forecast_service.outages import many
+from fanwatch.forecast_service import alarm_content
 from fanwatch.logs import Log
 from fanwatch.messages.alarm import EPISODES, Alarm
 from fanwatch.messages.timestamps import format_ms
 from fanwatch.notify import webhook
+from fanwatch.notify.outages import many
 from fanwatch.settings import ForecastSettings, StoreSettings, load
+from fanwatch.store import checkpoints
 from fanwatch.store.influx import Store
 from tests.forecast_service.conftest import Watch
 from tests.support.http_stub import HttpStub, Reply, Request

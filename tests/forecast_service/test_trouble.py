@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from fanwatch.forecast import Bins, Fleet
-from fanwatch.forecast_service import advance, checkpoints, run
+from fanwatch.forecast_service import advance, run
+from fanwatch.store import checkpoints
 from fanwatch.store.influx import point
 from tests.forecast_service.conftest import Watch
 from tests.support.influx import Influx

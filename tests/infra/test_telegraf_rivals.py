@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from console.health import collect
-from fanwatch.broker import takeovers
+from fanwatch.store import takeovers
 from local.health import Part, named_rivals
 from tests.support.alerting import evaluate, rules
 from tests.support.influx import Influx

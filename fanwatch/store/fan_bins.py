@@ -1,7 +1,7 @@
 """What forecast-fan reads of the fleet: who was scored when, how many points there are, and ten-minute bins of them.
 
 Points of `telemetry` are aggregated by InfluxDB and only count as far as they were scored: what is newer than its fan's
-newest result is left out until it has one, too. Where fans are given, queries name them: no more than `naming.NAMED`.
+newest result is left out until it has one, too. Where fans are given, queries name them: at most `fan_names.NAMED`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanwatch.forecast.bins import BIN_MS, PLAUSIBLE, SENSORS, Bins
-from fanwatch.forecast_service.naming import among, chunks
 from fanwatch.sensors import COUNTED, FEATURES
+from fanwatch.store.fan_names import among, chunks
 from fanwatch.store.influx import Series, Store
 
 MS = 1_000_000

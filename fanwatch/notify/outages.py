@@ -7,9 +7,9 @@ import msgspec
 
 from fanwatch.fleet import outage
 from fanwatch.fleet.unusable import was_silent
-from fanwatch.forecast_service.checkpoints import Row
 from fanwatch.messages.alarm import Alarm
 from fanwatch.messages.timestamps import format_ms
+from fanwatch.store.checkpoints import Row
 
 LISTED: Final = 100
 """Fans that the message names; it counts all."""

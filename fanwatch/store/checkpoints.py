@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from fanwatch.forecast_service.naming import among
 from fanwatch.messages.alarm import Alarm
+from fanwatch.store.fan_names import among
 from fanwatch.store.influx import Store, point, quoted
 
 MEASUREMENT = "forecast_state"

@@ -6,7 +6,7 @@ import pytest
 from fanwatch.messages.reading import Reading
 from fanwatch.messages.result import Decision, Result, decode_decisions, decode_result, encode_json
 
-READING = Reading("fan-07", 1_795_435_200_250, 592.0, 41.2, 160.4, 47.9)
+READING = Reading("fan-07", 1_795_435_200_250, (592.0, 41.2, 160.4, 47.9))
 
 
 def test_the_wire_form() -> None:

@@ -82,6 +82,7 @@ def test_tests_that_read_a_clock_are_found(file: str, reads: bool) -> None:
     assert reads_clock(ROOT / "tests" / file) == reads
 
 
+@pytest.mark.own_clock
 def test_a_test_that_fails_at_a_date_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library = find_faketime()
     if library is None:

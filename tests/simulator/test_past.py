@@ -14,7 +14,7 @@ import pytest
 from fanwatch.logs import Log
 from fanwatch.sensors import FEATURES
 from fanwatch.store.influx import point
-from fanwatch.store.lease import FORECAST, Held, Lease
+from fanwatch.store.lease import FORECAST, Lease, LeaseHeld
 from simulator import demo
 from simulator.boxes import HEALTHY
 from simulator.machines import Machines
@@ -118,7 +118,7 @@ def test_only_what_influxdb_lacks_is_played_once_it_stores_what_happens_now(
         influx.store.write([result])
         until(lambda: "the past is published" in events(process), 40, "the past played")
         # No forecast meanwhile: it would see fans that were silent for hours.
-        with pytest.raises(Held, match="at work"):
+        with pytest.raises(LeaseHeld, match="at work"):
             Lease(influx.store, 30, FORECAST).acquire(0)
         process.stop()
         with Lease(influx.store, 30, FORECAST).acquire(10):

@@ -6,9 +6,10 @@ import msgspec
 import numpy as np
 
 from console.live.places import Places
+from fanwatch import text
 from fanwatch.fleet.standstill import STILL_RPM, STILL_VIBRATION, SURE_MS
 from fanwatch.messages.alarm import OUT_OF_SERVICE, Alarm, with_lapsed
-from fanwatch.messages.timestamps import at_minute
+from fanwatch.messages.reasons import reason
 from fanwatch.sensors import Values
 
 
@@ -91,9 +92,7 @@ class Stops(Places):
 
 def turning(alarm: Alarm, turned_ms: int) -> Alarm:
     """What is said of a fan out of service that turns again, which forecast-fan waits a while to say."""
-    at = at_minute(turned_ms)
-    why = f"{alarm.why} It has turned again since {at}; the forecast takes half an hour to say so."
-    return msgspec.structs.replace(alarm, why=why)
+    return text.saying(alarm, (*alarm.told, reason("turned-again", since=turned_ms)))
 
 
 def stopped(alarm: Alarm, stood_ms: int, *, known: bool) -> Stopped:
@@ -101,11 +100,13 @@ def stopped(alarm: Alarm, stood_ms: int, *, known: bool) -> Stopped:
 
     `known` says that it was acknowledged after that; an acknowledgement of before ends with the stop.
     """
-    why = "It stands still"
-    if stood_ms:
-        why = f"It has stood still since {at_minute(stood_ms)}"
-    why += f", as its {alarm.cause} had announced." if alarm.cause else "."
+    if alarm.cause:
+        code = "stopped-announced" if stood_ms else "stands-announced"
+    else:
+        code = "stood" if stood_ms else "stands"
     lapsed = alarm.acknowledged and not known
+    said = (reason(code, since=stood_ms or None, sensor=alarm.cause),)
+    reasons = with_lapsed(said, str(alarm.acknowledgedBy) if lapsed else "")
     return Stopped(
         deviceID=alarm.deviceID,
         episode=alarm.episode,
@@ -114,7 +115,8 @@ def stopped(alarm: Alarm, stood_ms: int, *, known: bool) -> Stopped:
         risk=None,
         cause=alarm.cause,
         failureExpected=None,
-        why=with_lapsed(why, str(alarm.acknowledgedBy) if lapsed else ""),
+        why=text.why(reasons),
+        reasons=reasons,
         acknowledgedBy=msgspec.UNSET if lapsed else alarm.acknowledgedBy,
         snoozedUntil=alarm.snoozedUntil,
         stood_ms=stood_ms,

@@ -10,7 +10,6 @@ from console.live.states import STATES
 from fanwatch.fleet import outage
 from fanwatch.fleet.unusable import was_silent
 from fanwatch.messages.alarm import OUT_OF_SERVICE, Alarm
-from fanwatch.messages.timestamps import at_minute
 
 _TITLES: Final = {
     outage.SILENT: "Most fans are silent",
@@ -42,7 +41,7 @@ def together(fleet: Fleet, codes: np.ndarray, now_ms: int) -> Together | None:
     since = sorted(_since_ms(fleet, place) for place in (*unheard, *still))
     middle = since[gone // 2]
     at_once = outage.is_one(sum(abs(ms - middle) < outage.TOGETHER_MS for ms in since), known)
-    said = at_minute(middle) if at_once and middle else ""
+    said = middle if at_once else 0
     names = frozenset(fleet.names[place] for place in (*unheard, *still))
     return Together(_TITLES[kind], outage.in_words(kind, gone, known, said, again), names)
 
@@ -54,7 +53,7 @@ def silent(alarm: Alarm | None) -> bool:
 
 def unannounced(alarm: Alarm | None) -> bool:
     """Whether a fan has stopped, and no wear of its own had announced it."""
-    return alarm is not None and alarm.state == "stopped" and alarm.cause is None
+    return alarm is not None and outage.unannounced(alarm)
 
 
 def _since_ms(fleet: Fleet, place: int) -> int:

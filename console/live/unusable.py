@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from console.live.stops import Stops
+from fanwatch import text
 from fanwatch.fleet import unusable
 from fanwatch.fleet.unusable import Heard
 from fanwatch.messages.alarm import Alarm
@@ -192,11 +193,7 @@ class Unusable(Stops):
 def shown(alarm: Alarm, told: Heard | None) -> Alarm:
     """An alarm that says of a fan that nothing comes from it, of one that is heard: what is wrong, None for nothing."""
     if alarm.state != "instrument":
-        return msgspec.structs.replace(alarm, why=unusable.without_silence(alarm.why, told))
+        return text.saying(alarm, unusable.instead_of_silence(alarm.told, told))
     if told is None:
-        return msgspec.structs.replace(
-            alarm, cause="resumed", sensor=msgspec.UNSET, why=unusable.resumed(alarm.why)
-        )
-    return msgspec.structs.replace(
-        alarm, cause=told.cause, sensor=told.sensor or msgspec.UNSET, why=told.sentence
-    )
+        return text.saying(alarm, unusable.resumed(alarm), cause="resumed", sensor=msgspec.UNSET)
+    return text.saying(alarm, told.reasons, cause=told.cause, sensor=told.sensor or msgspec.UNSET)

@@ -6,8 +6,8 @@ Said here once for the page, the command, the dashboards and the alert rules, so
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from fanwatch import text
 from fanwatch.messages.alarm import Alarm
-from fanwatch.messages.timestamps import at_minute
 
 FAULTY_S: Final = 120
 """The results of so many seconds say whether a fan's readings are faulty ..."""
@@ -57,10 +57,8 @@ def current(last_ms: int, now_ms: int) -> bool:
 def not_since(last_ms: int, *, no_store: bool = False) -> str:
     """Why they do not, in a sentence; `no_store`: there is none by choice, so nobody is ever judged."""
     if no_store:
-        return "The store is off (FANWATCH_NO_STORE), and without it no fan can be judged."
-    if not last_ms:
-        return "forecast-fan has not judged any fan yet."
-    return f"forecast-fan has not judged any fan since {at_minute(last_ms)}."
+        return text.say("no-store")
+    return text.say("not-judged-since", since=last_ms) if last_ms else text.say("never-judged")
 
 
 def state_of(state: str | None, risk: object, *, counts: bool) -> str:
@@ -75,7 +73,7 @@ def state_of(state: str | None, risk: object, *, counts: bool) -> str:
 
 def left_behind(told_ms: int) -> str:
     """Why a fan that is `behind` is not judged, in a sentence."""
-    return f"It has not been judged since {at_minute(told_ms)}, as forecast-fan has not got to it since."
+    return text.say("left-behind", since=told_ms)
 
 
 def why_not(said: Alarm | None, stopped: str) -> str:
@@ -85,8 +83,8 @@ def why_not(said: Alarm | None, stopped: str) -> str:
     if stopped:
         return stopped
     if said is None:
-        return "forecast-fan has not judged it yet; it judges all fans every ten minutes."
-    return f"It has not been judged since {said.since[:16].replace('T', ' ')} UTC."
+        return text.say("not-judged-yet")
+    return text.say("was-not-judged", since=said.since_ms)
 
 
 def word(state: str) -> str:

@@ -5,6 +5,9 @@ Grafana's rules, forecast-fan's webhook and the page have it from here.
 
 from typing import Final
 
+from fanwatch import text
+from fanwatch.messages.alarm import Alarm
+
 SHARE: Final = 2
 """More than one of so many is most of the fleet."""
 TOGETHER_MS: Final = 25 * 60_000
@@ -13,11 +16,6 @@ LEAST: Final = 2
 """Of a fleet of one or two, one is no fleet."""
 
 SILENT, STOPPED, BOTH = "silent", "stopped", "silent or stopped"
-_WORDS: Final = {
-    SILENT: ("have sent nothing", "network, power, broker"),
-    STOPPED: ("have stood still", "power, control"),
-    BOTH: ("have stood still or sent nothing", "power, network, control"),
-}
 
 
 def is_one(gone: int, known: int) -> bool:
@@ -30,9 +28,11 @@ def kind_of(silent: int, stopped: int) -> str:
     return BOTH if silent and stopped else SILENT if silent else STOPPED
 
 
-def in_words(kind: str, gone: int, known: int, since: str = "", again: int = 0) -> str:
-    """One message for all of them; `again` of them send again. `since` is a time in words, empty where it differs."""
-    what, shared = _WORDS[kind]
-    began = f" since {since}" if since else ""
-    back = f"; {again:,} of them send again" if again else ""
-    return f"{gone:,} of {known:,} fans {what}{began}{back}: look at what they share ({shared})."
+def in_words(kind: str, gone: int, known: int, since_ms: int = 0, again: int = 0) -> str:
+    """One message for all of them; `again` of them send again. `since_ms` is 0 where it differs."""
+    return text.say("outage", kind=kind, gone=gone, known=known, since=since_ms, again=again)
+
+
+def unannounced(alarm: Alarm) -> bool:
+    """Whether the fan has stopped, and no wear of its own had announced it."""
+    return alarm.state == "stopped" and alarm.cause is None

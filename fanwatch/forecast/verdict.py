@@ -4,7 +4,9 @@ from typing import Final
 
 import msgspec
 
+from fanwatch import text
 from fanwatch.messages.alarm import INSTRUMENT_CAUSES, State, episode_name
+from fanwatch.messages.reasons import Reasons
 
 ORDER: Final[tuple[State, ...]] = ("unknown", "ok", "warning", "alarm", "stopped", "instrument")
 """Names of the numbers that a fleet keeps as a fan's state."""
@@ -30,16 +32,21 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     sensor: str | None
     """instrument: which sensor; None for `silent`."""
     expected_ms: tuple[int, int] | None
-    """Earliest and latest failure with 80 % confidence, for warning and alarm; None where `why` says why not."""
-    why: str
-    """One plain sentence with the numbers behind the state."""
+    """Earliest and latest failure with 80 % confidence, for warning and alarm; None where `reasons` say why not."""
+    reasons: Reasons
+    """Why the state is what it is, with the numbers behind it."""
     stopped_ms: int | None = None
     """stopped: since when the fan stands still, which is a little before it was called so."""
     silent_ms: int | None = None
-    """Since when no reading of it is known, where that is called silence; `why` says so by `heard.silence`. None where
+    """Since when no reading of it is known, where that is called silence; `reasons` say so. None where
     something comes of it."""
     turns: bool = True
     """Whether it turns, and has for as long as it takes to end a stop. False also where nothing comes of it."""
+
+    @property
+    def why(self) -> str:
+        """The reasons as one plain sentence."""
+        return text.why(self.reasons)
 
     @property
     def episode(self) -> str:

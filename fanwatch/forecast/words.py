@@ -1,4 +1,4 @@
-"""A fan's state in one plain sentence, with the numbers behind it.
+"""A fan's state: the verdict, and the reasons for it with the numbers behind them.
 
 Every number of a sensor is one that it gave, or a plain mean of such (`shown`): the windows, which hold cleaned and cut
 off values, only decide what is said. And only causes are named that were tested: a sensor that does not fit the others
@@ -9,8 +9,6 @@ from typing import Final
 
 import numpy as np
 
-from fanwatch.fleet.unusable import RESUMED, silence
-from fanwatch.forecast import phrases
 from fanwatch.forecast.bins import BIN_MS, Floats
 from fanwatch.forecast.memory import Memory
 from fanwatch.forecast.model import ForecastModel, Machine
@@ -32,7 +30,7 @@ from fanwatch.forecast.verdict import (
 )
 from fanwatch.forecast.windows import UNUSUAL
 from fanwatch.messages.alarm import INSTRUMENT_CAUSES
-from fanwatch.messages.timestamps import at_minute
+from fanwatch.messages.reasons import Reason, reason
 from fanwatch.sensors import FEATURES
 
 _HOUR_MS: Final = 3_600_000
@@ -65,7 +63,7 @@ def tell(device: str, memory: Memory, model: ForecastModel) -> Verdict:
         else None,
         sensor=FEATURES[sensor] if instrument and cause != SILENT and sensor >= 0 else None,
         expected_ms=expected,
-        why=_why(memory, model, state, cause, sensor, number, expected is None),
+        reasons=tuple(_why(memory, model, state, cause, sensor, number, expected is None)),
         stopped_ms=_stopped_ms(memory) if state == STOPPED else None,
         silent_ms=_silent_ms(memory) if silent else None,
         turns=bool(heard and state != STOPPED and memory.still[0] == 0 and not silent),
@@ -105,100 +103,92 @@ def _expected_ms(memory: Memory, machine: Machine, at_ms: int) -> tuple[int, int
     return at_ms + round(earliest * _HOUR_MS), at_ms + round(latest * _HOUR_MS)
 
 
-def _untold(memory: Memory, machine: Machine) -> str:
-    """Why no time of failure is told, the end of a sentence."""
+def _untold(memory: Memory, machine: Machine) -> Reason:
+    """Why no time of failure is told."""
     if memory.scored[0] != memory.last[0]:
-        return "when it will fail cannot be told from old readings"
-    if memory.risk[0] < machine.exit:
-        return "it has been quiet lately, so no time of failure is told"
-    return "when it will fail cannot be told yet"
+        return reason("untold-old")
+    return reason("untold-quiet" if memory.risk[0] < machine.exit else "untold-yet")
 
 
 def _why(
     memory: Memory, model: ForecastModel, state: int, cause: int, sensor: int, number: int, untold: bool
-) -> str:
+) -> list[Reason]:
     if state == UNKNOWN:
-        return _unjudged(memory, model.machine, number)
+        return [_unjudged(memory, model.machine, number)]
     if state == OK:
-        return "All sensors are as usual for this fan."
+        return [reason("usual")]
     if state == STOPPED:
-        return _stopped(memory, cause)
+        return [_stopped(memory, cause)]
     if state == INSTRUMENT:
         return _instrument(memory, model.edges, cause, sensor, number)
     said = trend(memory, model.edges, max(cause, 0), number)
     if state == WARNING and memory.borne[0] < model.machine.alarm:
         # What holds the alarm back: with one sensor less, too little would be left.
-        said += ", and no other sensor bears it out yet: the fan, or its sensor"
-    said += f"; {_untold(memory, model.machine)}" if untold else ""
-    return f"{said}{_besides(memory)}."
+        said.append(reason("alone"))
+    if untold:
+        said.append(_untold(memory, model.machine))
+    return said + _besides(memory)
 
 
-def _unjudged(memory: Memory, machine: Machine, number: int) -> str:
+def _unjudged(memory: Memory, machine: Machine, number: int) -> Reason:
     """Why there is no verdict, with the times behind it; no cause that was not looked for."""
     if not memory.first[0]:
-        return "Nothing is known of it yet."
+        return reason("unheard")
     if int(memory.state[0]) == UNKNOWN:
-        first, needed = at_minute(round(float(memory.first[0])) * BIN_MS), phrases.length(machine.warmup_bins)
-        return f"It is known only since {first}; it is judged once it is known for {needed}."
-    turns = at_minute(round(float(memory.restarted[0])) * BIN_MS)
+        first = round(float(memory.first[0])) * BIN_MS
+        return reason("known-since", since=first, needed=machine.warmup_bins * BIN_MS)
+    turns = round(float(memory.restarted[0])) * BIN_MS
     # As many bins with readings as a fan's windows need after a restart.
     needed_bins = machine.restart_bins * max(1, round(float(memory.interval[0])))
     if number + 1 - memory.restarted[0] < needed_bins:
-        return f"It last began to turn at {turns}; it is judged once it has turned for {phrases.length(needed_bins)}."
-    return f"It last began to turn at {turns}; too few of its readings since then can be used to judge it."
+        return reason("turned-since", since=turns, needed=needed_bins * BIN_MS)
+    return reason("turned-few", since=turns)
 
 
-def _besides(memory: Memory) -> str:
+def _besides(memory: Memory) -> list[Reason]:
     """What is broken besides, for a fan whose own trouble is what its state tells."""
     fault = memory.fault[0].astype(int)
     if _is_silent(memory):
-        return f"; {silence(_silent_ms(memory))}"
-    parts = [
-        f"{FEATURES[sensor]} ({INSTRUMENT_CAUSES[fault[sensor] - 1]})" for sensor in np.flatnonzero(fault)
-    ]
-    return f"; not to be trusted: {', '.join(parts)}" if parts else ""
+        return [reason("also"), reason("silent", since=_silent_ms(memory))]
+    faults = [(FEATURES[sensor], INSTRUMENT_CAUSES[fault[sensor] - 1]) for sensor in np.flatnonzero(fault)]
+    return [reason("not-trusted", faults=faults)] if faults else []
 
 
-def _stopped(memory: Memory, cause: int) -> str:
-    since = at_minute(_stopped_ms(memory))
+def _stopped(memory: Memory, cause: int) -> Reason:
     if cause >= 0:
-        return f"It has stood still since {since}, as its {FEATURES[cause]} had announced."
-    return f"It has stood still since {since}; nothing had announced it, so it may have been switched off."
+        return reason("stopped-announced", since=_stopped_ms(memory), sensor=FEATURES[cause])
+    return reason("stopped", since=_stopped_ms(memory))
 
 
-def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: int) -> str:
+def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: int) -> list[Reason]:
     if cause == SILENT:
-        if not _is_silent(memory):
-            return RESUMED
-        said = silence(_silent_ms(memory))
-        return f"{said[0].upper()}{said[1:]}."
-    name, since = FEATURES[sensor], phrases.length(number + 1 - float(memory.since[0]))
+        return [reason("silent", since=_silent_ms(memory)) if _is_silent(memory) else reason("resumed")]
+    name, length = FEATURES[sensor], (number + 1 - float(memory.since[0])) * BIN_MS
     # How long it has been so, and not only how long it has been known.
     run = {STUCK: memory.same[0, sensor] + 1, ZERO: memory.zero_run[0, sensor]}.get(cause)
     if run is not None:
-        since = phrases.length(float(run * memory.interval[0]))
+        length = float(run * memory.interval[0]) * BIN_MS
     if cause == STUCK:
-        value = phrases.value(float(memory.earlier[0, sensor, 0]), sensor)
-        return f"The {name} sensor has shown {value} unchanged for {since}: it is stuck."
+        return [reason("stuck", sensor=name, value=float(memory.earlier[0, sensor, 0]), length=length)]
     if cause == ZERO:
-        return f"The {name} sensor has shown 0 for {since} while the fan runs: it has dropped out."
+        return [reason("zero", sensor=name, length=length)]
     shown = lately(memory)
+    seen, since = not np.isnan(shown.mean[sensor]), shown.since * BIN_MS
+    low, high, mean = (float(each[sensor]) for each in (shown.low, shown.high, shown.mean))
     if cause == SPIKES:
-        jumped = f"The {name} sensor has jumped again and again for {since}"
-        if np.isnan(shown.mean[sensor]):
-            return f"{jumped}."
-        low, high = (phrases.value(each[sensor], sensor) for each in (shown.low, shown.high))
-        return f"{jumped}; since {phrases.since(shown)} it showed values from {low} to {high}."
+        jumped = [reason("spikes", sensor=name, length=length)]
+        return (
+            [*jumped, reason("spikes-shown", sensor=name, since=since, low=low, high=high)]
+            if seen
+            else jumped
+        )
     # "Drift" is what the network calls it; what was seen is this, and may have other causes.
-    began = (
-        "What looked like a fault of the fan rests on one sensor alone. The" if memory.mistaken[0] else "The"
-    )
-    if np.isnan(shown.mean[sensor]):
-        return f"{began} {name} sensor does not fit the other sensors."
-    told = f"{began} {name} sensor shows {phrases.spread(shown, sensor)} since {phrases.since(shown)}"
+    began = [reason("mistaken")] if memory.mistaken[0] else []
+    if not seen:
+        return [*began, reason("drift-unseen", sensor=name)]
     then, width = float(usually(memory)[sensor]), float(edges[sensor, 1] - edges[sensor, 0])
-    if not abs(shown.mean[sensor] - then) >= UNUSUAL * width:
+    told = {"sensor": name, "shown": (low, high, mean), "since": since}
+    if not abs(mean - then) >= UNUSUAL * width:
         # What is usual has followed it, or its mean is back.
-        return f"{told}, which does not fit the other sensors."
-    usual = phrases.value(then, sensor)
-    return f"{told}, where {usual} is usual for this fan, and the other sensors do not bear it out."
+        return [*began, reason("drift-odd", **told)]
+    return [*began, reason("drift", **told, usual=then)]

@@ -93,7 +93,7 @@ class _Passage:
         blind = self._goal.blind if last else None
         if blind is not None:
             heard = self._goal.hearing.of(verdict.device, good_ms)
-            blind = blind if heard is None else heard.sentence
+            blind = blind if heard is None else heard.reasons
         known = note.stop_known(self._goal.now_ms)
         changed = out_of_service.after(note, verdict, at_ms)
         if changed.out_ms:

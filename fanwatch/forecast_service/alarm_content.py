@@ -6,7 +6,8 @@ earlier, so that an acknowledgement holds and nobody is told twice.
 
 import msgspec
 
-from fanwatch.fleet.unusable import NOBODY, OTHERS, resumed
+from fanwatch import text
+from fanwatch.fleet.unusable import resumed
 from fanwatch.forecast import Verdict
 from fanwatch.messages.alarm import (
     EPISODES,
@@ -18,7 +19,8 @@ from fanwatch.messages.alarm import (
     episode_name,
     with_lapsed,
 )
-from fanwatch.messages.timestamps import at_minute, format_ms, parse_ms, zone
+from fanwatch.messages.reasons import Reasons, reason
+from fanwatch.messages.timestamps import format_ms, parse_ms, zone
 
 _UTC = zone("UTC")
 _HOUR_MS = 3_600_000
@@ -37,7 +39,7 @@ def alarm_of(
     before: Alarm | None,
     seen_ms: int,
     now_ms: int,
-    blind: str | None = None,
+    blind: Reasons | None = None,
     lapsed: str = "",
     *,
     stop_known: bool = False,
@@ -52,15 +54,15 @@ def alarm_of(
     have said what it was (`done`) is not given again: what begins then has one of its own.
     """
     state: State = verdict.state
-    why, risk, since_ms = verdict.why, verdict.risk, verdict.since_ms
+    reasons, risk, since_ms = verdict.reasons, verdict.risk, verdict.since_ms
     if blind is not None and state not in EPISODES:
-        state, why, risk, since_ms = "unknown", blind, None, verdict.at_ms
+        state, reasons, risk, since_ms = "unknown", blind, None, verdict.at_ms
     goes_on = before is not None and _goes_on(before, state, since_ms, seen_ms)
     if before is not None and goes_on:
         since_ms = before.since_ms
         if verdict.cause == "resumed":
             # What an episode was remains to be read once it is over.
-            why = before.why if before.cause == "resumed" else resumed(before.why)
+            reasons = before.told if before.cause == "resumed" else resumed(before)
     elif state in EPISODES and episode_name(verdict.device, since_ms) in done:
         since_ms = verdict.at_ms
     alarm = Alarm(
@@ -72,7 +74,8 @@ def alarm_of(
         cause=verdict.cause if state in EPISODES else None,
         sensor=verdict.sensor if state == "instrument" and verdict.sensor else msgspec.UNSET,
         failureExpected=_expected(verdict, before if goes_on else None),
-        why=why,
+        why=text.why(reasons),
+        reasons=reasons,
     )
     if before is not None and goes_on and state in EPISODES:
         snoozed = before.snoozedUntil if before.snoozed(now_ms) else msgspec.UNSET
@@ -80,9 +83,8 @@ def alarm_of(
         kept = {
             "acknowledgedBy": msgspec.UNSET if by else before.acknowledgedBy,
             "snoozedUntil": snoozed,
-            "why": with_lapsed(why, by or lapsed),
         }
-        alarm = msgspec.structs.replace(alarm, **kept)
+        alarm = text.saying(alarm, with_lapsed(reasons, by or lapsed), **kept)
     return alarm
 
 
@@ -102,7 +104,7 @@ def is_news(alarm: Alarm, before: Alarm | None, quiet_ms: int) -> bool:
     """Whether it says anything that a person would read differently, `quiet_ms` after something was said last."""
     if before is None:
         return True
-    shared = {"risk": None, "why": ""}
+    shared = {"risk": None, "why": "", "reasons": msgspec.UNSET}
     if msgspec.structs.replace(alarm, **shared) != msgspec.structs.replace(before, **shared):
         return True
     if alarm.risk is None or before.risk is None:
@@ -114,50 +116,23 @@ def is_news(alarm: Alarm, before: Alarm | None, quiet_ms: int) -> bool:
 
 def closed_why(before: Alarm, by: str, found: str, mode: str | None = None) -> str:
     """Who has closed an episode, and as what."""
-    began, of = before.since[:16].replace("T", " "), f" ({mode})" if mode else ""
-    return f"{by} closed the episode of {began} UTC: {found}{of}."
+    return text.say("closed", by=by, began=before.since_ms, found=found, mode=mode)
 
 
 def out_of_service(device: str, since_ms: int, why: str) -> Alarm:
     """What is said of a fan that stands, or sends nothing, since its episode was closed; `why` as `closed_why`."""
-    return Alarm(
-        deviceID=device,
-        episode=episode_name(device, since_ms),
-        state=OUT_OF_SERVICE,
-        since=format_ms(since_ms),
-        risk=None,
-        cause=None,
-        failureExpected=None,
-        why=f"{why} It is out of service until it turns.".strip(),
-    )
+    said = (reason("said", text=why), reason("ended")) if why else ()
+    return _quiet(device, OUT_OF_SERVICE, since_ms, (*said, reason("out-of-service")))
 
 
 def closed(before: Alarm, at_ms: int, why: str) -> Alarm:
     """What is left of an episode that a person has closed, of a fan that turns; `why` as `closed_why`."""
-    return Alarm(
-        deviceID=before.deviceID,
-        episode=episode_name(before.deviceID, at_ms),
-        state="ok",
-        since=format_ms(at_ms),
-        risk=before.risk,
-        cause=None,
-        failureExpected=None,
-        why=why,
-    )
+    return _quiet(before.deviceID, "ok", at_ms, (reason("said", text=why),), before.risk)
 
 
 def retired(fan: str, at_ms: int, by: str) -> Alarm:
     """The last that is said of a fan."""
-    return Alarm(
-        deviceID=fan,
-        episode=episode_name(fan, at_ms),
-        state="ok",
-        since=format_ms(at_ms),
-        risk=None,
-        cause=None,
-        failureExpected=None,
-        why=f"Retired by {by}: it is watched no longer.",
-    )
+    return _quiet(fan, "ok", at_ms, (reason("retired", by=by),))
 
 
 def unreadable(fan: str, at_ms: int, before: Alarm | None, error: str) -> Alarm:
@@ -165,29 +140,32 @@ def unreadable(fan: str, at_ms: int, before: Alarm | None, error: str) -> Alarm:
     error = "".join(character if character.isprintable() else " " for character in error[:200])
     goes_on = before is not None and before.state == "unknown"
     since_ms = before.since_ms if before is not None and goes_on else at_ms
+    return _quiet(fan, "unknown", since_ms, (reason("unreadable", error=error),))
+
+
+def _quiet(device: str, state: State, since_ms: int, reasons: Reasons, risk: float | None = None) -> Alarm:
+    """An alarm that nobody need do anything about."""
     return Alarm(
-        deviceID=fan,
-        episode=episode_name(fan, since_ms),
-        state="unknown",
+        deviceID=device,
+        episode=episode_name(device, since_ms),
+        state=state,
         since=format_ms(since_ms),
-        risk=None,
+        risk=risk,
         cause=None,
         failureExpected=None,
-        why=f"Its readings could not be worked up ({error}); the log of forecast-fan says more.",
+        why=text.why(reasons),
+        reasons=reasons,
     )
 
 
-def blind_since(clock_ms: int, *, arriving: bool = False, refused: bool = False) -> str:
-    """Why nothing is known of a fan now; the same words each time.
+def blind_since(clock_ms: int, *, arriving: bool = False, refused: bool = False) -> Reasons:
+    """Why nothing is known of a fan now; the same each time.
 
     `arriving` says that readings are stored and not scored, `refused` that those of other fans come and cannot be used.
     """
-    said = f"Nothing was scored since {at_minute(clock_ms)}"
     if arriving:
-        return f"{said}, though readings arrive: `fanwatch status` says what is away."
-    if refused:
-        return f"{said}: {OTHERS}."
-    return f"{said}: {NOBODY}."
+        return (reason("unscored-arriving", since=clock_ms),)
+    return (reason("unscored", since=clock_ms), reason("others" if refused else "nobody"))
 
 
 def _goes_on(before: Alarm, state: State, since_ms: int, seen_ms: int) -> bool:

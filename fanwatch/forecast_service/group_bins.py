@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fanwatch.forecast import BIN_MS
 from fanwatch.forecast_service.unusable import Hearing
+from fanwatch.messages.reasons import Reasons
 from fanwatch.store import fan_bins
 from fanwatch.store.checkpoints import Row
 from fanwatch.store.fan_bins import Span
@@ -33,7 +34,7 @@ class Goal(NamedTuple):
     """The end of the newest bin that is complete."""
     scored: dict[str, int]
     """By fan, up to when its readings were scored, in ms."""
-    blind: str | None
+    blind: Reasons | None
     """Why nothing newer is known of any fan, where that is so."""
     now_ms: int
     """By the clock here."""

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from fanwatch import text
 from fanwatch.errors import Unavailable
 from fanwatch.fleet.unusable import HEARD_MS
 from fanwatch.forecast import BIN_MS, ForecastModel
@@ -101,11 +102,13 @@ class Run:
         summary.clock = format_ms(clock_ms)
         clock = Clock(store, clock_ms, self._now_ms)
         hearing = Hearing(store, self._now_ms, self._timezone)
+        blind = None
         if clock.stands(self._settings.stale_ms):
-            summary.stale = alarm_content.blind_since(
+            blind = alarm_content.blind_since(
                 clock_ms, arriving=self._arrive(clock_ms), refused=hearing.anything
             )
-        goal = Goal((clock_ms - GRACE_MS) // BIN_MS * BIN_MS, scored, summary.stale, self._now_ms, hearing)
+            summary.stale = text.why(blind)
+        goal = Goal((clock_ms - GRACE_MS) // BIN_MS * BIN_MS, scored, blind, self._now_ms, hearing)
         members = self._members(goal)
         self._announcer.expect(self.fleet)
         for place, group in enumerate(plan.groups(members, goal.head_ms)):

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from fanwatch.fleet.unusable import HEARD_MS, Heard, belated, gone, movement, refused, silence
+from fanwatch.fleet.unusable import HEARD_MS, Heard, belated, gone, instead_of_silence, movement, refused
 from fanwatch.forecast import Verdict
 from fanwatch.sensors import FEATURES
 from fanwatch.store.influx import Store
@@ -103,5 +103,5 @@ def named(verdict: Verdict, hearing: Hearing, good_ms: int | None) -> Verdict:
     if heard is None:
         return verdict
     if verdict.state == "instrument" and verdict.cause == "silent":
-        return msgspec.structs.replace(verdict, cause=heard.cause, sensor=heard.sensor, why=heard.sentence)
-    return msgspec.structs.replace(verdict, why=verdict.why.replace(silence(verdict.silent_ms), heard.what))
+        return msgspec.structs.replace(verdict, cause=heard.cause, sensor=heard.sensor, reasons=heard.reasons)
+    return msgspec.structs.replace(verdict, reasons=instead_of_silence(verdict.reasons, heard))

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from fanwatch.errors import FanwatchError
+from fanwatch.messages.reasons import Reasons, reason
 from fanwatch.messages.refusals import in_words
 from fanwatch.messages.timestamps import format_ms, parse_ms
 from fanwatch.messages.topics import DEVICE_ID, alarm_device_of
@@ -69,6 +70,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     sensor: str | msgspec.UnsetType = msgspec.UNSET
     failureExpected: Expected | None  # noqa: N815
     why: str
+    """The reasons in English; where there are none, as of an earlier version, this is all that is known."""
+    reasons: Reasons | msgspec.UnsetType = msgspec.UNSET
     acknowledgedBy: str | msgspec.UnsetType = msgspec.UNSET  # noqa: N815
     snoozedUntil: str | msgspec.UnsetType = msgspec.UNSET  # noqa: N815
 
@@ -76,6 +79,11 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     def since_ms(self) -> int:
         """`since` in ms since the epoch."""
         return parse_ms(self.since, _UTC)
+
+    @property
+    def told(self) -> Reasons:
+        """Why it is so, in codes: the reasons, or the sentence as it came."""
+        return self.reasons if isinstance(self.reasons, tuple) else (reason("said", text=self.why),)
 
     @property
     def acknowledged(self) -> bool:
@@ -101,9 +109,9 @@ def instrument_mode(cause: str | None, sensor: str | None) -> str:
     return f"{sensor}:{cause}" if sensor else cause or ""
 
 
-def with_lapsed(why: str, by: str) -> str:
-    """The reason of a stop, and whose acknowledgement has ended with it; `by` is empty where nobody's has."""
-    return f"{why.removesuffix('.')}; {by} had acknowledged it before it stopped." if by else why
+def with_lapsed(reasons: Reasons, by: str) -> Reasons:
+    """Why a fan stopped, and whose acknowledgement has ended with it; `by` is empty where nobody's has."""
+    return (*reasons, reason("lapsed", by=by)) if by else reasons
 
 
 _decode_alarm = msgspec.json.Decoder(Alarm).decode

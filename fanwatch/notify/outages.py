@@ -35,10 +35,9 @@ class Many(msgspec.Struct, frozen=True):
         silent = sum(alarm.state == "instrument" for alarm in self.alarms)
         kind = outage.kind_of(silent, len(self.alarms) - silent)
         since = format_ms(self.since_ms)
-        said = f"{since[:16].replace('T', ' ')} UTC"
         devices = sorted(alarm.deviceID for alarm in self.alarms)
         return {
-            "text": outage.in_words(kind, len(devices), self.known, said, self.again),
+            "text": outage.in_words(kind, len(devices), self.known, self.since_ms, self.again),
             "state": kind,
             "since": since,
             "fans": len(devices),
@@ -77,4 +76,4 @@ def _gone(row: Row) -> bool:
     if alarm is None or not row.note.gone_ms:
         return False
     # A stop that its wear had announced is the fan's own.
-    return (alarm.state == "stopped" and alarm.cause is None) or was_silent(alarm)
+    return outage.unannounced(alarm) or was_silent(alarm)

@@ -15,6 +15,7 @@ from fanwatch.fleet.standstill import STILL_RPM, STILL_VIBRATION, SURE_MS
 from fanwatch.forecast import Verdict, cleaning
 from fanwatch.forecast_service import alarm_content
 from fanwatch.messages.alarm import Alarm
+from fanwatch.messages.reasons import reason
 from fanwatch.messages.timestamps import format_ms
 from tests.support.console import alarm
 from tests.support.live import NOW, VALUES, fleet_of
@@ -86,10 +87,9 @@ def test_the_words_are_those_that_forecast_fan_will_say() -> None:
         "fan-1", acknowledgedBy="Anna", since_ms=NOW - HOUR_MS, snoozedUntil=format_ms(NOW + HOUR_MS)
     )
     seen = stopped(told, NOW, known=False)
-    at = format_ms(NOW)[:16].replace("T", " ")
     verdict = Verdict(
         device="fan-1", state="stopped", since_ms=NOW - HOUR_MS, at_ms=NOW, risk=None, cause="vibration", sensor=None,
-        expected_ms=None, why=f"It has stood still since {at} UTC, as its vibration had announced.",
+        expected_ms=None, reasons=(reason("stopped-announced", since=NOW, sensor="vibration"),),
     )  # fmt: skip
     said = alarm_content.alarm_of(verdict, told, NOW, NOW)
     assert {name: getattr(seen, name) for name in said.__struct_fields__} == msgspec.structs.asdict(said)

@@ -1,6 +1,7 @@
 """Fans that are heard and cannot be used, as the page sees them before forecast-fan does."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -11,9 +12,11 @@ from console.live.ranking import Ranker
 from console.live.states import Now, now
 from console.live.view import FleetView
 from console.pages.fan import described
+from fanwatch import text
 from fanwatch.errors import InvalidReading
-from fanwatch.fleet.unusable import silence
 from fanwatch.messages import topics
+from fanwatch.messages.alarm import Alarm
+from fanwatch.messages.reasons import Reason, reason
 from fanwatch.messages.timestamps import at_minute, format_ms
 from tests.support.console import alarm, reading
 from tests.support.live import NOW, VALUES, fleet_of, intake_of
@@ -68,6 +71,11 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     made.send(seconds=5)
     made.fleet.alarm(alarm("fan-1", "ok", "All sensors are as usual for this fan.", risk=0.02), made.at_ms)
     return made
+
+
+def said(state: str, *reasons: Reason, **content: Any) -> Alarm:
+    """What forecast-fan says of the fan."""
+    return text.saying(alarm("fan-1", state, "-", **content), reasons)
 
 
 def test_a_sensor_without_a_value_is_named_and_no_silence(site: Site) -> None:
@@ -134,8 +142,8 @@ def test_a_past_that_is_played_in_is_no_wrong_clock(site: Site) -> None:
 
 
 def test_what_forecast_fan_says_of_a_silence_follows_what_is_heard(site: Site) -> None:
-    why = f"{silence(site.at_ms)[:1].upper()}{silence(site.at_ms)[1:]}."
-    silent = alarm("fan-1", "instrument", why, cause="silent", risk=None)
+    silent = said("instrument", reason("silent", since=site.at_ms), cause="silent", risk=None)
+    why = silent.why
     site.wait(120)
     site.fleet.alarm(silent, site.at_ms)
     assert site.told() == ("instrument", "The fan sends nothing", why)
@@ -168,21 +176,23 @@ def test_what_forecast_fan_says_of_a_wrong_clock_ends_with_it(site: Site) -> Non
 
 
 def test_a_warning_of_a_fan_that_is_heard_says_nothing_of_silence(site: Site) -> None:
-    said = f"vibration has risen for 3 h, from 150 to 190; {silence(site.at_ms)}."
+    risen = reason("risen", sensor="vibration", length=3 * HOUR_MS, then=150.0, now=190.0, since=site.at_ms)
+    warning = said("warning", risen, reason("also"), reason("silent", since=site.at_ms), cause="vibration")
     site.wait(120)
-    site.fleet.alarm(alarm("fan-1", "warning", said, cause="vibration"), site.at_ms)
-    assert site.told()[2] == f"V{said[1:]}"
+    site.fleet.alarm(warning, site.at_ms)
+    assert site.told()[2] == f"V{warning.why[1:]}"
     site.send(seconds=2)
-    assert site.told()[2] == "Vibration has risen for 3 h, from 150 to 190."
+    assert site.told()[2] == f"V{warning.why[1:].partition(';')[0]}."
     site.send(seconds=90, temperature=None)
     assert "temperature has been null since" in site.told()[2]
     assert "nothing has come" not in site.told()[2]
 
 
 def test_a_fan_of_which_nothing_is_known_is_not_said_to_send_nothing(site: Site) -> None:
-    blind = f"Nothing was scored since {at_minute(NOW)}: neither this fan's readings nor any other's arrive."
     site.wait(120)
-    site.fleet.alarm(alarm("fan-1", "unknown", blind, risk=None), site.at_ms)
+    blind = said("unknown", reason("unscored", since=NOW), reason("nobody"), risk=None)
+    assert blind.why.endswith(": neither this fan's readings nor any other's arrive.")
+    site.fleet.alarm(blind, site.at_ms)
     site.send(seconds=2)
     assert site.told() == (
         "unknown",

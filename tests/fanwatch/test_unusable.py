@@ -5,8 +5,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from fanwatch import text
 from fanwatch.fleet import unusable
 from fanwatch.messages.alarm import LONGEST_WHY, check_text
+from fanwatch.messages.reasons import reason
 from fanwatch.messages.timestamps import format_ms
 from fanwatch.messages.topics import sender_of
 
@@ -14,6 +16,11 @@ UTC = ZoneInfo("UTC")
 CAME = 1_796_086_200_000  # 2026-12-01 00:50 UTC
 GOOD = CAME - 3 * 3_600_000
 HOUR_MS = 3_600_000
+
+
+def in_short(told: unusable.Heard) -> str:
+    """What is said, as a part of a longer sentence."""
+    return f"{told.sentence[0].lower()}{told.sentence[1:-1]}"
 
 
 def message(at_ms: int = CAME, **values: object) -> bytes:
@@ -60,13 +67,13 @@ def test_a_sensor_without_a_value_is_named_with_what_the_others_show(
     told = said(message(**values))
     assert (told.cause, told.sensor) == ("refused", sensor)
     assert (
-        told.what == f"{what} since 2026-11-30 21:50 UTC, so its readings cannot be used{LAST}, with {last}"
+        in_short(told) == f"{what} since 2026-11-30 21:50 UTC, so its readings cannot be used{LAST}, with {last}"
     )
 
 
 def test_no_sensor_has_a_value() -> None:
     none = dict.fromkeys(("rotation", "temperature", "vibration", "sound"))
-    assert said(message(**none), good_ms=None).what == (
+    assert in_short(said(message(**none), good_ms=None)) == (
         f"every sensor has been null, so its readings cannot be used{LAST}"
     )
 
@@ -81,14 +88,14 @@ def test_a_time_that_is_not_believed_is_a_wrong_clock(off_ms: int, words: str) -
     assert told.sentence.startswith(
         f"Its clock is {words}, so its readings cannot be used since 2026-11-30 21:50 UTC"
     )
-    assert "rotation 612 rpm" in told.what
+    assert "rotation 612 rpm" in in_short(told)
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xff\x00", b"[1]", b"{", b'{"deviceID":"a",'])
 def test_what_is_no_reading_at_all_is_told_by_its_error(payload: bytes) -> None:
     told = said(payload, "not JSON: \x00 something\nis wrong.")
     assert told.cause == "refused"
-    assert told.what == (
+    assert in_short(told) == (
         f"its readings have been refused since 2026-11-30 21:50 UTC (not JSON: ? something is wrong){LAST}"
     )
 
@@ -103,25 +110,25 @@ def test_a_clock_is_told_from_what_catches_up() -> None:
     values = {"rotation": 612.0, "temperature": 41.2, "vibration": 160.4, "sound": 47.9}
     shown = "the last reading came at 2026-12-01 00:50 UTC, with rotation 612 rpm, temperature 41.2 °C, vibration 160.4"
     assert (
-        unusable.belated("behind", at_ms, CAME, values).what
+        in_short(unusable.belated("behind", at_ms, CAME, values))
         == f"its clock is 7 h behind; {shown}, sound 47.9 dB"
     )
-    assert unusable.belated("stands", at_ms, CAME, values).what.startswith(
+    assert in_short(unusable.belated("stands", at_ms, CAME, values)).startswith(
         f"its clock stands still at 2026-11-30 17:50 UTC; {shown}"
     )
-    assert unusable.belated("catches up", at_ms, CAME, values).what.startswith(
+    assert in_short(unusable.belated("catches up", at_ms, CAME, values)).startswith(
         "it sends readings of 7 h ago, which it had kept"
     )
 
 
 def test_what_was_said_of_a_silence_is_taken_back_in_the_sentence() -> None:
-    silence = unusable.silence(GOOD)
-    why = f"vibration has risen for 3 h, from 150 to 190; {silence}."
-    assert unusable.without_silence(why, None) == "vibration has risen for 3 h, from 150 to 190."
+    risen = reason("risen", sensor="vibration", length=3 * HOUR_MS, then=150.0, now=190.0, since=GOOD)
+    reasons = (risen, reason("also"), reason("silent", since=GOOD))
+    vibration = "vibration has risen for 3 h, from 150 to 190 on average since 2026-11-30 21:50 UTC"
+    assert text.why(reasons) == f"{vibration}; nothing has come from it since 2026-11-30 21:50 UTC."
+    assert text.why(unusable.instead_of_silence(reasons, None)) == f"{vibration}."
     told = said(message(temperature=None))
-    assert (
-        unusable.without_silence(why, told) == f"vibration has risen for 3 h, from 150 to 190; {told.what}."
-    )
+    assert text.why(unusable.instead_of_silence(reasons, told)) == f"{vibration}; {in_short(told)}."
 
 
 def test_the_sender_is_whom_the_topic_names() -> None:

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from fanwatch import text
 from fanwatch.forecast import Verdict
 from fanwatch.forecast_service.alarm_content import (
     alarm_of,
@@ -25,8 +26,10 @@ def verdict(**changes: object) -> Verdict:
     content: dict[str, object] = {
         "device": "fan-07", "at_ms": NOW_MS, "state": "warning", "since_ms": BEGAN_MS, "risk": 0.6,
         "cause": "vibration", "sensor": None, "expected_ms": (NOW_MS + 5 * HOUR_MS, NOW_MS + 60 * HOUR_MS),
-        "why": "vibration has risen for 10 h.",
+        "reasons": [{"code": "said", "params": {"text": "vibration has risen for 10 h."}}],
     } | changes  # fmt: skip
+    if "why" in content:
+        content["reasons"] = [{"code": "said", "params": {"text": content.pop("why")}}]
     return msgspec.convert(content, Verdict)
 
 
@@ -101,7 +104,7 @@ def test_what_is_not_seen_is_unknown_but_no_episode_ends() -> None:
     well = verdict(state="ok", cause=None, expected_ms=None)
     unseen = alarm_of(well, None, NOW_MS, NOW_MS, blind)
     check_alarm(unseen)
-    assert (unseen.state, unseen.why, unseen.risk) == ("unknown", blind, None)
+    assert (unseen.state, unseen.why, unseen.risk) == ("unknown", text.why(blind), None)
     assert not is_news(alarm_of(well, unseen, NOW_MS, NOW_MS, blind), unseen, 0)
     assert alarm_of(verdict(), FIRST, NOW_MS, NOW_MS, blind) == FIRST
 

@@ -8,6 +8,7 @@ from fanwatch.fleet.faulty import why_not
 from fanwatch.fleet.unusable import Heard
 from fanwatch.messages.alarm import HEARD_CAUSES, Alarm
 from fanwatch.messages.timestamps import parse_ms
+from fanwatch.text import render
 
 _UTC = ZoneInfo("UTC")
 WORDS: Final = {  # in the order in which states need a person: console/live/states.py
@@ -100,8 +101,11 @@ def told(
     standing: bool = False,
     unjudged: str = "",
     heard: Heard | None = None,
-) -> tuple[str, str, str]:
-    """What is wrong in a few words, why in a sentence, and who has acknowledged it.
+) -> tuple[str, str, str, int]:
+    """What is wrong in a few words, why in a sentence, who has acknowledged it, and how the first two belong together.
+
+    That is 0 where the few words come first, else the sentence says it itself: with so many of its first characters,
+    or somewhere (-1).
 
     `sensor` is that of the scores; `standing` says that the fan does not turn just now; `unjudged` why its
     verdict, or any fan's, does not count, empty where forecast-fan goes on judging it; `heard` why it cannot be used
@@ -109,24 +113,25 @@ def told(
     """
     by = str(alarm.acknowledgedBy) if alarm is not None and alarm.acknowledged else ""
     if state == "suspect" and standing:
-        return "", "It does not turn; the forecast has not said yet what that means.", by
+        return "", "It does not turn; the forecast has not said yet what that means.", by, 0
     if state == "suspect":
-        return SENSORS.get(sensor or "", ""), "Most of the last readings were scored as faulty.", by
+        return SENSORS.get(sensor or "", ""), "Most of the last readings were scored as faulty.", by, 0
     if state == "silent":
-        return "", _silent(alarm), by
+        return "", _silent(alarm), by, 0
     if state == "ok":
-        return "", _well(alarm), by
+        return "", _well(alarm), by, 0
     if heard is not None and state == "instrument" != (alarm and alarm.state):
-        return cause_of(state, heard.cause, heard.sensor), heard.sentence, by
+        return cause_of(state, heard.cause, heard.sensor), heard.sentence, by, 0
     if state == "unknown" and standing and not unjudged and alarm is not None and alarm.state == "ok":
-        return "", "It does not turn just now, and was well while it turned.", by
+        return "", "It does not turn just now, and was well while it turned.", by, 0
     if state == "unknown":
         why = why_not(alarm, unjudged)
         said = sentence(why) if alarm is not None and why == alarm.why else why
-        return "", f"{said} It does not turn just now." if standing else said, by
+        return "", f"{said} It does not turn just now." if standing else said, by, 0
     if alarm is None:
-        return "", "", ""
-    return cause(alarm), sentence(alarm.why), by
+        return "", "", "", 0
+    told = render(alarm.told)
+    return cause(alarm), sentence(alarm.why), by, told.lead or -told.named
 
 
 def _silent(alarm: Alarm | None) -> str:

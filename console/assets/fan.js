@@ -87,7 +87,7 @@ export default {
       return this.states.find((each) => each.name === this.now.state);
     },
     split() {
-      return window.fanwatch.split(this.now.cause, this.now.why || this.look.meaning, this.time);
+      return window.fanwatch.split(this.now.cause, this.now.why || this.look.meaning, this.now.why ? this.now.lead : 0, this.time);
     },
     raised() {
       return this.now.state === "ok" && this.now.risk >= RAISED;

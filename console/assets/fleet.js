@@ -339,16 +339,17 @@ export default {
       this.shown = page.rows.map((row, k) => this.line(row, page.first + k, page, known, now));
       this.known = known;
     },
-    line([id, code, read, r, t, v, s, score, risk, earliest, latest, hand, clock], at, page, known, now) {
-      const before = this.known.get(id) || { words: ["", "", ""], paths: ["", "", "", ""] };
+    line([id, code, read, ...rest], at, page, known, now) {
+      const numbers = rest.slice(0, this.signals.length);
+      const [score, risk, earliest, latest, hand, clock] = rest.slice(this.signals.length);
+      const before = this.known.get(id) || { words: ["", "", "", 0], paths: this.signals.map(() => "") };
       const fresh = page.lines[id];
       const mine = { words: page.words[id] || before.words, paths: fresh ? fresh.map(path) : before.paths };
       const time = clock || now;
       mine.day = Math.floor(time / QUARTER);
       // What a time of day is called changes with the day.
-      mine.about = mine.words === before.words && mine.day === before.day && before.about ? before.about : window.fanwatch.split(mine.words[0], mine.words[1], time);
+      mine.about = mine.words === before.words && mine.day === before.day && before.about ? before.about : window.fanwatch.split(mine.words[0], mine.words[1], mine.words[3], time);
       known.set(id, mine);
-      const numbers = [r, t, v, s];
       const age = Math.max(0, now - read);
       return {
         id,

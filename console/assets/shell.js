@@ -83,13 +83,10 @@
   // Others write times in UTC; a viewer reads them in their own zone, and shares as the page writes them.
   const UTC = /\b(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC\b/g;
   const local = (text, current = now()) => text.replace(UTC, (_, date, time) => when(Date.parse(`${date}T${time}Z`), current)).replace(/(\d)%/g, "$1 %");
-  // What is wrong, and why: a sentence that begins with the cause does not say it twice.
-  function split(cause, told, current = now()) {
-    const why = local(told, current);
-    if (!cause || why.toLowerCase().includes(`its ${cause.toLowerCase()} had announced`)) return ["", why];
-    const said = cause.length + (/^the /i.test(why) && !/^the /i.test(cause) ? 4 : 0);
-    if (why.slice(0, said).toLowerCase().endsWith(cause.toLowerCase())) return [why.slice(0, said), why.slice(said)];
-    return [why ? `${cause}. ` : cause, why];
+  // What is wrong, and why. `lead` says how they belong together: see told() in words.py.
+  function split(cause, told, lead, current = now()) {
+    if (!cause || lead) return [told.slice(0, Math.max(lead, 0)), local(told.slice(Math.max(lead, 0)), current)];
+    return [told ? `${cause}. ` : cause, local(told, current)];
   }
   // A signal's value as it is shown; and whether that is outside what is shown as healthy: nobody can see more than is
   // written.

@@ -12,6 +12,7 @@ from console.live.ranking import Ranker, Ranking, Wish
 from console.live.states import STATES
 from console.live.together import together
 from fanwatch.bundles.anomaly import Feature
+from fanwatch.sensors import FEATURES
 
 MOST_LINES: Final = 120
 """Lines in one message, whatever a viewer asks for."""
@@ -105,7 +106,7 @@ class FleetView:
             int(ranking.clocks[place]),
         ]
 
-    def _words(self, place: int, ranking: Ranking, unjudged: str = "") -> tuple[str, str, str]:
+    def _words(self, place: int, ranking: Ranking, unjudged: str = "") -> tuple[str, str, str, int]:
         fleet = self._fleet
         state = STATES[ranking.codes[place]]
         still = bool(fleet.still[place])
@@ -152,7 +153,7 @@ class FleetView:
 def scales(features: Sequence[Feature]) -> tuple[list[float], list[float]]:
     """Lowest and highest drawn value of each signal: the healthy range and a margin. Without a bundle, NaN."""
     if not features:
-        return [math.nan] * 4, [math.nan] * 4
+        return [math.nan] * len(FEATURES), [math.nan] * len(FEATURES)
     ranges = [(feature.healthy.low, feature.healthy.high) for feature in features]
     return (
         [low - _MARGIN * (high - low) for low, high in ranges],

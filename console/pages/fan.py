@@ -192,12 +192,15 @@ def described(found: Now) -> dict[str, Any]:
     """One fan as the page is told of it."""
     alarm = found.alarm
     expected = alarm.failureExpected if alarm else None
-    about, why, by = words.told(found.state, found.cause, alarm, found.standing, found.unjudged, found.heard)
+    about, why, by, lead = words.told(
+        found.state, found.cause, alarm, found.standing, found.unjudged, found.heard
+    )
     return {
         "state": found.state,
         "cause": about,
         "sensor": alarm.cause if alarm and alarm.state != "instrument" else found.cause,
         "why": why,
+        "lead": lead,
         "by": by,
         "snoozed": words.ms(alarm.snoozedUntil) if alarm and isinstance(alarm.snoozedUntil, str) else 0,
         # What is the page's own is not since then.

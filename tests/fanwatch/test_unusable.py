@@ -67,7 +67,8 @@ def test_a_sensor_without_a_value_is_named_with_what_the_others_show(
     told = said(message(**values))
     assert (told.cause, told.sensor) == ("refused", sensor)
     assert (
-        in_short(told) == f"{what} since 2026-11-30 21:50 UTC, so its readings cannot be used{LAST}, with {last}"
+        in_short(told)
+        == f"{what} since 2026-11-30 21:50 UTC, so its readings cannot be used{LAST}, with {last}"
     )
 
 

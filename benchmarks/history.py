@@ -25,7 +25,7 @@ from fanwatch.scorers import Judge, open_judge
 from fanwatch.sensors import FEATURES
 from fanwatch.settings import HistorySettings, InferSettings, ReadingSettings, StoreSettings
 from fanwatch.store.influx import Store, point
-from history.queries import WINDOW_NS
+from fanwatch.store.means import WINDOW_NS
 from history.rollup import Rollup, Summary
 from history.setup import setup
 from local.influx import Reached, alone

@@ -10,12 +10,12 @@ from typing import Final, Literal
 
 import msgspec
 
-from console.queries.pipeline import WINDOW_S, Ledger, Measured, ledger, measured
 from console.store import OFF
 from fanwatch.errors import FanwatchError
 from fanwatch.fleet.faulty import VERDICT_S
 from fanwatch.store import takeovers
 from fanwatch.store.influx import Store
+from fanwatch.store.parts import WINDOW_S, Ledger, Measured, ledger, measured
 
 State = Literal["ok", "attention", "down", "unknown", "off"]
 _WORST_FIRST: Final[tuple[State, ...]] = ("down", "attention", "unknown", "ok", "off")

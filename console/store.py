@@ -2,13 +2,15 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from fanwatch.errors import Unavailable
 from fanwatch.settings import StoreSettings
-from fanwatch.store.influx import RAW, Store
+from fanwatch.store.influx import Store
 
+T = TypeVar("T")
 _AT_ONCE = 2
 _WAITING = 32
 """Queries that may wait for one of these; a page that asks beyond it is told that the store is busy."""
@@ -17,7 +19,7 @@ OFF = "InfluxDB is off, as FANWATCH_NO_STORE says: nothing is stored."
 
 
 class StoreReader:
-    """`query` and `away_since_ms`. Raises what `fanwatch.store.influx.Store` raises."""
+    """`ask` and `away_since_ms`. Raises what `fanwatch.store.influx.Store` raises."""
 
     def __init__(self, settings: StoreSettings, *, off: bool = False) -> None:
         """`off` where FANWATCH_NO_STORE says that there is none: then it is never asked."""
@@ -33,16 +35,16 @@ class StoreReader:
         """Whether the last attempt to reach it failed."""
         return self.away_since_ms is not None
 
-    async def query(self, text: str, policy: str = RAW) -> list[dict[str, Any]]:
-        """The rows of one InfluxQL query. Unavailable where InfluxDB is away, or too much is asked of it already."""
+    async def ask(self, question: Callable[..., T], *args: Any) -> T:
+        """What a function of fanwatch/store answers. Unavailable where InfluxDB is away, or too busy already."""
         if self.off:
             raise Unavailable(f"{OFF} There is no history.")
         if self._asked >= _AT_ONCE + _WAITING:
             raise Unavailable("Too much is asked of InfluxDB at once; try again in a moment.")
         self._asked += 1
         try:
-            rows = await asyncio.get_running_loop().run_in_executor(
-                self._threads, self.store.query, text, policy
+            answer = await asyncio.get_running_loop().run_in_executor(
+                self._threads, question, self.store, *args
             )
         except Unavailable:
             self._missed()
@@ -50,7 +52,7 @@ class StoreReader:
         finally:
             self._asked -= 1
         self.away_since_ms = None
-        return rows
+        return answer
 
     async def watch(self) -> None:
         """Looks every few seconds whether it is there, until cancelled."""

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from fanwatch.errors import FanwatchError
+from fanwatch.store import admin
 from fanwatch.store.influx import Refused, Store
 
 _CONNECT_S = 5.0
@@ -35,14 +36,14 @@ def restore(influxd: str, address: str, store: Store, directory: Path, into: str
         raise FanwatchError(f"{directory} holds no backup: there is no .manifest file in it.")
     _require_listening(address)
     name = into or store.database
-    if any(row["name"] == name for row in store.execute("SHOW DATABASES")):
-        if store.execute(f'SHOW MEASUREMENTS ON "{name}"'):
+    if name in admin.databases(store):
+        if admin.has_points(store, name):
             raise FanwatchError(
                 f"Database {name} has points, and a restore never overwrites. Restore beside it with --into NAME, "
                 "or into an empty InfluxDB."
             )
         # The set-up's, and empty; InfluxDB restores into no database that is there.
-        store.execute(f'DROP DATABASE "{name}"')
+        admin.drop_database(store, name)
     # The backup names the database it was made of.
     argv = [influxd, "restore", "-portable", "-host", address, "-db", store.database]
     _run([*argv, *(["-newdb", into] if into else []), str(directory)])
@@ -52,10 +53,10 @@ def restore(influxd: str, address: str, store: Store, directory: Path, into: str
 def _await_shards(store: Store, database: str) -> None:
     """`influxd restore` ends when it has sent everything, a moment before InfluxDB reads from it."""
     deadline = time.monotonic() + _OPEN_S
-    for row in store.execute(f'SHOW RETENTION POLICIES ON "{database}"'):
+    for row in admin.policies(store, database):
         while True:
             try:
-                store.execute(f'SELECT * FROM "{database}"."{row["name"]}"."telemetry" LIMIT 1')
+                admin.read_one(store, database, row["name"])
                 break
             except Refused as error:
                 if not any(state in str(error) for state in _OPENING) or time.monotonic() > deadline:

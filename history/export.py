@@ -15,6 +15,7 @@ from fanwatch.errors import FanwatchError
 from fanwatch.files import check_directory, check_file, unwritable
 from fanwatch.messages.timestamps import format_ms, parse_ms, zone
 from fanwatch.sensors import FEATURES
+from fanwatch.store import readings
 from fanwatch.store.influx import Store
 
 READINGS: Final = "readings.csv"
@@ -24,7 +25,6 @@ _ROWS: Final = 20_000
 """In one answer."""
 _SLICE_MS: Final = 6 * 3_600_000
 """One query looks at no more than this: InfluxDB opens what lies in it for each fan."""
-_VALUES: Final = ", ".join(f'"{name}"' for name in FEATURES)
 _LONGEST_LINE: Final = 4096
 
 Row = tuple[int, str, list[float | None]]
@@ -115,11 +115,7 @@ def _all(store: Store, start_ms: int, end_ms: int) -> Pages:
     at_ns, skip = start_ms * _MS, 0
     while at_ns < end_ms * _MS:
         until_ns = min(at_ns + _SLICE_MS * _MS, end_ms * _MS)
-        found = store.series(
-            f'SELECT {_VALUES}, "deviceID" FROM "telemetry" WHERE time >= {at_ns} AND time < {until_ns} '
-            f"LIMIT {_ROWS} OFFSET {skip}"
-        )
-        values = found[0].values if found else []
+        values = readings.page(store, at_ns, until_ns, _ROWS, skip)
         if len(values) < _ROWS:
             at_ns, skip = until_ns, 0
         else:
@@ -132,18 +128,13 @@ def _all(store: Store, start_ms: int, end_ms: int) -> Pages:
 
 def _thinned(store: Store, start_ms: int, end_ms: int, every_ms: int) -> Pages:
     """The first reading of each fan in each `every_ms`, at that time's beginning."""
-    fans = len(store.query('SHOW TAG VALUES FROM "telemetry" WITH KEY = "deviceID"'))
+    fans = readings.fans(store)
     step_ms = max(1, min(_SLICE_MS // every_ms, _ROWS // max(1, fans))) * every_ms
-    others = _VALUES.partition(", ")[2]
     # What is read begins with a whole one, so that a second file goes on where the first one ended.
     for at_ms in range(-(-start_ms // every_ms) * every_ms, end_ms, step_ms):
         until_ms = min(at_ms + step_ms, end_ms)
-        found = store.series(
-            f'SELECT first("{FEATURES[0]}"), {others} FROM "telemetry" '
-            f"WHERE time >= {at_ms * _MS} AND time < {until_ms * _MS} "
-            f'GROUP BY time({every_ms}ms), "deviceID" fill(none)'
-        )
-        rows = [(each[0] // _MS, one.tags["deviceID"], each[1:]) for one in found for each in one.values]
+        found = readings.first_of_each(store, at_ms, until_ms, every_ms)
+        rows = [(each[0] // _MS, fan, each[1:]) for fan, values in found for each in values]
         yield until_ms, sorted(rows, key=lambda row: row[:2])
 
 

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from fanwatch.settings import HistorySettings, ReadingSettings, StoreSettings, duration_ms
-from fanwatch.store import late
+from fanwatch.store import admin, late, means
 from fanwatch.store.influx import MEANS, RAW, Refused, Store, point
 from fanwatch.store.lease import Lease
-from history import queries, windows
-from history.queries import ANOMALY, DAY_NS, SCORES, TELEMETRY, WINDOW_NS, Print
+from fanwatch.store.means import ANOMALY, DAY_NS, SCORES, TELEMETRY, WINDOW_NS, Print
+from history import windows
 from history.setup import hours
 
 _RECENT_NS = 2 * 3600 * 10**9
@@ -32,9 +32,9 @@ _RUNS = "rollup"
 _LATE_DONE = "late_done"
 
 _MAKERS: dict[str, Callable[[Store, str], list[str]]] = {
-    TELEMETRY: queries.telemetry,
-    ANOMALY: queries.anomalies,
-    SCORES: queries.scores,
+    TELEMETRY: means.telemetry,
+    ANOMALY: means.anomalies,
+    SCORES: means.scores,
 }
 _MADE_OF = {TELEMETRY: (TELEMETRY,), ANOMALY: (ANOMALY, SCORES)}
 
@@ -98,21 +98,20 @@ class Rollup:
             self._late(day, fans, covered=start <= day)
 
     def _start(self, now: int) -> int:
-        rows = self._store.query(f'SELECT last("until") AS "until" FROM "{_RUNS}" WHERE time <= {now}')
+        until = means.worked_until(self._store, _RUNS, now)
         # What came after that run without a marker is at most 90 minutes older than it.
-        return min(now, int(rows[0]["until"])) - _RECENT_NS if rows else self._earliest(now)
+        return self._earliest(now) if until is None else min(now, until) - _RECENT_NS
 
     def _earliest(self, now: int) -> int:
         """The first point of all, so that a first run need not look at each day of a month that has none."""
-        texts = (f'SELECT first("{field}") FROM "{name}"' for name, field in queries.COUNTED.items())
-        return min([now, *(int(row["time"]) for text in texts for row in self._store.query(text))])
+        return min([now, *means.first_points(self._store)])
 
     def _oldest(self) -> int:
         """The first window of which all raw points are still kept; the policy may be altered at any time."""
         kept_ns = self._accepted_ns
         # 2.x may not say how long its buckets keep points.
         with contextlib.suppress(Refused):
-            for row in self._store.execute(f'SHOW RETENTION POLICIES ON "{self._store.database}"'):
+            for row in admin.policies(self._store, self._store.database):
                 if row["name"] == RAW and hours(row["duration"]):
                     kept_ns = hours(row["duration"]) * _HOUR_NS
         return windows.ceiling(time.time_ns() - kept_ns)
@@ -126,7 +125,7 @@ class Rollup:
             found: dict[int, Print] = {}
             for piece in windows.pieces(start, end) if wanted else ():
                 self._lease.keep()
-                found |= queries.prints(self._store, source, queries.period(*piece))
+                found |= means.prints(self._store, source, means.period(*piece))
             for kind in wanted:
                 for run in windows.portions(found if force else windows.changed(self._store, kind, found)):
                     self._compute(kind, run)
@@ -153,13 +152,13 @@ class Rollup:
         """Computes all windows of these fans; what the fleet's look like says little of a single fan's."""
         for kind in _MADE_OF:
             self._lease.keep()
-            found = queries.prints(self._store, kind, queries.period(start, end, fans))
+            found = means.prints(self._store, kind, means.period(start, end, fans))
             for run in windows.portions(found):
                 self._compute(kind, run, fans)
 
     def _compute(self, kind: str, run: windows.Run, fans: Iterable[str] = ()) -> None:
         self._lease.keep()
-        lines = _MAKERS[kind](self._store, queries.period(run[0][0], run[-1][0] + WINDOW_NS, fans))
+        lines = _MAKERS[kind](self._store, means.period(run[0][0], run[-1][0] + WINDOW_NS, fans))
         # Whoever was held up between reading and writing has read what another one may have gone beyond.
         self._lease.require()
         self._store.write(lines, MEANS)

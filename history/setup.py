@@ -7,6 +7,7 @@ from typing import Any
 
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import StoreSettings, load
+from fanwatch.store import admin
 from fanwatch.store.influx import RAW, Refused, Store
 from history import policies
 from history.policies import Policy
@@ -55,34 +56,30 @@ def major(store: Store) -> int:
 def policies_of_v1(store: Store, wanted: Mapping[str, Policy]) -> list[str]:
     """Database and retention policies on 1.x, `raw` the default."""
     done = []
-    database = _name(store.database)
-    if not any(row["name"] == store.database for row in store.execute("SHOW DATABASES")):
-        store.execute(f"CREATE DATABASE {database} {_clause(wanted[RAW], 'WITH DURATION')} NAME {_name(RAW)}")
+    if store.database not in admin.databases(store):
+        admin.create_database(store, store.database, RAW, _clause(wanted[RAW]))
         done.append(f"made database {store.database}")
-    there = {row["name"]: row for row in store.execute(f"SHOW RETENTION POLICIES ON {database}")}
+    there = {row["name"]: row for row in admin.policies(store, store.database)}
     for policy in wanted.values():
         found = there.get(policy.name)
         default = policy.name == RAW
         if found is not None and _same(found, policy, default):
             continue
-        statement = "ALTER" if found else "CREATE"
-        store.execute(
-            f"{statement} RETENTION POLICY {_name(policy.name)} ON {database} {_clause(policy, 'DURATION')}"
-            + (" DEFAULT" if default else "")
+        admin.set_policy(
+            store, store.database, policy.name, _clause(policy), there=found is not None, default=default
         )
         done.append(f"{'altered' if found else 'made'} policy {policy.name}: {policy.keep_ms // _HOUR_MS} h")
     return done
 
 
 def hours(duration: str) -> int:
-    """Hours of a duration as SHOW RETENTION POLICIES has it, 744h0m0s; 0 stands for ever."""
+    """Hours of a duration as a retention policy has it, 744h0m0s; 0 stands for ever."""
     match = re.match(r"(\d+)h", duration)
     return int(match[1]) if match else _INF_HOURS
 
 
-def _clause(policy: Policy, duration: str) -> str:
-    keep, shard = policy.keep_ms // _HOUR_MS, policy.shard_ms // _HOUR_MS
-    return f"{duration} {keep}h REPLICATION 1 SHARD DURATION {shard}h"
+def _clause(policy: Policy) -> str:
+    return admin.policy_clause(policy.keep_ms // _HOUR_MS, policy.shard_ms // _HOUR_MS)
 
 
 def _same(found: Mapping[str, Any], policy: Policy, default: bool) -> bool:
@@ -91,11 +88,6 @@ def _same(found: Mapping[str, Any], policy: Policy, default: bool) -> bool:
         and hours(found["shardGroupDuration"]) * _HOUR_MS == policy.shard_ms
         and (found["default"] or not default)
     )
-
-
-def _name(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 class _Buckets:

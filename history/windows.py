@@ -7,8 +7,9 @@ that was killed in the middle has remembered nothing, and a window without a dif
 
 from collections.abc import Iterator
 
+from fanwatch.store import means
 from fanwatch.store.influx import Store, point
-from history.queries import WINDOW_NS, Print
+from fanwatch.store.means import WINDOW_NS, Print
 
 Run = list[tuple[int, Print]]
 """Windows that follow one another, and what their points are like."""
@@ -46,9 +47,7 @@ def changed(store: Store, kind: str, found: dict[int, Print]) -> dict[int, Print
     """Those of the windows found whose points are others than when `kind` was made of them last."""
     if not found:
         return {}
-    where = f"time >= {min(found)} AND time <= {max(found)}"
-    rows = store.query(f'SELECT "{kind}" FROM "{_MEASUREMENT}" WHERE {where}')
-    known = {row["time"]: row[kind] for row in rows}
+    known = means.remembered(store, _MEASUREMENT, kind, min(found), max(found))
     return {window: seen for window, seen in found.items() if known.get(window) != seen.text}
 
 

@@ -14,7 +14,6 @@ import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.proxies import open_part
-from fanwatch.sensors import COUNTED
 from fanwatch.settings import (
     BrokerSettings,
     ConnectorSettings,
@@ -23,7 +22,7 @@ from fanwatch.settings import (
     StoreSettings,
     load,
 )
-from fanwatch.store import takeovers
+from fanwatch.store import readings, takeovers
 from fanwatch.store.influx import Store
 from fanwatch.store.unused import Unused, unused
 from local import rejected
@@ -289,19 +288,8 @@ def stored_counts(
     settings: StoreSettings, since_ns: int | None = None, before_ns: int | None = None
 ) -> dict[str, int] | None:
     """Points in InfluxDB, all or those of a time, from `since_ns` on; None where it does not answer."""
-    store = Store(settings)
-    fields = {"telemetry": COUNTED, "anomaly": "quality", "dead_letter": "id"}
-    bounds = (("time >=", since_ns), ("time <", before_ns))
-    named = " AND ".join(f"{what} {bound}" for what, bound in bounds if bound is not None)
-    where = f" WHERE {named}" if named else ""
     try:
-        return {
-            measurement: sum(
-                int(row["n"])
-                for row in store.query(f'SELECT count("{field}") AS n FROM "{measurement}"{where}')
-            )
-            for measurement, field in fields.items()
-        }
+        return readings.points(Store(settings), since_ns, before_ns)
     except FanwatchError:
         return None
 

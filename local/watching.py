@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
-from fanwatch.fleet.faulty import LAST_RUN, last_run_ms
 from fanwatch.forecast_service.requests import Retirement
 from fanwatch.gateway.client import Gateway
 from fanwatch.messages.alarm import EPISODES, Alarm
@@ -23,7 +22,7 @@ from fanwatch.settings import (
     duration_ms,
     load,
 )
-from fanwatch.store import checkpoints, episodes
+from fanwatch.store import checkpoints, episodes, latest, past_episodes
 from fanwatch.store.checkpoints import Row
 from fanwatch.store.influx import Store
 
@@ -53,7 +52,7 @@ def fleet(environment: Mapping[str, str]) -> list[Row]:
 
 def judged_ms(environment: Mapping[str, str]) -> int:
     """When forecast-fan judged the fleet last, ms since the epoch; 0 if never. Unavailable as `fleet`."""
-    return last_run_ms(_store(environment)[0].query(LAST_RUN))
+    return latest.last_run_ms(_store(environment)[0])
 
 
 def alarms(fans: Iterable[Row]) -> list[Alarm]:
@@ -65,13 +64,10 @@ def alarms(fans: Iterable[Row]) -> list[Alarm]:
 def past(environment: Mapping[str, str], open_: Iterable[Alarm]) -> list[Past]:
     """Episodes that are over, as far as raw points are kept, the newest first."""
     store, since_ms = _store(environment)
-    text = (
-        f'SELECT "episode", "state", "why" FROM "episode" WHERE time >= {since_ms * _MS} GROUP BY "deviceID"'
-    )
     known = {alarm.episode for alarm in open_}
     found = [
         Past(row["deviceID"], row["episode"], row["state"], format_ms(row["time"] // _MS), row["why"] or "")
-        for row in store.query(text)
+        for row in past_episodes.told(store, since_ms)
     ]
     return sorted((each for each in found if each.episode not in known), key=lambda each: each.since)[::-1]
 

@@ -14,6 +14,7 @@ from fanwatch.gateway.client import Gateway
 from fanwatch.logs import Log
 from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import GatewaySettings, StoreSettings, load
+from fanwatch.store.arrived import newest_ms, scored
 from fanwatch.store.influx import Store
 from simulator.fleet import steps
 from simulator.incidents import Forced
@@ -21,7 +22,6 @@ from simulator.machines import Machines
 from simulator.modes import MODES, device_id
 from simulator.outbox import Outbox
 from simulator.physics import HOUR_S, Physics
-from simulator.stored import newest_ms, scored
 from simulator.wire import entries
 
 QUIET_H: Final = 75.0

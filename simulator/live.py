@@ -18,6 +18,7 @@ from fanwatch.logs import Log
 from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import BrokerSettings, StoreSettings, load
 from fanwatch.signals import on_stop
+from fanwatch.store.arrived import Asking, newest_ms, scored
 from fanwatch.store.influx import Store
 from simulator import demo, past
 from simulator.fleet import FAILS_WITHIN_S, Fleet, steps
@@ -26,7 +27,6 @@ from simulator.outbox import Entry, Outbox
 from simulator.physics import Physics
 from simulator.quiet import Quiet
 from simulator.results import Results
-from simulator.stored import Asking, newest_ms, scored
 
 _TICK_S: Final = 0.005
 _MOST_BEHIND_S: Final = 5.0

@@ -16,35 +16,14 @@ from fanwatch.errors import FanwatchError
 from fanwatch.fleet.faulty import FAULTY_S
 from fanwatch.logs import Log
 from fanwatch.messages.topics import DEVICE_ID
-from fanwatch.sensors import COUNTED, FEATURES
-from fanwatch.store.checkpoints import MEASUREMENT, note_of
-from fanwatch.store.influx import MEANS
+from fanwatch.sensors import FEATURES
+from fanwatch.store import latest
+from fanwatch.store.checkpoints import note_of
 
 _PIECE_S: Final = 600
 _KNOWN_S: Final = KNOWN_MS // 1000
 _AGAIN_S: Final = 5.0
 _MS: Final = 1_000_000
-
-_BEFORE = (
-    f'SELECT last("{COUNTED}_mean") AS "{COUNTED}"'
-    + "".join(f', "{name}_mean" AS "{name}"' for name in FEATURES[1:])
-    + f' FROM "telemetry" WHERE time >= now() - {_KNOWN_S}s GROUP BY "deviceID"'
-)
-_LAST = (
-    f'SELECT last("{COUNTED}") AS "{COUNTED}"'
-    + "".join(f', "{name}"' for name in FEATURES[1:])
-    + ' FROM "telemetry" WHERE time >= now() - 1h GROUP BY "deviceID"'
-)
-_NOTES = f'SELECT last("note") AS "note" FROM "{MEASUREMENT}" WHERE time >= now() - 3d GROUP BY "deviceID"'
-"""A fan's point stands at its checkpoint, which may lie a while before its last reading."""
-_RESULTS = (
-    'SELECT sum("fault") AS "faults", count("fault") AS "results" FROM "anomaly" '
-    f'WHERE time >= now() - {FAULTY_S}s GROUP BY "deviceID"'
-)
-_TREND = (
-    ", ".join(f'mean("{name}") AS "{name}"' for name in FEATURES),
-    'mean("probability") AS "probability"',
-)
 
 
 async def recall(fleet: Fleet, store: StoreReader, log: Log) -> None:
@@ -65,20 +44,17 @@ async def recall(fleet: Fleet, store: StoreReader, log: Log) -> None:
 
 async def _all(fleet: Fleet, store: StoreReader, *, at_once: bool) -> None:
     # Later, the last minutes have been seen live.
-    minutes = await store.query(_RESULTS) if at_once else []
-    away = retired(await store.query(_NOTES))
-    last(fleet, await store.query(_BEFORE, MEANS), away)
-    last(fleet, await store.query(_LAST), away)
+    minutes = await store.ask(latest.faults, FAULTY_S) if at_once else []
+    away = retired(await store.ask(latest.notes))
+    last(fleet, await store.ask(latest.mean_values, _KNOWN_S), away)
+    last(fleet, await store.ask(latest.values, 3600), away)
     results(fleet, minutes)
     end_s = time.time_ns() // 1_000_000_000
     end_s -= end_s % 60  # the minute under way is seen live
     for piece in range(MINUTES * 60 // _PIECE_S):
         to_s = end_s - piece * _PIECE_S
-        where = (
-            f'WHERE time >= {to_s - _PIECE_S}s AND time < {to_s}s GROUP BY time(1m), "deviceID" fill(none)'
-        )
-        for fields, measurement in zip(_TREND, ("telemetry", "anomaly"), strict=True):
-            trend(fleet, await store.query(f'SELECT {fields} FROM "{measurement}" {where}'))
+        for question in (latest.signal_minutes, latest.score_minutes):
+            trend(fleet, await store.ask(question, to_s - _PIECE_S, to_s))
     with fleet.lock:
         fleet.remembers = True
         fleet.tidy(time.time_ns() // 1_000_000)

@@ -10,7 +10,8 @@ from typing import Final
 
 from console.store import StoreReader
 from fanwatch.errors import FanwatchError
-from fanwatch.fleet.faulty import LAST_RUN, TOLD, behind, current, last_run_ms, left_behind, not_since
+from fanwatch.fleet.faulty import behind, current, left_behind, not_since
+from fanwatch.store import latest
 
 _AGAIN_S: Final = 5.0
 _EACH_S: Final = 60.0
@@ -47,10 +48,9 @@ class Verdicts:
         each_at = 0.0
         while not self.no_store:
             with contextlib.suppress(FanwatchError):
-                self.judged_ms = last_run_ms(await store.query(LAST_RUN))
+                self.judged_ms = await store.ask(latest.last_run_ms)
                 self.asked = True
                 if time.monotonic() >= each_at:
-                    told = {row["deviceID"]: int(row["told_ms"]) for row in await store.query(TOLD)}
-                    self.behind = behind(told)
+                    self.behind = behind(await store.ask(latest.judged_until))
                     each_at = time.monotonic() + _EACH_S
             await asyncio.sleep(_AGAIN_S)

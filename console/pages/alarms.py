@@ -12,11 +12,11 @@ from console.context import Console
 from console.live.states import LAST_NEED, STATES, states
 from console.live.together import Together, together
 from console.pages.actions import Episodes, cards, past_card
-from console.queries.episodes import DAYS, SHOWN_OPEN, SHOWN_PAST, left_out, open_ones, past, past_queries
+from console.queries.episodes import DAYS, SHOWN_OPEN, SHOWN_PAST, left_out, open_ones, past
 from fanwatch.errors import FanwatchError
 from fanwatch.messages.alarm import Alarm
 from fanwatch.messages.topics import DEVICE_ID
-from fanwatch.store.influx import MEANS
+from fanwatch.store.past_episodes import newest
 
 _UNKNOWN = STATES.index("unknown")
 _AGAIN_S = 15
@@ -146,14 +146,7 @@ class _Ended:
             self._listed.set_visibility(False)
             return
         try:
-            ask = past_queries(device)
-            episodes = await console.store.query(ask.episodes)
-            stored = len(episodes)
-            if stored >= SHOWN_PAST:
-                stored = int((await console.store.query(ask.count))[0]["n"])
-                ask = past_queries(device, int(episodes[-1]["time"]) // 1_000_000)
-            labels = await console.store.query(ask.labels)
-            turns = await console.store.query(ask.turns, MEANS)
+            episodes, stored, labels, turns = await console.store.ask(newest, device, DAYS, SHOWN_PAST)
         except FanwatchError:
             self._say("The history is not there while the store is away; it comes back by itself.")
             return

@@ -137,14 +137,7 @@ async def fetch(console: Console, device: str, chosen: fan.Range) -> dict[str, A
     now_ms = time.time_ns() // 1_000_000
     found = now(console.fleet, device, now_ms)
     now_ms = (found.clock_ms if found else 0) or now_ms
-    signals_rows = await _rows(console, fan.signal_queries(device, chosen, now_ms), chosen)
-    score_rows = await _rows(console, fan.score_queries(device, chosen, now_ms), chosen)
-    risk = fan.risk_query(device, chosen, now_ms)
-    risk_rows = await console.store.query(risk.text, risk.policy)
-    asked = fan.episode_queries(device)
-    rows = [await console.store.query(each.text, each.policy) for each in asked]
-    series = fan.series(chosen, now_ms, signals_rows, score_rows, risk_rows)
-    told = fan.episodes(*rows)
+    series, told = await console.store.ask(fan.history, device, chosen, now_ms)
     return {
         **msgspec.to_builtins(series),
         "episodes": [
@@ -153,14 +146,6 @@ async def fetch(console: Console, device: str, chosen: fan.Range) -> dict[str, A
         ],
         "problem": "",
     }
-
-
-async def _rows(console: Console, queries: list[fan.Query], chosen: fan.Range) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for query in queries:
-        wanted = fan.tail(query, rows, chosen)
-        rows += await console.store.query(wanted.text, wanted.policy)
-    return rows
 
 
 def remembered(console: Console, device: str, problem: str) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from console import health, shell
 from console.auth.access import technician, visitor
 from console.context import Console
 from console.health import Health
-from console.queries.pipeline import WINDOW_S
 from console.words import SIGNS
 from fanwatch.errors import FanwatchError
 from fanwatch.logs import Log
 from fanwatch.store import dead_letters
+from fanwatch.store.parts import WINDOW_S
 from fanwatch.store.unused import REASONS
 
 _EVERY_S: Final = 10.0

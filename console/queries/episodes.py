@@ -9,7 +9,6 @@ import msgspec
 from console import words
 from console.words import cause_of
 from fanwatch.messages.alarm import EPISODES, Alarm
-from fanwatch.store.influx import quoted
 
 SHOWN_OPEN: Final = 200
 """Cards on the page at most; the counts are of all."""
@@ -76,34 +75,6 @@ class Past(msgspec.Struct, kw_only=True):
     """What others had said before it was corrected."""
     found_by: str | None = None
     closed_ms: int | None = None
-
-
-class PastQueries(msgspec.Struct, frozen=True):
-    """What is asked of the store about the last DAYS days."""
-
-    episodes: str
-    """The newest SHOWN_PAST."""
-    count: str
-    """How many there are: `n`."""
-    labels: str
-    turns: str
-    """Of policy MEANS."""
-
-
-def past_queries(device: str = "", from_ms: int = 0) -> PastQueries:
-    """Of one fan, or of all. Answers and turns are asked for from `from_ms` on, when the oldest listed one began:
-
-    older ones belong to episodes that are not listed, and would stand there without any.
-    """
-    where = f"time > now() - {DAYS}d" + (f' AND "deviceID" = {quoted(device)}' if device else "")
-    newest = f"ORDER BY time DESC LIMIT {SHOWN_PAST}"
-    beside = f"{where} AND time >= {from_ms}ms" if from_ms else where
-    return PastQueries(
-        episodes=f'SELECT * FROM "episode" WHERE {where} {newest}',
-        count=f'SELECT count("updated_ms") AS "n" FROM "episode" WHERE {where}',
-        labels=f'SELECT * FROM "label" WHERE {beside} {newest}',
-        turns=f'SELECT "stopped_ms", "ended_ms", "deviceID" FROM "forecast_episode" WHERE {beside} {newest}',
-    )
 
 
 def left_out(listed: int, stored: int, device: str) -> str:

@@ -11,7 +11,8 @@ import msgspec
 
 from console.queries.episodes import found_in_words
 from fanwatch.sensors import FEATURES
-from fanwatch.store.influx import MEANS, quoted
+from fanwatch.store import fan_history
+from fanwatch.store.influx import Store
 
 _TEN_MINUTES_S: Final = 600
 _MS: Final = 1_000_000
@@ -74,53 +75,15 @@ class Series(msgspec.Struct, frozen=True):
     risk: list[tuple[int, float]]
 
 
-class Query(msgspec.Struct, frozen=True):
-    """Text and policy of one query."""
-
-    text: str
-    policy: str = "raw"
-
-
-def signal_queries(device: str, chosen: Range, now_ms: int) -> list[Query]:
-    """Means of the signals: one query, or for long ranges one of the means and one of what they do not reach yet."""
-    fields = ", ".join(f'mean("{name}") AS "{name}"' for name in FEATURES)
-    start_ms = _floor(now_ms - chosen.seconds * 1000, chosen.step_s)
-    if not chosen.from_means:
-        return [Query(_select(fields, "telemetry", device, start_ms, now_ms, chosen.step_s))]
-    means = ", ".join(f'mean("{name}_mean") AS "{name}"' for name in FEATURES)
-    return [
-        Query(_select(means, "telemetry", device, start_ms, now_ms, chosen.step_s), MEANS),
-        Query(_select(fields, "telemetry", device, start_ms, now_ms, chosen.step_s)),
-    ]
-
-
-def score_queries(device: str, chosen: Range, now_ms: int) -> list[Query]:
-    """Means of the score, likewise."""
-    raw, mean = 'mean("probability") AS "score"', 'mean("probability_mean") AS "score"'
-    start_ms = _floor(now_ms - chosen.seconds * 1000, chosen.step_s)
-    if not chosen.from_means:
-        return [Query(_select(raw, "anomaly", device, start_ms, now_ms, chosen.step_s))]
-    return [
-        Query(_select(mean, "anomaly", device, start_ms, now_ms, chosen.step_s), MEANS),
-        Query(_select(raw, "anomaly", device, start_ms, now_ms, chosen.step_s)),
-    ]
-
-
-def risk_query(device: str, chosen: Range, now_ms: int) -> Query:
-    """The risk as the forecast said it."""
-    start_ms = _floor(now_ms - chosen.seconds * 1000, chosen.step_s)
-    step_s = max(chosen.step_s, 60)
-    return Query(_select('max("risk") AS "risk"', "alarm", device, start_ms, now_ms, step_s))
-
-
-def tail(query: Query, rows: list[dict[str, Any]], chosen: Range) -> Query:
-    """`query`, from behind the last of `rows` on: what the means do not have yet is read from raw points."""
-    if not rows:
-        return query
-    start, rest = query.text.split("time >= ", 1)
-    _, rest = rest.split("ms", 1)
-    after_ms = int(rows[-1]["time"]) // _MS + chosen.step_s * 1000
-    return Query(f"{start}time >= {after_ms}ms{rest}", query.policy)
+def history(store: Store, device: str, chosen: Range, now_ms: int) -> tuple[Series, list[Episode]]:
+    """All that is shown of a fan's past, up to `now_ms`. Raises what the store raises."""
+    start_ms = now_ms - chosen.seconds * 1000
+    period = (device, start_ms - start_ms % (chosen.step_s * 1000), now_ms, chosen.step_s)
+    signals = fan_history.signals(store, *period, means=chosen.from_means)
+    scores = fan_history.scores(store, *period, means=chosen.from_means)
+    risks = fan_history.risks(store, *period)
+    told = episodes(*fan_history.episodes(store, device, MOST_EPISODES))
+    return series(chosen, now_ms, signals, scores, risks), told
 
 
 def series(
@@ -161,16 +124,6 @@ def _around(gaps: list[int], place: int) -> float:
     return statistics.median(gaps[max(0, place - 2) : place + 3])
 
 
-def episode_queries(device: str) -> tuple[Query, Query, Query]:
-    """The newest episodes of a fan, what was found of them, and when it stopped and each was over."""
-    where = f'WHERE "deviceID" = {quoted(device)} ORDER BY time DESC LIMIT {MOST_EPISODES}'
-    return (
-        Query(f'SELECT * FROM "episode" {where}'),
-        Query(f'SELECT * FROM "label" {where}'),
-        Query(f'SELECT "stopped_ms", "ended_ms" FROM "forecast_episode" {where}', MEANS),
-    )
-
-
 def episodes(
     rows: list[dict[str, Any]], labels: list[dict[str, Any]], turns: list[dict[str, Any]]
 ) -> list[Episode]:
@@ -198,17 +151,6 @@ def episodes(
             )
         )
     return told
-
-
-def _select(fields: str, measurement: str, device: str, start_ms: int, now_ms: int, step_s: int) -> str:
-    return (
-        f'SELECT {fields} FROM "{measurement}" WHERE "deviceID" = {quoted(device)} AND '
-        f"time >= {start_ms}ms AND time <= {now_ms}ms GROUP BY time({step_s}s) fill(none)"
-    )
-
-
-def _floor(ms: int, step_s: int) -> int:
-    return ms - ms % (step_s * 1000)
 
 
 def _rounded(value: Any, digits: int) -> float | None:

@@ -3,7 +3,7 @@
 Said here once for the page, the command, the dashboards and the alert rules, so that all of them say the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fanwatch import text
@@ -27,19 +27,6 @@ def faulty(faults: Any, results: Any) -> Any:
 
 RAN: Final = "forecast_ran"
 """A field among the results (measurement `anomaly`) of which one point a run says that forecast-fan goes on judging."""
-LAST_RUN: Final = 'SELECT last("clock_ms") FROM "forecast" WHERE time <= now()'
-"""InfluxQL: forecast-fan's last run, at the time at which it was; none of a clock that was ahead."""
-
-
-def last_run_ms(rows: Sequence[Mapping[str, Any]]) -> int:
-    """When forecast-fan judged the fleet last, of the rows of LAST_RUN, in ms since the epoch; 0 if it never has."""
-    return int(rows[0]["time"]) // 1_000_000 if rows else 0
-
-
-TOLD: Final = (
-    'SELECT max("told_ms") AS "told_ms" FROM "forecast_state" WHERE time >= now() - 3d GROUP BY "deviceID"'
-)
-"""InfluxQL: by fan, up to when its readings were judged."""
 
 
 def behind(told: Mapping[str, int]) -> dict[str, int]:

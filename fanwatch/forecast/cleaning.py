@@ -5,14 +5,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fanwatch.fleet.standstill import ROTATION, STILL_RPM, STILL_VIBRATION, VIBRATION
 from fanwatch.forecast.bins import Bins, Floats
 from fanwatch.forecast.memory import Memory
 
 Flags = NDArray[np.bool_]
 
-_STILL_RPM: Final = 50.0
-_STILL_VIBRATION: Final = 20.0
-"""Below both of them a fan stands still; a tenth of what the slowest and quietest running one shows, or less."""
 _INTERVAL_KEPT: Final = np.float32(0.9)
 ONCE_BINS: Final = 12
 """A fan that was heard of once may be read as seldom as each two hours; its second reading tells."""
@@ -42,10 +40,10 @@ class Cleaned(NamedTuple):
 def clean(memory: Memory, bins: Bins, edges: Floats, number: int) -> Cleaned:
     """Take in bin `number` of the memory's fans; `edges` are the healthy ranges' low and high edges, shape (4, 2)."""
     heard: Flags = np.any((bins.values + bins.zeros) > 0, axis=1)
-    rotation, vibration = bins.mean[:, 0], bins.mean[:, 2]
+    rotation, vibration = bins.mean[:, ROTATION], bins.mean[:, VIBRATION]
     # A sensor that gives nothing, or zeros, says nothing against standing still: NaN compares as False.
-    still = heard & ~(rotation >= _STILL_RPM) & ~(vibration >= _STILL_VIBRATION)
-    still &= (bins.zeros[:, 0] + bins.values[:, 0]) > 0
+    still = heard & ~(rotation >= STILL_RPM) & ~(vibration >= STILL_VIBRATION)
+    still &= (bins.zeros[:, ROTATION] + bins.values[:, ROTATION]) > 0
     running = heard & ~still
     new = memory.first == 0
     gap = np.maximum(number - memory.heard, 1)

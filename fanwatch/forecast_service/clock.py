@@ -5,10 +5,9 @@ only where nothing has arrived for a while, whatever its time is.
 """
 
 from fanwatch.fleet.faulty import RAN
+from fanwatch.store import forecast_runs
 from fanwatch.store.influx import Store, point
 
-RUNS = "forecast"
-"""One point a run."""
 _MS = 1_000_000
 _DAY_MS = 86_400_000
 
@@ -19,10 +18,7 @@ class Clock:
     def __init__(self, store: Store, clock_ms: int, now_ms: int) -> None:
         self._store, self._clock_ms, self._now_ms = store, clock_ms, now_ms
         # Not what a clock has written that was ahead of this one.
-        rows = store.query(
-            f'SELECT last("clock_ms") AS "clock_ms", "moved_ms" FROM "{RUNS}" WHERE time <= {now_ms * _MS}'
-        )
-        before = rows[0] if rows else None
+        before = forecast_runs.last(store, now_ms)
         self.moved_ms = 0
         """When a run first saw the clock at this time; 0 where this is the first run of all."""
         if before is not None:
@@ -35,9 +31,7 @@ class Clock:
             return False
         # Telegraf notes when the last reading arrived that was late.
         start_ms = self._clock_ms // _DAY_MS * _DAY_MS
-        rows = self._store.query(f'SELECT max("seen") AS "seen" FROM "late" WHERE time >= {start_ms * _MS}')
-        arrived_ms = int(rows[0]["seen"]) // _MS if rows else 0
-        return self._now_ms - arrived_ms > longest_ms
+        return self._now_ms - forecast_runs.late_arrival(self._store, start_ms) > longest_ms
 
     def record(self, store: Store, summary: dict[str, object]) -> None:
         """Writes down what the run did."""
@@ -48,4 +42,4 @@ class Clock:
         }
         at_ns = self._now_ms * _MS
         # For dashboards, that ask who is judged among the results.
-        store.write([point(RUNS, {}, fields, at_ns), point("anomaly", {}, {RAN: 1}, at_ns)])
+        store.write([point(forecast_runs.RUNS, {}, fields, at_ns), point("anomaly", {}, {RAN: 1}, at_ns)])

@@ -8,12 +8,13 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from fanwatch.fleet.standstill import STILL_RPM, STILL_VIBRATION, SURE_MS
+from fanwatch.fleet.standstill import SURE_MS, TURNING
 from fanwatch.fleet.unusable import says_unusable
 from fanwatch.forecast import BIN_MS, Verdict
 from fanwatch.messages.alarm import Alarm
+from fanwatch.store import readings
 from fanwatch.store.checkpoints import Note
-from fanwatch.store.influx import Store, quoted
+from fanwatch.store.influx import Store
 
 AFTER_MS: Final = 3_600_000
 """Whoever has found a fault stops the fan to repair it: a stop within so long belongs to the episode they closed."""
@@ -35,15 +36,12 @@ class Seen(NamedTuple):
 
 def seen(store: Store, fan: str, since_ms: int) -> Seen:
     """Whether the fan stands by its last readings, none of them older than `since_ms`."""
-    of = f'FROM "telemetry" WHERE "deviceID" = {quoted(fan)} AND time >='
-    last = store.query(f'SELECT last("rotation") AS "rotation", "vibration" {of} {since_ms * _MS}')
-    if not last:
+    newest_ms = readings.newest(store, fan, since_ms)
+    if newest_ms is None:
         return Seen(0, 0)
-    newest_ms = int(last[0]["time"]) // _MS
     from_ms = newest_ms - _LOOK_MS
-    turning = f'("rotation" >= {STILL_RPM} OR "vibration" >= {STILL_VIBRATION})'
-    turned = store.query(f'SELECT last("rotation") AS "rotation" {of} {from_ms * _MS} AND {turning}')
-    turned_ms = int(turned[0]["time"]) // _MS if turned else from_ms
+    turned_ms = readings.newest_beyond(store, fan, from_ms, TURNING)
+    turned_ms = from_ms if turned_ms is None else turned_ms
     return Seen(newest_ms, turned_ms if newest_ms - turned_ms >= SURE_MS else 0)
 
 

@@ -12,6 +12,7 @@ import msgspec
 from fanwatch.fleet.unusable import HEARD_MS, Heard, belated, gone, instead_of_silence, movement, refused
 from fanwatch.forecast import Verdict
 from fanwatch.sensors import FEATURES
+from fanwatch.store import readings
 from fanwatch.store.influx import Store
 
 _MS = 1_000_000
@@ -86,10 +87,7 @@ class Hearing:
         return self._letters
 
     def _by_fan(self, what: str, measurement: str, age_ms: int, where: str = "") -> dict[str, dict[str, Any]]:
-        since, until = (self._now_ms - age_ms) * _MS, self._now_ms * _MS
-        named = f"time > {since} AND time <= {until} AND \"deviceID\" != ''{where}"
-        rows = self._store.query(f'SELECT {what} FROM "{measurement}" WHERE {named} GROUP BY "deviceID"')
-        return {row["deviceID"]: row for row in rows}
+        return readings.by_fan(self._store, what, measurement, self._now_ms - age_ms, self._now_ms, where)
 
 
 def named(verdict: Verdict, hearing: Hearing, good_ms: int | None) -> Verdict:

@@ -25,10 +25,10 @@ from fanwatch.messages.alarm import EPISODES, Alarm
 from fanwatch.notify.outages import Many, many
 from fanwatch.proxies import Outward
 from fanwatch.settings import ForecastSettings, secret
+from fanwatch.store import forecast_runs
 from fanwatch.store.checkpoints import Row
 from fanwatch.store.influx import Store, point
 
-TOLD = "forecast_told"
 _TRIED_FOR_MS = 24 * 3_600_000
 _WAITS_S = (1.0, 5.0, 15.0)
 """Between the attempts of one run; the next run begins anew."""
@@ -88,10 +88,7 @@ class Webhook:
         ]
         if not fresh:
             return
-        rows = self._store.query(
-            f'SELECT "episode" FROM "{TOLD}" WHERE time > {(now_ms - 2 * _TRIED_FOR_MS) * 1_000_000}'
-        )
-        told = {row["episode"] for row in rows} | self._waiting
+        told = forecast_runs.told(self._store, now_ms - 2 * _TRIED_FOR_MS) | self._waiting
         fresh = [(key, alarm) for key, alarm in fresh if key not in told]
         most = many(fleet, scored or {}, now_ms)
         if most is not None and most.key not in told:
@@ -157,7 +154,7 @@ class Webhook:
 
     def _note(self, telling: _Telling) -> None:
         lines = [
-            point(TOLD, {"deviceID": device} if device else {}, {"episode": key}, None)
+            point(forecast_runs.TOLD, {"deviceID": device} if device else {}, {"episode": key}, None)
             for key, device in telling.told.items()
         ]
         for wait_s in (*_WAITS_S, None):

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from fanwatch.fleet.faulty import LAST_RUN, VERDICT_S
+from fanwatch.fleet.faulty import VERDICT_S
 from fanwatch.messages.command import FAULT_MODES, INSTRUMENT_MODES
 from fanwatch.messages.timestamps import format_ms, parse_ms, zone
+from fanwatch.store import latest
 from fanwatch.store.influx import point
 from tests.support.http_stub import HttpStub, Reply, Request
 from tests.support.influx import Influx
@@ -161,9 +162,9 @@ def test_a_list_counts_who_is_not_judged_and_calls_nobody_well_once_the_forecast
     assert head[-1] == f"{states.count('ok')} of {len(states)} fans are well{told_others}."
     line = next(line for line in head if line.startswith(good))
     assert "All sensors are as usual" in line
-    [last] = store.query(LAST_RUN)
+    last_ms = latest.last_run_ms(store)
     store.query('DROP SERIES FROM "forecast"')
-    old_ms = last["time"] // 1_000_000 - VERDICT_S * 1000 - 60_000
+    old_ms = last_ms - VERDICT_S * 1000 - 60_000
     store.write([point("forecast", {}, {"clock_ms": old_ms}, old_ms * 1_000_000)])
     stopped = f"forecast-fan has not judged any fan since {format_ms(old_ms)[:16].replace('T', ' ')} UTC."
     lines = rig.said("fans", "list").splitlines()

@@ -1,7 +1,5 @@
 """What is drawn of one fan, from a real store."""
 
-from typing import Any
-
 import pytest
 
 from console.queries import fan
@@ -18,14 +16,6 @@ def signals(value: float, suffix: str = "") -> dict[str, object]:
     return {f"{name}{suffix}": value for name in FEATURES}
 
 
-def rows(influx: Influx, queries: list[fan.Query], chosen: fan.Range) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for query in queries:
-        wanted = fan.tail(query, found, chosen)
-        found += influx.store.query(wanted.text, wanted.policy)
-    return found
-
-
 def test_a_day_is_drawn_from_raw_points_and_ends_its_lines_at_gaps(influx: Influx) -> None:
     end = now_ms() // (2 * MINUTE_MS) * 2 * MINUTE_MS
     times = [end - minute * MINUTE_MS for minute in (50, 48, 46, 44, 20)]
@@ -37,13 +27,7 @@ def test_a_day_is_drawn_from_raw_points_and_ends_its_lines_at_gaps(influx: Influ
     )
     influx.store.write([point("anomaly", {"deviceID": "gap"}, {"probability": 0.5}, times[0] * 1_000_000)])
     chosen = fan.RANGES["day"]
-    drawn = fan.series(
-        chosen,
-        end,
-        rows(influx, fan.signal_queries("gap", chosen, end), chosen),
-        rows(influx, fan.score_queries("gap", chosen, end), chosen),
-        [],
-    )
+    drawn, _ = fan.history(influx.store, "gap", chosen, end)
     assert drawn.values[2] == [0.0, 1.0, 2.0, 3.0, None, 4.0]
     assert drawn.times[0] == times[0]
     assert drawn.score == [0.5, *[None] * 5]
@@ -58,8 +42,7 @@ def test_a_fan_that_sends_every_ten_minutes_has_a_line(influx: Influx) -> None:
         ]
     )
     chosen = fan.RANGES["day"]
-    came = rows(influx, fan.signal_queries("slow", chosen, end), chosen)
-    assert fan.series(chosen, end, came, [], []).values[0] == [*[1.0] * 4, None, 1.0, 1.0]
+    assert fan.history(influx.store, "slow", chosen, end)[0].values[0] == [*[1.0] * 4, None, 1.0, 1.0]
 
 
 def test_what_a_fan_sends_now_does_not_take_the_line_of_a_time_when_it_was_read_seldom() -> None:
@@ -86,7 +69,7 @@ def test_a_month_is_drawn_from_means_and_from_raw_points_where_they_end(influx: 
         ]
     )
     chosen = fan.RANGES[name]
-    drawn = fan.series(chosen, end, rows(influx, fan.signal_queries(device, chosen, end), chosen), [], [])
+    drawn, _ = fan.history(influx.store, device, chosen, end)
     # The raw point that a mean stands for already is not drawn beside it.
     assert [value for value in drawn.values[0] if value is not None] == [5.0, 9.0]
 
@@ -99,8 +82,7 @@ def test_episodes_carry_what_was_found(influx: Influx) -> None:
         influx.store.write([point(measurement, {"deviceID": "ep"}, fields, since * 1_000_000)])
     turn = {"stopped_ms": since + 2000, "ended_ms": since + 3000}
     influx.store.write([point("forecast_episode", {"deviceID": "ep"}, turn, since * 1_000_000)], MEANS)
-    rows = (influx.store.query(each.text, each.policy) for each in fan.episode_queries("ep"))
-    assert fan.episodes(*rows) == [
+    assert fan.history(influx.store, "ep", fan.RANGES["day"], now_ms())[1] == [
         fan.Episode(
             since_ms=since, updated_ms=since + HOUR_MS, stopped_ms=since + 2000, ended_ms=since + 3000,
             state="alarm", cause="sound", sensor=None, why="sound has risen", acknowledged_by=None,

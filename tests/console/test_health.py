@@ -6,8 +6,8 @@ import time
 
 from console import health
 from console.pages.pipeline import _health
-from console.queries.pipeline import Ledger
 from fanwatch.store.influx import point
+from fanwatch.store.parts import Ledger
 from tests.support.console import now_ms
 from tests.support.influx import Influx
 

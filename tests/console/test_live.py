@@ -184,7 +184,7 @@ def test_a_fan_that_does_not_turn_is_not_called_healthy_before_the_forecast_has_
     # It turns again, which is told though neither alarm nor state has changed.
     for ms in (NOW + 6000, NOW + 6000 + SURE_MS):
         fleet.reading("well", ms, VALUES)
-    assert view.message(NOW + 6000 + SURE_MS)["words"] == {"well": ("", "", "")}
+    assert view.message(NOW + 6000 + SURE_MS)["words"] == {"well": ("", "", "", 0)}
 
 
 def test_ranges_are_those_of_the_model_whose_results_come(
@@ -240,7 +240,7 @@ def test_a_fan_that_is_called_well_needs_somebody_once_its_readings_are_faulty()
     told = view.message(NOW + 5000)
     assert (told["counts"][OK], told["needs"], told["faulty"]) == (1, 1, 1)
     assert told["lead"][:3] == ["faulty", STATES.index("suspect"), "Sound"]
-    assert told["words"] == {"faulty": ("Sound", "Most of the last readings were scored as faulty.", "")}
+    assert told["words"] == {"faulty": ("Sound", "Most of the last readings were scored as faulty.", "", 0)}
 
 
 def test_who_needs_a_person_first_comes_first_and_who_is_taken_care_of_after_that() -> None:
@@ -277,7 +277,7 @@ def test_a_viewer_is_told_words_and_trends_only_when_they_change() -> None:
     fleet.alarm(alarm("fan-3", "alarm", "sound has risen", cause="sound", hours=(1, 2)))
     third = view.message(NOW + 2000)
     assert third["rows"][0][0] == "fan-3"
-    assert third["words"] == {"fan-3": ("Sound", "Sound has risen.", "")}
+    assert third["words"] == {"fan-3": ("Sound", "Sound has risen.", "", 0)}
     assert third["lead"][:3] == ["fan-3", STATES.index("alarm"), "Sound"]
     view.wish = Wish(first=45, count=400)
     assert len(view.message(NOW + 3000)["rows"]) == 5

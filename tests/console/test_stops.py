@@ -11,8 +11,8 @@ from console.live.states import STATES
 from console.live.stops import stopped
 from console.live.view import FleetView
 from console.pages.actions import card
-from fanwatch.fleet.standstill import STILL_RPM, STILL_VIBRATION, SURE_MS
-from fanwatch.forecast import Verdict, cleaning
+from fanwatch.fleet.standstill import SURE_MS
+from fanwatch.forecast import Verdict
 from fanwatch.forecast_service import alarm_content
 from fanwatch.messages.alarm import Alarm
 from fanwatch.messages.reasons import reason
@@ -93,7 +93,6 @@ def test_the_words_are_those_that_forecast_fan_will_say() -> None:
     )  # fmt: skip
     said = alarm_content.alarm_of(verdict, told, NOW, NOW)
     assert {name: getattr(seen, name) for name in said.__struct_fields__} == msgspec.structs.asdict(said)
-    assert (cleaning._STILL_RPM, cleaning._STILL_VIBRATION) == (STILL_RPM, STILL_VIBRATION)
 
 
 @pytest.mark.parametrize(

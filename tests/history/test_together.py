@@ -180,9 +180,9 @@ def test_one_that_was_held_up_too_long_writes_nothing(
     record.add("fan-01", [at])
     record.mark("fan-01", [at], 1)
     other = Record(influx.store, seed=2)
-    from history import queries
+    from fanwatch.store import means
 
-    read = queries.telemetry
+    read = means.telemetry
 
     def held_up(*arguments: Any) -> list[str]:
         found = read(*arguments)

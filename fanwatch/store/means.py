@@ -141,3 +141,22 @@ def _point(measurement: str, tags: dict[str, str], row: dict[str, Any]) -> str:
         for name, value in row.items()
     }
     return point(measurement, tags, fields, time_ns)
+
+
+def worked_until(store: Store, runs: str, now: int) -> int | None:
+    """Up to when the last run has worked, in ns; None where none has. Not of one whose clock was ahead of `now`."""
+    rows = store.query(f'SELECT last("until") AS "until" FROM "{runs}" WHERE time <= {now}')
+    return int(rows[0]["until"]) if rows else None
+
+
+def first_points(store: Store) -> list[int]:
+    """The times of the first reading and the first result, in ns, as far as there are any."""
+    texts = (f'SELECT first("{field}") FROM "{name}"' for name, field in COUNTED.items())
+    return [int(row["time"]) for text in texts for row in store.query(text)]
+
+
+def remembered(store: Store, measurement: str, kind: str, first: int, last: int) -> dict[int, str]:
+    """By window, in ns, what its points were like when `kind` was made of them."""
+    where = f"time >= {first} AND time <= {last}"
+    rows = store.query(f'SELECT "{kind}" FROM "{measurement}" WHERE {where}')
+    return {row["time"]: row[kind] for row in rows}

@@ -61,7 +61,7 @@ def test_an_acknowledgement_ends_within_seconds_of_the_fans_stop() -> None:
     since = format_ms(NOW + 1000)[:16].replace("T", " ")
     why = f"It has stood still since {since} UTC, as its vibration had announced"
     assert after["words"]["fan-1"] == (
-        "Vibration", f"{why}; Anna had acknowledged it before it stopped.", "",
+        "Vibration", f"{why}; Anna had acknowledged it before it stopped.", "", -1,
     )  # fmt: skip
     # forecast-fan says something of its readings before, and then the same of the stop: nothing jumps.
     fleet.alarm(msgspec.structs.replace(warned("fan-1", acknowledgedBy="Anna"), risk=0.95))

@@ -68,7 +68,7 @@ def test_an_acknowledgement_ends_within_seconds_of_the_fans_stop() -> None:
     assert viewer.look(8)["words"] == after["words"]
     # Somebody acknowledges that it stands: by the command line, or here, be it Anna again.
     fleet.alarm(warned("fan-1", acknowledgedBy="Ben"))
-    assert viewer.look(9)["words"]["fan-1"] == ("Vibration", f"{why}.", "Ben")
+    assert viewer.look(9)["words"]["fan-1"] == ("Vibration", f"{why}.", "Ben", -1)
     assert (viewer.look(10)["needs"], viewer.look(10)["rows"][1][:2]) == (1, ["fan-1", 0])
     # It turns again, and is what it was; then it stops, and that is another stop.
     send(fleet, "fan-1", VALUES, 11, 6)

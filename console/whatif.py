@@ -72,7 +72,7 @@ def ask(gateway: Gateway, values: Values, features: Sequence[Feature], device: s
     ranges = {feature.name: feature for feature in features}
     grids = {name: _grid(ranges[name], values[name]) for name in FEATURES}
     rows = [dict(values), *({**values, name: value} for name in FEATURES for value in grids[name])]
-    answer, *varied = score(gateway, [_line(device, row) for row in rows])
+    answer, *varied = score(gateway, [as_line(device, row) for row in rows])
     if isinstance(answer, Refused) or answer.fault is None:
         return WhatIf(answer)
     found: dict[str, list[tuple[float, Result]]] = {}
@@ -95,7 +95,7 @@ def _closer(
             wanted += [(name, round(low + step * number, 3)) for number in range(1, _CLOSER + 1)]
     if not wanted:
         return
-    answers = score(gateway, [_line(device, {**values, name: value}) for name, value in wanted])
+    answers = score(gateway, [as_line(device, {**values, name: value}) for name, value in wanted])
     for (name, value), answer in zip(wanted, answers, strict=True):
         found[name] += _judged([value], [answer])
     for judged in found.values():
@@ -120,7 +120,8 @@ def _grid(feature: Feature, now: float) -> list[float]:
     return sorted({round(low + step * number, 3) for number in range(POINTS)} | {now})
 
 
-def _line(device: str, row: Values) -> bytes:
+def as_line(device: str, row: Values) -> bytes:
+    """A reading without a time, as score-fan takes it."""
     return msgspec.json.encode({"deviceID": device, **row})
 
 

@@ -61,7 +61,7 @@ class Deployer:
         running = self._groups()
         added = [group for group in wanted if group not in running]
         for group in added:
-            self._supervisor.add(self._program(stack, wanted[group], group))
+            self._supervisor.add(self.program(stack, wanted[group], group))
         problems = []
         self.refused = []
         kept = set()
@@ -86,7 +86,8 @@ class Deployer:
             {process.group for process in self._supervisor.processes() if process.group.startswith("fn-")}
         )
 
-    def _program(self, stack: stacks.Stack, name: str, group: str) -> Program:
+    def program(self, stack: stacks.Stack, name: str, group: str) -> Program:
+        """How supervisord is to run a function."""
         function = stack.functions[name]
         generation = group.rsplit("-", 1)[1]
         inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}

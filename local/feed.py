@@ -154,17 +154,18 @@ class Feed:
             return
         parts = topic.split("/")
         if parts[-1] == "alarm":
-            self._note_alarm(parts[1], content)
+            self.note_alarm(parts[1], content)
             return
         kind = "results" if topic == topics.RESULTS else "readings"
         with self._lock:
             self._counts[kind] += 1
             if isinstance(content, dict):
-                self._note(kind, content)
+                self.note(kind, content)
         if kind == "results":
             self.first_result.set()
 
-    def _note_alarm(self, device: str, content: object) -> None:
+    def note_alarm(self, device: str, content: object) -> None:
+        """Takes what came on a fan's topic of alarms; None where that was emptied."""
         with self._lock:
             before = self._alarms.get(device)
             if not isinstance(content, dict):
@@ -178,7 +179,8 @@ class Feed:
             if content.get("state") != (state or "ok"):
                 self._changed.append(News(device, state, content))
 
-    def _note(self, kind: str, content: dict[str, object]) -> None:
+    def note(self, kind: str, content: dict[str, object]) -> None:
+        """Takes what came of `kind`, readings or results; hold the lock."""
         device = content.get("deviceID")
         if not isinstance(device, str) or not topics.DEVICE_ID.fullmatch(device):
             return

@@ -142,7 +142,7 @@ def parts(
         "telegraf": lambda: telegraf_storing(local.telegraf_port),
     }
     found = [_program(processes.get(name), name, answers.get(name)) for name in ("mosquitto", "gateway")]
-    for name, wanted in sorted(_replicas(stack, processes).items()):
+    for name, wanted in sorted(replicas(stack, processes).items()):
         ready = replicas_ready(layout, name)
         state = "ok" if ready >= wanted else "starting" if ready else "down"
         found.append(Part(name, state, f"{ready} of {wanted} replicas ready"))
@@ -150,7 +150,7 @@ def parts(
     if connector.state == "down" and (why := connector_trouble(load(ConnectorSettings, environment))):
         connector = Part("connector", "down", why)
     found.append(connector)
-    found += [_deploy(processes.get("deploy"), layout), _program(processes.get("cron"), "cron", None)]
+    found += [deploy_part(processes.get("deploy"), layout), _program(processes.get("cron"), "cron", None)]
     if "simulator" in processes:
         found.append(_program(processes["simulator"], "simulator", None))
     for name in ("influxd", "telegraf", "rollup"):
@@ -206,14 +206,15 @@ def disk(layout: Layout) -> Part | None:
     )
 
 
-def _replicas(stack: Stack | None, processes: Mapping[str, Process]) -> dict[str, int]:
+def replicas(stack: Stack | None, processes: Mapping[str, Process]) -> dict[str, int]:
     """By function, how many there shall be."""
     if stack is not None:
         return {name: function.replicas for name, function in stack.local.items()}
     return Counter(function_of(each.group) for each in processes.values() if each.group.startswith("fn-"))
 
 
-def _deploy(process: Process | None, layout: Layout) -> Part:
+def deploy_part(process: Process | None, layout: Layout) -> Part:
+    """What applies stack.yml, and what of that it rejects."""
     part = _program(process, "deploy", None)
     reasons = rejected.read(layout)
     return Part("deploy", "refused", " ".join(reasons)) if part.state == "ok" and reasons else part

@@ -94,14 +94,15 @@ class LoginPage:
                 self._cookie(away, request, "", 0)
             return away
         if post:
-            return await self._try(await _form(receive), request)
+            return await self.attempt(await _form(receive), request)
         asked = parse_qs(scope["query_string"].decode("latin-1")[:_MOST_BYTES])
         back = _local(asked.get("next", [""])[0])
         if self._sessions.visitor(request.cookie):
             return RedirectResponse(back, 303)
         return _page(back)
 
-    async def _try(self, form: dict[str, str] | None, request: Request) -> Response:
+    async def attempt(self, form: dict[str, str] | None, request: Request) -> Response:
+        """One attempt to log in; None for a form that cannot be read."""
         if form is None:
             return refusal(413, "That was no log-in form.")
         name, password, back = form.get("name", ""), form.get("password", ""), _local(form.get("next", ""))

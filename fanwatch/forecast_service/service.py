@@ -54,7 +54,7 @@ class Service:
         self._store = Store(load(StoreSettings))
         self._publisher = Publisher(load(BrokerSettings), self._log, name="forecast-fan")
         self._announcer = Announcer(self._publisher)
-        self._webhook = Webhook(self._settings, self._store, self._log)
+        self.webhook = Webhook(self._settings, self._store, self._log)
 
     def warm(self) -> None:
         """Connects to the broker; one that is away is no reason not to start."""
@@ -101,7 +101,7 @@ class Service:
         try:
             with lease.acquire(_RUN_PATIENCE_S):
                 run.work(lease.keep, lease.require)
-                self._webhook.tell(run.fleet.values(), time.time_ns() // 1_000_000, run.scored)
+                self.webhook.tell(run.fleet.values(), time.time_ns() // 1_000_000, run.scored)
         except LeaseHeld as error:
             _RUNS.labels("skipped").inc()
             return Summary(skipped=str(error))

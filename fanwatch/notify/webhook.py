@@ -58,15 +58,17 @@ class Webhook:
 
     def __init__(self, settings: ForecastSettings, store: Store, log: Log) -> None:
         """SettingsError for an address that is none."""
-        self._url = secret(settings.webhook_url_file, "FANWATCH_WEBHOOK_URL_FILE") or settings.webhook_url
-        if self._url and not self._url.startswith(("http://", "https://")):
+        self.url = secret(settings.webhook_url_file, "FANWATCH_WEBHOOK_URL_FILE") or settings.webhook_url
+        """Where people are told; None: nowhere."""
+        if self.url and not self.url.startswith(("http://", "https://")):
             raise SettingsError("FANWATCH_WEBHOOK_URL is no address such as https://example.com/alarms.")
         self._timeout_s = settings.webhook_timeout
         # It may lie outside the site: a proxy of the environment is asked, but never for this machine.
         self._opener = urllib.request.build_opener(_Stays, Outward())
         self._store, self._log = store, log
         self._queue: queue.Queue[_Telling] = queue.Queue(_QUEUED)
-        self._waiting: set[str] = set()
+        self.waiting: set[str] = set()
+        """Keys of what is still to be sent."""
         self._thread: threading.Thread | None = None
 
     def tell(self, fleet: Iterable[Row], now_ms: int, scored: Mapping[str, int] | None = None) -> None:
@@ -75,7 +77,7 @@ class Webhook:
         None that somebody has in hand: one that was snoozed is told once that is over, if the day is not. `scored` is
         up to when each fan's readings were scored, in ms.
         """
-        if not self._url:
+        if not self.url:
             return
         fleet = list(fleet)
         fresh = [
@@ -88,7 +90,7 @@ class Webhook:
         ]
         if not fresh:
             return
-        told = forecast_runs.told(self._store, now_ms - 2 * _TRIED_FOR_MS) | self._waiting
+        told = forecast_runs.told(self._store, now_ms - 2 * _TRIED_FOR_MS) | self.waiting
         fresh = [(key, alarm) for key, alarm in fresh if key not in told]
         most = many(fleet, scored or {}, now_ms)
         if most is not None and most.key not in told:
@@ -106,7 +108,7 @@ class Webhook:
             self._queue.put_nowait(telling)
         except queue.Full:
             return  # the next run tries again
-        self._waiting |= telling.told.keys()
+        self.waiting |= telling.told.keys()
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="webhook", daemon=True)
             self._thread.start()
@@ -119,11 +121,11 @@ class Webhook:
             except FanwatchError as error:
                 self._log.warning("webhook told, but not noted", episode=telling.key, error=str(error))
             finally:
-                self._waiting -= telling.told.keys()
+                self.waiting -= telling.told.keys()
 
     def _try(self, telling: _Telling) -> None:
         for wait_s in (*_WAITS_S, None):
-            error = self._post(telling.key, telling.about)
+            error = self.post(telling.key, telling.about)
             if error is None:
                 self._note(telling)
                 self._log.info("webhook told", episode=telling.key)
@@ -132,11 +134,11 @@ class Webhook:
                 time.sleep(wait_s)
         self._log.warning("webhook failed, the next run tries again", episode=telling.key, error=error)
 
-    def _post(self, key: str, about: Alarm | Many) -> str | None:
-        """What went wrong; never the address, which may be a secret."""
+    def post(self, key: str, about: Alarm | Many) -> str | None:
+        """Sends one message; what went wrong, but never the address, which may be a secret."""
         content = about.content() if isinstance(about, Many) else _content(about)
         request = urllib.request.Request(
-            str(self._url),
+            str(self.url),
             data=msgspec.json.encode(content),
             headers={"Content-Type": "application/json", "Idempotency-Key": key},
             method="POST",

@@ -66,24 +66,26 @@ def handle(event: Any, context: Any) -> dict[str, Any]:
 
 def warm() -> None:
     """Connects to the broker before the first reading comes; a broker that is away is no reason not to start."""
-    _publisher().wait_connected(2.0)
+    publisher().wait_connected(2.0)
 
 
 @cache
-def _publisher() -> Publisher:
+def publisher() -> Publisher:
+    """One for the process, made when it is needed first."""
     return Publisher(load(BrokerSettings), _LOG, name="score-fan")
 
 
 @cache
-def _gateway() -> Gateway:
+def gateway() -> Gateway:
+    """One for the process, likewise."""
     return Gateway(load(GatewaySettings), _SETTINGS.infer_timeout)
 
 
 @cache
 def _infer() -> Callable[[bytes, Mapping[str, str]], Response]:
     if _SETTINGS.infer_direct:
-        return Shortcut(_gateway(), _SETTINGS.infer_function, _SETTINGS.infer_timeout / 2).call
-    return partial(_gateway().call, _SETTINGS.infer_function)
+        return Shortcut(gateway(), _SETTINGS.infer_function, _SETTINGS.infer_timeout / 2).call
+    return partial(gateway().call, _SETTINGS.infer_function)
 
 
 def _score(messages: Sequence[batch.Message]) -> list[Scored]:
@@ -136,7 +138,7 @@ def _publish(scored: list[Scored], wanted: Sequence[bool]) -> None:
     if not results:
         return
     try:
-        outcomes = _publisher().publish([(RESULTS, encode_json(result)) for _, result in results])
+        outcomes = publisher().publish([(RESULTS, encode_json(result)) for _, result in results])
     except Unavailable as error:
         outcomes = [str(error)] * len(results)
     failed: dict[str, Unavailable] = {}

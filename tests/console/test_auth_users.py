@@ -152,6 +152,6 @@ def test_an_attempt_that_nobody_looked_at_is_no_wrong_password(tmp_path: Path) -
     form = {"name": "ann", "password": PASSWORD}
     # On a thread of its own: where a browser was tried before, this one's loop is Playwright's.
     with ThreadPoolExecutor(1) as own:
-        tries = [entrance._try(form, request) for _ in range(2 * attempts.MOST_PAIR)]
+        tries = [entrance.attempt(form, request) for _ in range(2 * attempts.MOST_PAIR)]
         answers = [own.submit(asyncio.run, each).result() for each in tries]
     assert {answer.status_code for answer in answers} == {503}

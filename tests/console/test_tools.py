@@ -97,7 +97,7 @@ def test_what_is_said_of_a_sensor_is_what_scoring_says(world: World) -> None:
                 assert span.low <= span.high
                 if span.high - span.low > wide:
                     at = chosen.uniform(span.low, span.high)
-                    [answer] = score(world.gateway, [whatif._line("try", values | {curve.sensor: at})])
+                    [answer] = score(world.gateway, [whatif.as_line("try", values | {curve.sensor: at})])
                     assert isinstance(answer, Result)
                     assert answer.fault == span.fault, (curve.sensor, at)
 

@@ -106,7 +106,7 @@ def test_a_webhook_asks_it(proxy: Recorder, stub: HttpStub) -> None:
         settings = ForecastSettings(webhook_url=url, webhook_timeout=5)
         hook = Webhook(settings, Store(StoreSettings()), Log("test"))
         at = "2026-11-23T12:00:00.000Z"
-        return hook._post("key", Alarm(
+        return hook.post("key", Alarm(
             deviceID="fan-01", episode=f"fan-01/{at}", state="alarm", since=at, risk=0.9, cause=None,
             failureExpected=None, why="it wears",
         ))  # fmt: skip

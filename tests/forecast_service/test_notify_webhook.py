@@ -56,9 +56,7 @@ def test_once_an_episode(watch: Watch, stub: HttpStub, monkeypatch: pytest.Monke
         watched.write("bad", hour, hour + 2, failing(10, 30, 100))
         watched.tick(hour + 2)
         watched.run(other)
-    until(
-        lambda: not other._webhook._waiting and not watched.service._webhook._waiting, 20, "no more to tell"
-    )
+    until(lambda: not other.webhook.waiting and not watched.service.webhook.waiting, 20, "no more to tell")
     assert set(seen.values()) == {3}
     [episode] = [name for name in seen if name.startswith(watched.fan("bad"))]
     [*_, last] = [r for r in stub.requests if r.headers["Idempotency-Key"] == episode]
@@ -71,12 +69,12 @@ def test_once_an_episode(watch: Watch, stub: HttpStub, monkeypatch: pytest.Monke
 def test_what_somebody_has_in_hand_is_not_told_and_a_snooze_ends(watch: Watch, stub: HttpStub) -> None:
     """It was not told before, for there was nobody to tell; it is once the snooze is over, and once only."""
     watched = watch(FANWATCH_WEBHOOK_URL=stub.url)
-    first, watched.service._webhook._url = watched.service._webhook._url, None
+    first, watched.service.webhook.url = watched.service.webhook.url, None
     watched.write("bad", 0, 30, failing(5, 25, 100))
     watched.write("worse", 0, 30, failing(5, 25, 100))
     watched.tick(30)
     watched.run()
-    watched.service._webhook._url = first
+    watched.service.webhook.url = first
 
     def answer(name: str, **content: object) -> None:
         row = checkpoints.of(watched.store, watched.fan(name), 0)
@@ -107,7 +105,7 @@ def test_what_somebody_has_in_hand_is_not_told_and_a_snooze_ends(watch: Watch, s
             "the end of the snooze is published",
         )
     watched.run()
-    until(lambda: not watched.service._webhook._waiting, 10, "no more to tell")
+    until(lambda: not watched.service.webhook.waiting, 10, "no more to tell")
     assert [json.loads(request.body)["deviceID"] for request in stub.requests] == [watched.fan("bad")]
 
 
@@ -129,7 +127,7 @@ def test_most_of_the_fleet_at_once_is_one_message(watch: Watch, stub: HttpStub, 
         watched.tick(end)
         for _ in range(2):
             watched.run()
-        until(lambda: not watched.service._webhook._waiting, 20, "no more to tell")
+        until(lambda: not watched.service.webhook.waiting, 20, "no more to tell")
         keys = [request.headers["Idempotency-Key"] for request in stub.requests]
         assert len(set(keys)) == len(keys)
         return [json.loads(request.body) for request in stub.requests]
@@ -169,9 +167,9 @@ def test_a_whole_site_that_comes_back_is_one_message(watch: Watch, stub: HttpStu
             watched.write(name, first, last)
         watched.tick(last)
         watched.run()
-    until(lambda: stub.requests and not watched.service._webhook._waiting, 20, "it is told")
+    until(lambda: stub.requests and not watched.service.webhook.waiting, 20, "it is told")
     watched.run()
-    until(lambda: not watched.service._webhook._waiting, 20, "no more to tell")
+    until(lambda: not watched.service.webhook.waiting, 20, "no more to tell")
     [request] = stub.requests
     text = json.loads(request.body)["text"]
     assert "fans have sent nothing since " in text
@@ -212,7 +210,7 @@ class Stopping:
         watched.tick(end)
         watched.run()
         watched.run()
-        until(lambda: not watched.service._webhook._waiting, 10, "no more to tell")
+        until(lambda: not watched.service.webhook.waiting, 10, "no more to tell")
         asked = self._stub.requests
         mine = [each for each in asked if each.headers["Idempotency-Key"].startswith(watched.fan("bad"))]
         found = {each.headers["Idempotency-Key"]: json.loads(each.body) for each in mine}
@@ -285,9 +283,7 @@ def test_a_redirect_is_not_followed_for_it_would_tell_nobody(stub: HttpStub) -> 
         stub.answer = lambda request, status=status: (
             Reply(status, headers={"Location": "/login"}) if request.method == "POST" else Reply(200)
         )
-        said = told(f"{stub.url}/secret")._post(
-            "key", alarm_content.unreadable("fan-01", 0, None, "a reason")
-        )
+        said = told(f"{stub.url}/secret").post("key", alarm_content.unreadable("fan-01", 0, None, "a reason"))
         assert said is not None
         assert f"answered {status}, a redirect" in said
         assert "secret" not in said
@@ -303,6 +299,6 @@ def told(url: str) -> webhook.Webhook:
 def test_another_side_that_speaks_no_http_is_no_end_of_telling() -> None:
     with on_port(saying(b"220 mail.example.com\r\n")) as port:
         url = f"http://127.0.0.1:{port}/secret"
-        assert told(url)._post("key", alarm_content.unreadable("fan-01", 0, None, "a reason")) == (
+        assert told(url).post("key", alarm_content.unreadable("fan-01", 0, None, "a reason")) == (
             "it gave no answer (BadStatusLine)"
         )

@@ -50,10 +50,10 @@ def _score(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Score]:
         patch.setenv("FANWATCH_INFER_TIMEOUT", str(INFER_TIMEOUT_S))
         handler = import_handler("score_fan")
         handler.warm()
-        handler._gateway()
+        handler.gateway()
     yield Score(broker, gateway, handler)
-    handler._gateway().close()
-    handler._publisher().stop()
+    handler.gateway().close()
+    handler.publisher().stop()
     gateway.close()
     broker.kill()
 

@@ -26,7 +26,7 @@ def outcomes(score: Score, *messages: tuple[str, bytes]) -> list[batch.Outcome]:
 
 def test_without_a_broker_it_fails_at_once_and_works_again_after(score: Score) -> None:
     score.broker.stop()
-    publisher = score.handler._publisher()
+    publisher = score.handler.publisher()
     try:
         until(lambda: not publisher.connected, 5, "the loss is noticed")
         began = time.monotonic()

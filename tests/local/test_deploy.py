@@ -178,10 +178,10 @@ def test_a_supervisord_that_does_not_answer_is_waited_for_and_refusals_are_kept_
         # What is refused from now on, whoever asks for the status is told, until stack.yml says something else.
         process = Process("deploy", "deploy", "RUNNING", 1, 0, 0, "pid 1")
         until(lambda: place.layout.refused.exists(), 15, "what it has applied")
-        assert health._deploy(process, place.layout).state == "ok"
+        assert health.deploy_part(process, place.layout).state == "ok"
         place.write("", mark="y", handler="raise ValueError('the bundle is broken')\n")
         until(lambda: rejected.read(place.layout), 30, "the refusal")
-        said = health._deploy(process, place.layout)
+        said = health.deploy_part(process, place.layout)
         assert said.state == "refused"
         assert "the bundle is broken" in said.detail
         assert place.answers() == {"one"}
@@ -189,7 +189,7 @@ def test_a_supervisord_that_does_not_answer_is_waited_for_and_refusals_are_kept_
         until(lambda: "What runs stays" in " ".join(rejected.read(place.layout)), 15, "that it is no YAML")
         # The status then knows the functions by what runs.
         running = {process.name: process for process in place.supervisor.processes()}
-        assert health._replicas(None, running) == {"echo": 1}
+        assert health.replicas(None, running) == {"echo": 1}
         place.layout.stack.unlink()
         until(lambda: "cannot be read" in " ".join(rejected.read(place.layout)), 15, "that it is gone")
         place.write("two", mark="z")

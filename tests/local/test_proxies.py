@@ -69,7 +69,7 @@ def test_a_function_may_leave_the_site_by_it(tmp_path: Path, monkeypatch: pytest
     place = Layout(state=tmp_path)
     stack = read_stack(place, {})
     deployer = Deployer(place, Supervisor(place))
-    given = deployer._program(stack, "forecast-fan", program_name(stack, "forecast-fan")).env
+    given = deployer.program(stack, "forecast-fan", program_name(stack, "forecast-fan")).env
     assert given["https_proxy"] == "http://proxy:3128"
     assert given["NO_PROXY"] == given["no_proxy"] == ".plant.example,localhost,127.0.0.1,::1"
 

@@ -27,12 +27,12 @@ def feed_of(fans: int, name: str = "") -> Feed:
     for number in range(1, fans + 1):
         device = {"deviceID": name or f"fan-{number:02d}"}
         values = {"rotation": 12592.4, "temperature": 141.2, "vibration": 1160.4, "sound": 147.9}
-        made._note("readings", device | values)
+        made.note("readings", device | values)
         result = {"fault": 1, "probability": 0.9912, "quality": "ok", "cause": "obstruction"}
         if number % 2:
             result = {"fault": None, "probability": None, "quality": "implausible", "cause": None}
-        made._note("results", device | result)
-        made._note_alarm(device["deviceID"], {"state": "instrument", "why": _WHY})
+        made.note("results", device | result)
+        made.note_alarm(device["deviceID"], {"state": "instrument", "why": _WHY})
     for _, fan in made.fans():
         fan.read_at = fan.scored_at = time.monotonic() - 86_399
     return made

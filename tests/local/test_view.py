@@ -26,10 +26,10 @@ def feed() -> Feed:
     made = Feed(BrokerSettings())
     for number in range(1, 5):
         for kind, content in (("readings", READING), ("results", RESULT)):
-            made._note(kind, {"deviceID": f"fan-{number:02d}", **content})
-    made._note_alarm("fan-01", {"state": "ok", "risk": 0.02, "why": "All sensors are as usual for this fan."})
-    made._note_alarm("fan-02", {"state": "unknown", "risk": None, "why": "It is known only since today."})
-    made._note_alarm("fan-04", {"state": "alarm", "risk": 0.9, "why": "sound has risen"})
+            made.note(kind, {"deviceID": f"fan-{number:02d}", **content})
+    made.note_alarm("fan-01", {"state": "ok", "risk": 0.02, "why": "All sensors are as usual for this fan."})
+    made.note_alarm("fan-02", {"state": "unknown", "risk": None, "why": "It is known only since today."})
+    made.note_alarm("fan-04", {"state": "alarm", "risk": 0.9, "why": "sound has risen"})
     return made
 
 

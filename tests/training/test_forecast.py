@@ -116,10 +116,10 @@ def test_a_rival_learns_until_it_has_learned_and_where_it_could_not_a_sentence_s
     own = read(history)
     edges = own.edges()
     # The others take their time, and do not belong here.
-    monkeypatch.setattr(baselines, "_boosting", lambda rows, seed: baselines._box(edges))
+    monkeypatch.setattr(baselines, "boosting", lambda rows, seed: baselines.box(edges))
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
-        assert baselines._single(baselines._rows(own, edges, 1, lambda *_: None), 1).note == ""
+        assert baselines.single(baselines.training_rows(own, edges, 1, lambda *_: None), 1).note == ""
         monkeypatch.setattr(baselines, "_ROUNDS", 2)
         command = [
             "forecast",

@@ -40,7 +40,7 @@ Score = Callable[[Floats, Floats], Floats]
 """Risk, shape (n,), of window features, shape (n, len(NAMES)), and of the newest cleaned values, shape (n, 4)."""
 
 
-class _Rival(NamedTuple):
+class _Baseline(NamedTuple):
     name: str
     score: Score
     smoothing_bins: float
@@ -56,8 +56,8 @@ def baselines(
         read(source, lambda done, total: say("reading baselines' history", done, total)), seed
     )
     edges = learned.edges()
-    rows = _rows(learned, edges, seed, say)
-    those = [_boosting(rows, seed), _single(rows, seed), _box(edges)]
+    rows = training_rows(learned, edges, seed, say)
+    those = [boosting(rows, seed), single(rows, seed), box(edges)]
     chosen = {
         baseline.name: choosing.machine(validation, trace, false_alarms).machine.warning
         for baseline, trace in _follow(validation, edges, those, say)
@@ -75,7 +75,8 @@ def baselines(
     return found, [baseline.note for baseline in those if baseline.note]
 
 
-def _boosting(rows: "_Rows", seed: int) -> _Rival:
+def boosting(rows: "_Rows", seed: int) -> _Baseline:
+    """Gradient boosting on the forecast's own inputs."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(
@@ -84,10 +85,11 @@ def _boosting(rows: "_Rows", seed: int) -> _Rival:
     )  # fmt: skip
     with one_thread():
         model.fit(rows.features, rows.worn)
-    return _Rival("gradient boosting", lambda inputs, values: _chance(model, inputs), _HOUR)
+    return _Baseline("gradient boosting", lambda inputs, values: _chance(model, inputs), _HOUR)
 
 
-def _single(rows: "_Rows", seed: int) -> _Rival:
+def single(rows: "_Rows", seed: int) -> _Baseline:
+    """A net on single readings."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
@@ -106,12 +108,13 @@ def _single(rows: "_Rows", seed: int) -> _Rival:
     def score(inputs: Floats, values: Floats) -> Floats:
         return _chance(model, np.where(np.isfinite(values), values, np.float32(0.5)))
 
-    return _Rival(name, score, _THREE_HOURS, note)
+    return _Baseline(name, score, _THREE_HOURS, note)
 
 
-def _box(edges: Floats) -> _Rival:
+def box(edges: Floats) -> _Baseline:
+    """Values outside the healthy range, `edges` of shape (n, 2)."""
     rule = BoxRule(edges=edges)
-    return _Rival("box rule", lambda inputs, values: rule.score(inputs).risk, _HOUR)
+    return _Baseline("box rule", lambda inputs, values: rule.score(inputs).risk, _HOUR)
 
 
 def _chance(model: Any, inputs: Floats) -> Floats:
@@ -126,7 +129,8 @@ class _Rows(NamedTuple):
     worn: NDArray[np.bool_]
 
 
-def _rows(history: History, edges: Floats, seed: int, say: Say) -> _Rows:
+def training_rows(history: History, edges: Floats, seed: int, say: Say) -> _Rows:
+    """A sample of a history, as the baselines learn from it."""
     true, random = truth.of(history), np.random.default_rng(seed)
     share = _ROWS / true.worn.size
     parts: list[tuple[Floats, Floats, NDArray[np.bool_]]] = []
@@ -138,7 +142,9 @@ def _rows(history: History, edges: Floats, seed: int, say: Say) -> _Rows:
     return _Rows(inputs, values, worn)
 
 
-def _follow(history: History, edges: Floats, those: list[_Rival], say: Say) -> list[tuple[_Rival, Trace]]:
+def _follow(
+    history: History, edges: Floats, those: list[_Baseline], say: Say
+) -> list[tuple[_Baseline, Trace]]:
     true = truth.of(history)
     bins, fans = true.worn.shape
     risks = [np.full((bins, fans), np.nan, np.float32) for _ in those]

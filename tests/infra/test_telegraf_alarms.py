@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from fanwatch import text
 from fanwatch.messages import topics
 from fanwatch.messages.alarm import Alarm, Expected, check_alarm, encode_alarm, episode_name
+from fanwatch.messages.reasons import reason
 from fanwatch.messages.timestamps import format_ms
 from tests.infra import test_telegraf_messages as messages
 from tests.infra.conftest import rows
@@ -57,6 +59,7 @@ def test_an_alarm_of_forecast_fan_and_the_end_of_a_retired_fans(
         failureExpected=None,
         why="The sound sensor is broken (stuck) for 40 min.",
     )
+    broken = text.saying(broken, (reason("stuck", sensor="sound", value=48.1, length=40 * 60_000),))
     for alarm in (worn, broken):
         check_alarm(alarm)
         broker.publish(topics.alarm(alarm.deviceID), encode_alarm(alarm))
@@ -70,6 +73,9 @@ def test_an_alarm_of_forecast_fan_and_the_end_of_a_retired_fans(
     }  # fmt: skip
     assert (found["a"]["earliest_ms"], found["a"]["latest_ms"]) == (since + HOUR_MS, since + 3 * HOUR_MS)
     assert (found["b"]["sensor"], found["b"]["cause"], found["b"]["severity"]) == ("sound", "stuck", 2)
+    assert found["b"]["why"] == broken.why
+    # Codes travel with the alarm; they are no fields of the store.
+    assert [name for name in found["b"] if "reason" in name] == []
     assert (found["a"]["snoozed_ms"], found["b"]["snoozed_ms"]) == (since + 3 * HOUR_MS, 0)
     episodes = rows(influx, "episode", 2)
     assert {row["episode"]: row["snoozed_ms"] for row in episodes} == {

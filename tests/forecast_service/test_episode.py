@@ -85,7 +85,8 @@ def test_missed_repeated_and_overlapping_runs_tell_the_same(
 _KILLED = """
 import os, sys
 from fanwatch.forecast import BoxRule
-from fanwatch.forecast_service import checkpoints, publisher, service
+from fanwatch.forecast_service import publisher, service
+from fanwatch.store import checkpoints
 
 def die(*_args, **_options):
     os.kill(os.getpid(), 9)

@@ -57,7 +57,7 @@ def test_a_devices_first_reading_that_must_come_again_takes_its_later_ones_along
             assert len(messages) == 5
             return [PUBLISHED, PUBLISHED, "no PUBACK in time", PUBLISHED, PUBLISHED]
 
-    monkeypatch.setattr(score.handler, "_publisher", Publisher)
+    monkeypatch.setattr(score.handler, "publisher", Publisher)
     found = outcomes(score, *lines)
     assert [status for status, _ in found] == [200, 200, 503, 400, 503, 200]
     assert found[2][1] == "The result was not published: no PUBACK in time"
@@ -68,7 +68,7 @@ def test_ad_hoc_lines_do_not_wait_for_those_of_topics(score: Score, monkeypatch:
         def publish(self, messages: Any) -> list[str]:
             raise Unavailable("away")
 
-    monkeypatch.setattr(score.handler, "_publisher", Publisher)
+    monkeypatch.setattr(score.handler, "publisher", Publisher)
     found = outcomes(score, message("a"), message("a", ""))
     assert [status for status, _ in found] == [503, 200]
 

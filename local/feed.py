@@ -15,6 +15,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from fanwatch.broker.tools import end_loop
 from fanwatch.messages import topics
 from fanwatch.messages.timestamps import parse_ms
 from fanwatch.settings import BrokerSettings
@@ -78,7 +79,7 @@ class Feed:
 
     def stop(self) -> None:
         self._client.disconnect()
-        self._client.loop_stop()
+        end_loop(self._client)
 
     @property
     def sampled(self) -> bool:

@@ -16,7 +16,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from fanwatch.broker.tools import identify, unreachable
+from fanwatch.broker.tools import end_loop, identify, unreachable
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.messages import topics
 from fanwatch.settings import BrokerSettings, ConnectorSettings, load
@@ -102,7 +102,7 @@ class _Visit:
                 )
             self._client.disconnect()
         finally:
-            self._client.loop_stop()
+            end_loop(self._client)
         if self._failure:
             raise FanwatchError(f"The broker at {where} refused {self._session.client_id}: {self._failure}.")
         return self._present

@@ -1,5 +1,6 @@
 """paho-mqtt, the field's standard client, for everything that is not on a reading's way: CLI, simulator, tests."""
 
+import contextlib
 import socket
 from typing import Any
 
@@ -51,6 +52,12 @@ def connect(
         )
     except OSError as error:
         raise unreachable(error, settings) from error
+
+
+def end_loop(made: mqtt.Client) -> None:
+    """Ends the client's thread. paho does not expect that it ends by itself at this very moment."""
+    with contextlib.suppress(AttributeError):
+        made.loop_stop()
 
 
 def unreachable(error: OSError, settings: BrokerSettings) -> Unavailable:

@@ -11,7 +11,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from fanwatch.broker.tools import identify, unreachable
+from fanwatch.broker.tools import end_loop, identify, unreachable
 from fanwatch.broker.trouble import refusal
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.messages.reading import MAX_READING_BYTES
@@ -263,7 +263,7 @@ def publish(settings: BrokerSettings, letter: Letter) -> None:
     except (ValueError, RuntimeError) as error:
         raise FanwatchError(f"{letter.id[:12]} cannot be sent: {error}.") from error
     finally:
-        client.loop_stop()
+        end_loop(client)
     if refused:
         raise FanwatchError(
             f"The broker at {where} refused the connection ({refused[0]}): {refusal(settings)}. Nothing was sent."

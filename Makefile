@@ -14,11 +14,11 @@ help:  ## Show this list
 run: $(VENV)/.run  ## The whole pipeline on this machine: FANS=10 RATE=1 FAILING=fan-03:bearing, or DEMO=fan-03:bearing; Ctrl-C stops it
 	@$(BIN)/fanwatch up
 
-test: $(VENV)/.dev  ## All tests, on real parts (about 10 minutes)
+test: $(VENV)/.dev  ## All tests, on real parts (about 16 minutes)
 	@$(BIN)/python -m local.tools --browser
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
-test-hours: $(VENV)/.dev  ## Tests that read a clock, as of 24 hours and eight odd dates (about 3 hours); FEW=1: five, quickly
+test-hours: $(VENV)/.dev  ## Tests that read a clock, as of 24 hours and eight odd dates (about 6 hours); FEW=1: five, quickly
 	@$(BIN)/python -m local.tools --faketime
 	$(BIN)/python -m tests.support.hours $(if $(FEW),--few) $(TESTS)
 

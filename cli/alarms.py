@@ -143,19 +143,17 @@ def _send(named: str, as_json: bool, **content: Any) -> None:
 
 
 def _line(alarm: "Alarm") -> str:
+    from fanwatch.messages.timestamps import minute
+
     parts = [f"{alarm.episode}  {alarm.state}: {alarm.why}"]
     if alarm.failureExpected is not None:
         told = alarm.failureExpected
-        parts.append(f"Failure expected between {_short(told.earliest)} and {_short(told.latest)} UTC.")
+        parts.append(f"Failure expected between {minute(told.earliest)} and {minute(told.latest)} UTC.")
     if isinstance(alarm.acknowledgedBy, str):
         parts.append(f"Acknowledged by {alarm.acknowledgedBy}.")
     if isinstance(alarm.snoozedUntil, str):
-        parts.append(f"Snoozed until {_short(alarm.snoozedUntil)} UTC.")
+        parts.append(f"Snoozed until {minute(alarm.snoozedUntil)} UTC.")
     return " ".join(parts)
-
-
-def _short(time: str) -> str:
-    return time[:16].replace("T", " ")
 
 
 def register(parent: typer.Typer) -> None:

@@ -20,6 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List them: id, reason, topic, how often each was seen, when first, and whether it was sent again since."""
+    from fanwatch.messages.timestamps import minute
     from fanwatch.store import dead_letters
 
     store = _store()
@@ -33,7 +34,7 @@ def list_(as_json: AsJson = False) -> None:
     print(_row("ID", "FIRST SEEN", "REASON", "TIMES", "SENT AGAIN", "TOPIC"))
     for letter in found:
         count = f"x{letter['count']}"
-        sent = (letter["sentAgain"] or "")[:16].replace("T", " ") + " refused" * letter["refusedAgain"]
+        sent = minute(letter["sentAgain"]) + " refused" * letter["refusedAgain"]
         print(_row(letter["id"][:12], letter["firstSeen"], letter["reason"], count, sent, letter["topic"]))
 
 

@@ -8,8 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from fanwatch import output
-from fanwatch.fleet import faulty
+from fanwatch import output, text
 
 app = typer.Typer(name="fans", help="The fans that are watched.", no_args_is_help=True)
 
@@ -22,21 +21,21 @@ def list_(as_json: AsJson = False) -> None:
     import time
 
     from fanwatch.fleet import faulty
-    from fanwatch.messages.timestamps import format_ms
+    from fanwatch.messages.timestamps import format_ms, minute
     from local import watching
     from local.report import reachable
 
     environment = reachable(os.environ)
     last_ms = watching.judged_ms(environment)
     counts = faulty.current(last_ms, time.time_ns() // 1_000_000)
-    stopped = "" if counts else faulty.not_since(last_ms)
+    stopped = () if counts else faulty.not_since(last_ms)
     rows, found = watching.fleet(environment), []
     behind = faulty.behind({row.fan: row.told_ms for row in rows})
     for row in rows:
         alarm = row.alarm
         said, likely = (alarm.state, alarm.risk) if alarm is not None else (None, None)
         state = faulty.state_of(said, likely, counts=counts and row.fan not in behind)
-        reason = stopped or (faulty.left_behind(row.told_ms) if row.fan in behind else "")
+        reasons = stopped or (faulty.left_behind(row.told_ms) if row.fan in behind else ())
         unjudged = state == "unknown"
         found.append(
             {
@@ -45,7 +44,7 @@ def list_(as_json: AsJson = False) -> None:
                 "since": alarm.since if alarm is not None else None,
                 "risk": None if unjudged else likely,
                 "knownUntil": format_ms(row.told_ms) if row.told_ms else None,
-                "why": faulty.why_not(alarm, reason) if alarm is None or unjudged else alarm.why,
+                "why": text.why(faulty.why_not(alarm, reasons)) if alarm is None or unjudged else alarm.why,
             }
         )
     if as_json:
@@ -58,11 +57,11 @@ def list_(as_json: AsJson = False) -> None:
     print(f"{'FAN':<20} {'STATE':<14} RISK {'SINCE (UTC)':<16}  {'KNOWN UNTIL':<16}  WHY")
     for fan in found:
         risk = f"{fan['risk']:.2f}" if isinstance(fan["risk"], float | int) else "-"
-        since, until = (str(fan[name] or "-")[:16].replace("T", " ") for name in ("since", "knownUntil"))
-        state = faulty.word(str(fan["state"]))
+        since, until = (minute(str(fan[name] or "")) or "-" for name in ("since", "knownUntil"))
+        state = text.word(str(fan["state"]))
         start = f"{fan['deviceID']:<20} {state:<14} {risk:>4} {since:<16}  {until:<16}  "
         print(output.hanging(start, str(fan["why"]), columns))
-    print(_summary([str(fan["state"]) for fan in found], stopped))
+    print(_summary([str(fan["state"]) for fan in found], text.why(stopped)))
 
 
 def _summary(states: list[str], stopped: str) -> str:
@@ -71,7 +70,7 @@ def _summary(states: list[str], stopped: str) -> str:
     said = f"{states.count('ok')} of {len(states)} {'fans are' if len(states) != 1 else 'fan is'} well"
     for state in ("out-of-service", "unknown"):
         if count := states.count(state):
-            said += f", {count} {'is' if count == 1 else 'are'} {faulty.word(state)}"
+            said += f", {count} {'is' if count == 1 else 'are'} {text.word(state)}"
     return f"{said}. {stopped}".rstrip()
 
 

@@ -6,13 +6,15 @@ The page asks the store and the gateway only, which it reaches in every deployme
 import re
 import time
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
+from console import words
 from console.store import OFF
 from fanwatch.errors import FanwatchError
 from fanwatch.fleet.faulty import VERDICT_S
+from fanwatch.messages.reasons import Reason, Reasons, reason
 from fanwatch.store import takeovers
 from fanwatch.store.influx import Store
 from fanwatch.store.parts import WINDOW_S, Ledger, Measured, ledger, measured
@@ -29,16 +31,24 @@ _SIGNS: Final = ("connected", "paused", "id taken")
 """Figures of the connector that count nothing."""
 _CERTIFICATE_DAYS: Final = 30
 _MINUTES = WINDOW_S // 60
-_KEEPS: Final = "Keeps the history."
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One part: its name for people, what it does, how it is, and the sentence that says so."""
+    """One part: its name for people, how it is, and what says so."""
 
     name: str
-    does: str
     state: State
-    words: str
+    told: Reasons
+
+    @property
+    def does(self) -> str:
+        """What it does."""
+        return words.said(f"does-{self.name.lower()}")
+
+    @property
+    def words(self) -> str:
+        """How it is, in a sentence."""
+        return words.read(self.told)
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -65,18 +75,20 @@ def collect(store: Store | None, gateway_answers: Callable[[], bool], broker_tro
     """
     answers = gateway_answers()
     if store is None:
-        off = Part("Store", _KEEPS, "off", OFF)
+        off = Part("Store", "off", (_said(OFF),))
         return Health(
             [_broker(broker_trouble, Measured()), _gateway(answers), off],
-            trouble=f"{OFF} So this page knows little; `fanwatch status` counts what is scored.",
+            trouble=f"{OFF} {words.said('off-knows-little')}",
         )
     try:
         found, counted = measured(store), ledger(store)
     except FanwatchError as error:
+        # What the operating system calls it helps nobody here.
+        trouble = re.sub(r" \(<[^)]*>\)", "", str(error))
+        away = Part("Store", "down", (_said(trouble),))
         return Health(
-            [_broker(broker_trouble, Measured()), _gateway(answers), _store(str(error))],
-            trouble="The store does not answer, so this page knows little. Readings wait in the broker meanwhile, "
-            "and are stored once it is back.",
+            [_broker(broker_trouble, Measured()), _gateway(answers), away],
+            trouble=words.said("store-knows-little"),
         )
     parts = [
         _broker(broker_trouble, found),
@@ -85,7 +97,7 @@ def collect(store: Store | None, gateway_answers: Callable[[], bool], broker_tro
         _scoring(answers, found),
         _forecast(found),
         _collector(found),
-        _store(None),
+        _part("Store", "ok", "answers"),
         *_machine(found),
     ]
     counters = {name: value for name, value in found.connector.items() if name not in _SIGNS}
@@ -94,162 +106,119 @@ def collect(store: Store | None, gateway_answers: Callable[[], bool], broker_tro
 
 def in_words(counted: Ledger, past: bool = False) -> tuple[State, str]:
     """Whether anything is missing; `past` says that what comes in is of the past."""
-    if past and not counted.stored and not counted.dead:
-        return (
-            "unknown",
-            f"What comes in now is of the past, and only readings of the last {_MINUTES} minutes are counted here:"
-            " this begins once the fans have caught up. The connector’s own counts go on.",
-        )
+    state, told = _complete(counted, past)
+    return state, words.read(told)
+
+
+def _complete(counted: Ledger, past: bool) -> tuple[State, Reasons]:
     if not counted.stored and not counted.dead:
-        return "attention", f"No reading has come in within the last {_MINUTES} minutes."
+        code = "came-past" if past else "came-none"
+        return ("unknown" if past else "attention"), (reason(code, minutes=_MINUTES),)
+    dead = (reason("came-dead", count=counted.dead, why=counted.why),) if counted.dead else ()
     if not counted.stored:
-        return (
-            "attention",
-            f"Nothing that could be used has come in within the last {_MINUTES} minutes.{_dead(counted)}",
-        )
-    head = f"{_readings(counted.came)} came in within the last {_MINUTES} minutes"
+        return "attention", (reason("came-unusable", minutes=_MINUTES), *dead)
+    came = reason("came", count=counted.came, minutes=_MINUTES)
     missing = counted.stored - counted.scored - counted.dead_stored
     if missing > 0:
-        waiting = f"{missing:,} {'has' if missing == 1 else 'have'} no result yet; the broker keeps what is not scored."
-        return "attention", f"{head}. {waiting}{_dead(counted)}"
+        return "attention", (came, reason("came-waiting", count=missing), *dead)
     if counted.dead:
-        were = "was" if counted.scored == 1 else "were"
-        return "attention", f"{head}. {counted.scored:,} {were} scored.{_dead(counted)}"
-    return "ok", f"{head}, and every one of them was scored."
+        return "attention", (came, reason("came-scored", count=counted.scored), *dead)
+    return "ok", (came, reason("came-all"))
 
 
-def _dead(counted: Ledger) -> str:
-    if not counted.dead:
-        return ""
-    why = f": {counted.why}" if counted.why else ""
-    return f" {counted.dead:,} could not be used{why}."
+def _said(text: str) -> Reason:
+    """What others have said in a sentence, such as an error."""
+    return reason("said", text=text)
 
 
-def _fans(count: float) -> str:
-    return f"{count:,.0f} {'fan' if count == 1 else 'fans'}"
-
-
-def _readings(count: int) -> str:
-    return f"{count:,} {'reading' if count == 1 else 'readings'}"
+def _part(name: str, state: State, code: str, /, **params: Any) -> Part:
+    return Part(name, state, (reason(code, **params),))
 
 
 def _broker(trouble: str | None, found: Measured) -> Part:
-    does = "Takes the fans’ readings, and keeps them until they are scored."
-    kept = found.broker.get("stored_messages", 0)
     if trouble is not None:
-        return Part("Broker", does, "down", trouble)
+        return Part("Broker", "down", (_said(trouble),))
     if found.broker_dropped > 0:
-        lost = f"Messages dropped within {_MINUTES} minutes, for its queue was full: {found.broker_dropped:,.0f}."
-        return Part("Broker", does, "attention", lost)
+        return _part("Broker", "attention", "dropped", minutes=_MINUTES, count=found.broker_dropped)
     senders = [
         client for client in found.taken if not client.startswith((takeovers.TELEGRAF, takeovers.CONNECTOR))
     ]
     if senders and not found.connector.get("id taken"):
-        return Part("Broker", does, "attention", takeovers.said(senders[0]))
-    if kept > _BACKLOG:
-        behind = f"It keeps {kept:,.0f} messages for a part that is away or behind."
-        return Part("Broker", does, "attention", behind)
-    return Part("Broker", does, "ok", "It answers.")
+        return Part("Broker", "attention", (takeovers.told(senders[0]),))
+    if (kept := found.broker.get("stored_messages", 0)) > _BACKLOG:
+        return _part("Broker", "attention", "backlog", count=kept)
+    return _part("Broker", "ok", "answers")
 
 
 def _connector(found: Measured) -> Part:
-    does = "Hands readings to the functions, and acknowledges them once their result is out."
-    state, words = _answering(found.up.get("connector"), "Readings wait in the broker until it is back.")
     figures = found.connector
-    others = [client for client in found.taken if not client.startswith(takeovers.TELEGRAF)]
-    others = [client for client in others if client.startswith(takeovers.CONNECTOR)]
-    if others or (figures.get("id taken") and others):
-        return Part("Connector", does, "attention", takeovers.said((others or others)[0], connector=True))
-    if state == "ok" and figures.get("paused"):
-        return Part("Connector", does, "attention", "Functions fail, so it waits before it tries again.")
-    if state == "ok" and figures.get("without a function"):
-        waiting = f"{_readings(int(figures['without a function']))} wait for a function that is not deployed."
-        return Part("Connector", does, "attention", waiting)
-    if state == "ok" and figures.get("held"):
-        words = f"It answers, with {_readings(int(figures['held']))} in hand."
-    return Part("Connector", does, state, words)
+    others = [client for client in found.taken if client.startswith(takeovers.CONNECTOR)]
+    if others:
+        return Part("Connector", "attention", (takeovers.told(others[0], connector=True),))
+    part = _answering("Connector", found.up.get("connector"), "readings-wait")
+    if part.state != "ok":
+        return part
+    if figures.get("paused"):
+        return _part("Connector", "attention", "connector-paused")
+    if waiting := figures.get("without a function"):
+        return _part("Connector", "attention", "no-function", count=waiting)
+    if held := figures.get("held"):
+        return _part("Connector", "ok", "answers-working", count=held)
+    return part
 
 
 def _gateway(answers: bool) -> Part:
-    state, words = _answering(int(answers), "Nothing is scored until it is back.")
-    return Part("Gateway", "The door to the functions.", state, words)
+    return _answering("Gateway", int(answers), "not-scored")
 
 
 def _scoring(gateway_answers: bool, found: Measured) -> Part:
-    does = "The functions that judge readings."
     if not gateway_answers:
-        return Part("Scoring", does, "unknown", "Not known while the gateway does not answer.")
-    state, words = _answering(found.up.get("scoring"), "Readings wait in the broker until it is back.")
-    return Part("Scoring", does, state, words)
+        return _part("Scoring", "unknown", "gateway-away")
+    return _answering("Scoring", found.up.get("scoring"), "readings-wait")
 
 
 def _forecast(found: Measured) -> Part:
-    does = "Looks at each fan’s history, and announces failures before they happen."
     figures = found.forecast
     if not figures:
-        return Part(
-            "Forecast", does, "unknown", "It has not run within the last two hours. Is forecast-fan deployed?"
-        )
+        return _part("Forecast", "unknown", "forecast-unknown")
     minutes = max(0, (time.time() * 1000 - figures["at_ms"]) / 60_000)
-    when = (
-        "less than a minute" if minutes < 1 else f"{minutes:.0f} minute{'' if round(minutes) == 1 else 's'}"
-    )
-    words = f"It looked at {_fans(figures.get('fans', 0))} {when} ago."
+    looked = reason("looked", fans=figures.get("fans", 0), ago=minutes)
     if minutes > _FORECAST_MINUTES:
-        return Part("Forecast", does, "attention", f"{words} It is due every few minutes; no fan is judged.")
-    if figures.get("failed"):
-        return Part(
-            "Forecast",
-            does,
-            "attention",
-            f"{words} {_fans(figures['failed'])} could not be worked up: see its log.",
-        )
-    if figures.get("behind"):
-        words += f" {_fans(figures['behind'])} were left for its next run, for there was no time."
-    return Part("Forecast", does, "ok", words)
+        return Part("Forecast", "attention", (looked, reason("looked-late")))
+    if failed := figures.get("failed"):
+        return Part("Forecast", "attention", (looked, reason("looked-failed", count=failed)))
+    behind = figures.get("behind")
+    return Part("Forecast", "ok", (looked, reason("looked-behind", count=behind)) if behind else (looked,))
 
 
 def _collector(found: Measured) -> Part:
-    does = "Writes readings, results and alarms to the store."
-    figures = found.telegraf
-    if not figures:
-        silent = "It has stored nothing of itself for two minutes. Is Telegraf running?"
-        return Part("Collector", does, "down", silent)
+    if not found.telegraf:
+        return _part("Collector", "down", "collector-silent")
     others = [client for client in found.taken if client.startswith(takeovers.TELEGRAF)]
     if others:
-        return Part("Collector", does, "attention", takeovers.said(others[0]))
-    if not figures.get("storing"):
-        return Part("Collector", does, "down", "It runs, and stores nothing. Its log says why.")
-    return Part("Collector", does, "ok", "It stores what comes in.")
-
-
-def _store(trouble: str | None) -> Part:
-    # What the operating system calls it helps nobody here.
-    words = re.sub(r" \(<[^)]*>\)", "", trouble) if trouble else "It answers."
-    return Part("Store", _KEEPS, "down" if trouble else "ok", words)
+        return Part("Collector", "attention", (takeovers.told(others[0]),))
+    if not found.telegraf.get("storing"):
+        return _part("Collector", "down", "collector-idle")
+    return _part("Collector", "ok", "collector-stores")
 
 
 def _machine(found: Measured) -> list[Part]:
-    does = "What all of it runs on."
     if found.certificates:
         days, name = min((days, name) for name, days in found.certificates.items())
         if days < _CERTIFICATE_DAYS:
-            left = f"{days:.0f} day{'' if round(days) == 1 else 's'}"
-            renew = "page" if name.startswith("console") else "rotate"
-            ends = f"The certificate of {name} ends in {left}: `fanwatch certs {renew}`."
-            return [Part("Machine", does, "attention", ends)]
+            code = "certificate-page" if name.startswith("console") else "certificate"
+            return [_part("Machine", "attention", code, name=name, days=days)]
     figures = found.machine
     if not figures:
         return []
     disk, memory = figures.get("disk_used_percent", 0), figures.get("memory_used_percent", 0)
-    words = (
-        f"Processor {figures.get('cpu_percent', 0):.0f} %, memory {memory:.0f} %, disk {disk:.0f} % in use."
-    )
     full = disk > _DISK_PERCENT or memory > _MEMORY_PERCENT
-    return [Part("Machine", does, "attention" if full else "ok", words)]
+    state: State = "attention" if full else "ok"
+    return [_part("Machine", state, "machine", cpu=figures.get("cpu_percent", 0), memory=memory, disk=disk)]
 
 
-def _answering(up: int | None, meanwhile: str) -> tuple[State, str]:
+def _answering(name: str, up: int | None, otherwise: str) -> Part:
+    """By whether it answers; None: nobody has heard of it. `otherwise` is what is said where it does not."""
     if up is None:
-        return "unknown", "Nothing was heard of it within the last two minutes."
-    return ("ok", "It answers.") if up else ("down", f"It does not answer. {meanwhile}")
+        return _part(name, "unknown", "not-heard")
+    return _part(name, "ok", "answers") if up else _part(name, "down", otherwise)

@@ -1,39 +1,25 @@
-"""What the page calls things: states with their signs, causes, what somebody can look at first."""
+"""What the page calls things: states with their signs, causes, and what is said of a fan.
 
-from typing import Final
+A time in a sentence is a mark, of which the browser makes a time in the viewer's zone (`local` in shell.js).
+"""
+
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from fanwatch import sensors
 from fanwatch.fleet.faulty import why_not
 from fanwatch.fleet.unusable import Heard
 from fanwatch.messages.alarm import HEARD_CAUSES, Alarm
+from fanwatch.messages.reasons import Reasons, reason
 from fanwatch.messages.timestamps import parse_ms
-from fanwatch.text import render
+from fanwatch.text import language
+from fanwatch.text.language import Rendered, capital
 
 _UTC = ZoneInfo("UTC")
-WORDS: Final = {  # in the order in which states need a person: console/live/states.py
-    "stopped": "Stopped",
-    "alarm": "Alarm",
-    "suspect": "Suspect",
-    "warning": "Warning",
-    "instrument": "Sensor fault",
-    "silent": "Silent",
-    "unknown": "Not judged",
-    "out-of-service": "Out of service",
-    "ok": "Healthy",
-}
-MEANINGS: Final = {
-    "stopped": "The fan has failed and does not turn.",
-    "alarm": "Failure is close, or the risk of it is high.",
-    "suspect": "Most of the last readings were scored as faulty, or it does not turn, and no alarm says why.",
-    "warning": "Something has begun to change; there is time to look.",
-    "instrument": "A sensor cannot be believed. It says nothing about the fan itself.",
-    "silent": "No readings come from this fan.",
-    "unknown": "Nobody knows whether it is well: forecast-fan could not judge it.",
-    "out-of-service": "Its episode was closed and it has not turned since. It needs nobody until it does.",
-    "ok": "forecast-fan has judged it, and found nothing unusual.",
-}
-# Shapes differ, so that states can be told apart without their colours. In the text's colour, 20 by 20.
+MARK: Final = "\ue000"
+"""Before and behind a time in ms. It is for private use, so no text of others has it: none of it would be printable."""
+# In the order in which states need a person (console/live/states.py). Shapes differ, so that states can be told apart
+# without their colours. In the text's colour, 20 by 20.
 SIGNS: Final = {
     "stopped": '<rect x="3" y="3" width="14" height="14" rx="2.5" fill="currentColor"/>',
     "alarm": '<path d="M10 1.8 19 17.500H1z" fill="currentColor" stroke="currentColor" stroke-width="1.5" '
@@ -61,16 +47,35 @@ SIGNS: Final = {
 SENSORS: Final = {sensor.name: sensor.label for sensor in sensors.SENSORS}
 RAISED: Final = 0.2
 """Risk from which a fan is not simply healthy, though the forecast gives no warning yet."""
-_INSTRUMENT: Final = {
-    "stuck": "sensor is stuck",
-    "zero": "sensor reads zero",
-    "drift": "sensor does not fit the others",
-    "spikes": "sensor throws spikes",
-    "silent": "sends nothing",
-    "refused": "sends what cannot be used",
-    "clock": "has a wrong clock",
-    "resumed": "sends again",
-}
+_SEEN: Final = ("stuck", "zero", "drift", "spikes")
+"""What may be wrong with a sensor."""
+_page: Final = language(moment=lambda ms: f"{MARK}{ms}{MARK}")
+
+
+def read(reasons: Reasons) -> str:
+    """The sentence of some reasons, with marks for times; empty where there are none."""
+    return _rendered(reasons).text
+
+
+def said(code: str, **params: Any) -> str:
+    """The sentence of one code."""
+    return read((reason(code, **params),))
+
+
+def phrase(code: str, **params: Any) -> str:
+    """The text of one code, which is no sentence."""
+    return _page.filled(_page.texts[code], params)
+
+
+def word(state: str) -> str:
+    """What a state is called."""
+    return phrase(f"state-{state}")
+
+
+def _rendered(reasons: Reasons) -> Rendered:
+    found = _page.render(reasons)
+    # The name of a function keeps its small letter.
+    return found if found.text.startswith("forecast-fan") else found._replace(text=capital(found.text))
 
 
 def cause_of(state: str, cause: str | None, sensor: str | None) -> str:
@@ -79,12 +84,10 @@ def cause_of(state: str, cause: str | None, sensor: str | None) -> str:
         return ""
     if state != "instrument":
         return SENSORS.get(cause, "")
-    words = _INSTRUMENT.get(cause, "sensor cannot be believed")
     if cause == "refused" and sensor:
-        return f"{SENSORS.get(sensor, 'A sensor')} is not sent"
-    if cause == "silent" or cause in HEARD_CAUSES:
-        return f"The fan {words}"
-    return f"{SENSORS.get(sensor or '', 'A')} {words}"
+        return phrase("cause-not-sent", sensor=sensor)
+    known = cause in (*_SEEN, "silent", *HEARD_CAUSES)
+    return phrase(f"cause-{cause if known else 'other'}", sensor=sensor or "")
 
 
 def cause(alarm: Alarm | None) -> str:
@@ -99,7 +102,7 @@ def told(
     sensor: str | None,
     alarm: Alarm | None,
     standing: bool = False,
-    unjudged: str = "",
+    unjudged: Reasons = (),
     heard: Heard | None = None,
 ) -> tuple[str, str, str, int]:
     """What is wrong in a few words, why in a sentence, who has acknowledged it, and how the first two belong together.
@@ -113,47 +116,43 @@ def told(
     """
     by = str(alarm.acknowledgedBy) if alarm is not None and alarm.acknowledged else ""
     if state == "suspect" and standing:
-        return "", "It does not turn; the forecast has not said yet what that means.", by, 0
+        return "", said("stands-unsaid"), by, 0
     if state == "suspect":
-        return SENSORS.get(sensor or "", ""), "Most of the last readings were scored as faulty.", by, 0
+        return SENSORS.get(sensor or "", ""), said("scored-faulty"), by, 0
     if state == "silent":
         return "", _silent(alarm), by, 0
     if state == "ok":
-        return "", _well(alarm), by, 0
+        return "", said("raised") if alarm is not None and (alarm.risk or 0) >= RAISED else "", by, 0
     if heard is not None and state == "instrument" != (alarm and alarm.state):
-        return cause_of(state, heard.cause, heard.sensor), heard.sentence, by, 0
+        return cause_of(state, heard.cause, heard.sensor), read(heard.reasons), by, 0
     if state == "unknown" and standing and not unjudged and alarm is not None and alarm.state == "ok":
-        return "", "It does not turn just now, and was well while it turned.", by, 0
+        return "", said("stands-well"), by, 0
     if state == "unknown":
-        why = why_not(alarm, unjudged)
-        said = sentence(why) if alarm is not None and why == alarm.why else why
-        return "", f"{said} It does not turn just now." if standing else said, by, 0
+        why = read(why_not(alarm, unjudged))
+        return "", f"{why} {said('stands-now')}" if standing else why, by, 0
     if alarm is None:
         return "", "", "", 0
-    told = render(alarm.told)
-    return cause(alarm), sentence(alarm.why), by, told.lead or -told.named
+    found = _rendered(alarm.told)
+    return cause(alarm), found.text, by, found.lead or -found.named
 
 
 def _silent(alarm: Alarm | None) -> str:
     if alarm is None:
-        return "It was not judged before."
+        return said("silent-unjudged")
     if alarm.state != "ok":
-        return alarm.why
-    if alarm.risk is None:
-        return "It was not judged when it was last heard of."
-    return "It was well when it was last heard of."
+        return read(alarm.told)
+    return said("silent-no-risk" if alarm.risk is None else "silent-well")
 
 
-def _well(alarm: Alarm | None) -> str:
-    if alarm is not None and (alarm.risk or 0) >= RAISED:
-        return "Its risk is raised, though not enough for a warning."
-    return ""
-
-
-def sentence(text: str) -> str:
-    """A text that begins with a capital and ends with a full stop."""
-    text = text.strip()
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}" if text else ""
+def leading(state: str, about: str, *, expected: bool, standing: bool) -> str:
+    """What the fan does that needs somebody first, behind its name; `expected`: it is known when it fails."""
+    code = {
+        "stopped": "stopped-announced" if about else "stopped",
+        "alarm": "fails" if expected else "alarm",
+        "warning": "may-fail" if expected else "warning",
+        "suspect": "stands" if standing else "faulty",
+    }.get(state, state)
+    return phrase(f"lead-{code}", about=about.lower())
 
 
 def ms(time: str) -> int:
@@ -164,5 +163,6 @@ def ms(time: str) -> int:
 def states_prop() -> list[dict[str, str]]:
     """What a component needs to show states, in the order of their codes."""
     return [
-        {"name": name, "word": WORDS[name], "sign": SIGNS[name], "meaning": MEANINGS[name]} for name in WORDS
+        {"name": name, "word": word(name), "sign": sign, "meaning": said(f"means-{name}")}
+        for name, sign in SIGNS.items()
     ]

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from fanwatch import output
+from fanwatch import output, text
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import LocalSettings, load
+from fanwatch.store.parts import WINDOW_S
 from local import config, demonstration, view
 from local.deploy import read_stack
 from local.health import Ledger, Part, ledger, parts
@@ -98,8 +99,5 @@ def _unused(ledger: Ledger) -> list[str]:
     found = ledger.unused
     if found is None or not found.count:
         return []
-    readings = "reading" if found.count == 1 else "readings"
-    return [
-        f"{found.count:,} {readings} of the last 15 minutes could not be used: {found.words}. "
-        "`fanwatch dead-letters list` shows them."
-    ]
+    told = text.say("unused", count=found.count, minutes=WINDOW_S // 60, why=found.words)
+    return [f"{told} `fanwatch dead-letters list` shows them."]

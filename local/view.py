@@ -7,7 +7,9 @@ import msgspec
 from rich.console import RenderableType
 from rich.text import Text
 
+from fanwatch import text
 from fanwatch.fleet import faulty
+from fanwatch.messages.timestamps import minute
 from fanwatch.sensors import FEATURES, SENSORS, Sensor
 from local.feed import Fan, Feed, News
 from local.health import Ledger, Part
@@ -73,10 +75,10 @@ def table(feed: Feed, picture: Picture, height: int) -> RenderableType:
 def alarm_line(news: News) -> str:
     """What has changed for a fan, as forecast-fan says it."""
     alarm = news.alarm
-    since = str(alarm.get("since") or "")[:16].replace("T", " ")
+    since = minute(str(alarm.get("since") or ""))
     risk, why = alarm.get("risk"), str(alarm.get("why") or "")
     likely = f", risk {risk:.2f}" if isinstance(risk, int | float) else ""
-    before, after = (faulty.word(str(state)) for state in (news.before or "new", alarm.get("state")))
+    before, after = (text.word(str(state)) for state in (news.before or "new", alarm.get("state")))
     changed = f"{before} → {after}"
     return f"{news.device_id}: {changed} (since {since}{likely}): {why}"
 
@@ -169,7 +171,7 @@ def _row(name: str, fan: Fan, state: str) -> list[Text]:
     probability = fan.result.get("probability")
     age = time.monotonic() - max(fan.read_at, fan.scored_at)
     cells.append(Text(f"{probability:.4f}" if isinstance(probability, int | float) else "-"))
-    said = Text(faulty.word(state), style=_STYLES.get(state, ""))
+    said = Text(text.word(state), style=_STYLES.get(state, ""))
     cells += [verdict, Text(str(fan.result.get("cause") or "")), said]
     cells.append(Text(f"{age:.0f} s", style="yellow" if age > _STALE_S else ""))
     return cells
@@ -209,6 +211,5 @@ def _unjudged(picture: Picture, states: list[str]) -> list[Text]:
     if not unjudged:
         return []
     stopped = not faulty.current(picture.judged_ms, time.time_ns() // 1_000_000)
-    why = f" {faulty.not_since(picture.judged_ms, no_store=picture.no_store)}" if stopped else ""
-    of = f"{unjudged} of {len(states)} fans {'is' if unjudged == 1 else 'are'} not judged."
-    return [Text(f"{of}{why}", style="yellow")]
+    why = f" {text.why(faulty.not_since(picture.judged_ms, no_store=picture.no_store))}" if stopped else ""
+    return [Text(f"{text.say('not-judged', count=unjudged, fans=len(states))}{why}", style="yellow")]

@@ -161,26 +161,15 @@ export default {
     subline() {
       if (this.away) return `When it was heard last: ${this.how()}.`;
       if (this.hidden) return `${this.hidden === 1 ? "One is" : `${this.hidden.toLocaleString()} are`} not shown.`;
-      if (this.count("unknown")) return this.unjudged || "The line of each fan that is not judged says why.";
+      if (this.count("unknown")) return window.fanwatch.local(this.unjudged) || "The line of each fan that is not judged says why.";
       if (this.hand) return `${this.hand === 1 ? "One is" : `${this.hand} are`} in somebody’s hands; nothing else stands out.`;
       return "Nothing stands out.";
     },
     lead() {
       const lead = this.leading;
       if (!lead) return null;
-      const [id, code, cause, earliest, latest, clock, still] = lead;
-      const name = this.states[code].name;
-      const about = cause ? ` (${cause.toLowerCase()})` : "";
-      const words = {
-        stopped: cause ? `has stopped, as its ${cause.toLowerCase()} had announced` : "has stopped",
-        alarm: `${latest ? "is likely to fail" : "raises an alarm"}${about}`,
-        warning: `${latest ? "may fail" : "gives a warning"}${about}`,
-        suspect: still ? "does not turn" : `gives readings that are scored as faulty${about}`,
-        instrument: `cannot be judged: ${cause.toLowerCase()}`,
-        silent: "has gone silent",
-      }[name];
-      const span = latest && (name === "alarm" || name === "warning") ? window.fanwatch.within(earliest, latest, clock || undefined) : "";
-      return { id, text: words, span };
+      const [id, , text, earliest, latest, clock] = lead;
+      return { id, text, span: latest ? window.fanwatch.within(earliest, latest, clock || undefined) : "" };
     },
     /** One sentence for most of the fleet, and that there is more besides. */
     mostly() {

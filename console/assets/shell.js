@@ -80,9 +80,9 @@
     if (!same) return `in ${many(low, unit[3])} to ${many(high, last[3])}`;
     return low === high ? `in ${many(high, last[3])}` : `in ${low} to ${many(high, last[3])}`;
   }
-  // Others write times in UTC; a viewer reads them in their own zone, and shares as the page writes them.
-  const UTC = /\b(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC\b/g;
-  const local = (text, current = now()) => text.replace(UTC, (_, date, time) => when(Date.parse(`${date}T${time}Z`), current)).replace(/(\d)%/g, "$1 %");
+  // A sentence has marks for its times (MARK in words.py); a viewer reads them in their own zone.
+  const MARKED = /\ue000(-?\d+)\ue000/g;
+  const local = (text, current = now()) => text.replace(MARKED, (_, ms) => when(Number(ms), current));
   // What is wrong, and why. `lead` says how they belong together: see told() in words.py.
   function split(cause, told, lead, current = now()) {
     if (!cause || lead) return [told.slice(0, Math.max(lead, 0)), local(told.slice(Math.max(lead, 0)), current)];

@@ -6,12 +6,13 @@ import msgspec
 import numpy as np
 
 from console.live.fleet import Fleet
-from console.words import WORDS
+from console.words import SIGNS
 from fanwatch.fleet.unusable import Heard
 from fanwatch.messages.alarm import OUT_OF_SERVICE, Alarm
+from fanwatch.messages.reasons import Reasons
 from fanwatch.sensors import Values
 
-STATES: Final = tuple(WORDS)
+STATES: Final = tuple(SIGNS)
 """The first one needs a person most. `suspect` (its readings are called faulty, but no alarm has come) and `silent`
 are the page's own; the others are those of an alarm. `ok` has only who has a risk, of a forecast-fan that goes on
 judging: everybody else is `unknown`, which people read as *Not judged*."""
@@ -71,8 +72,8 @@ class Now(msgspec.Struct, frozen=True):
     """Whether it stands still."""
     heard: Heard | None = None
     """Why it cannot be used though it is heard."""
-    unjudged: str = ""
-    """Why its verdict, or any fan's, does not count, in a sentence; empty where forecast-fan goes on judging it."""
+    unjudged: Reasons = ()
+    """Why its verdict, or any fan's, does not count; empty where forecast-fan goes on judging it."""
     clock_ms: int = 0
     """The time that it is for it where its past is being played in, else 0."""
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from console.live.places import Places
 from fanwatch import text
+from fanwatch.fleet import standstill
 from fanwatch.fleet.standstill import ROTATION, STILL_RPM, STILL_VIBRATION, SURE_MS, VIBRATION
 from fanwatch.messages.alarm import OUT_OF_SERVICE, Alarm, with_lapsed
 from fanwatch.messages.reasons import reason
@@ -100,13 +101,9 @@ def stopped(alarm: Alarm, stood_ms: int, *, known: bool) -> Stopped:
 
     `known` says that it was acknowledged after that; an acknowledgement of before ends with the stop.
     """
-    if alarm.cause:
-        code = "stopped-announced" if stood_ms else "stands-announced"
-    else:
-        code = "stood" if stood_ms else "stands"
     lapsed = alarm.acknowledged and not known
-    said = (reason(code, since=stood_ms or None, sensor=alarm.cause),)
-    reasons = with_lapsed(said, str(alarm.acknowledgedBy) if lapsed else "")
+    told = standstill.told(stood_ms, alarm.cause, troubled=True)
+    reasons = with_lapsed((told,), str(alarm.acknowledgedBy) if lapsed else "")
     return Stopped(
         deviceID=alarm.deviceID,
         episode=alarm.episode,

@@ -5,16 +5,17 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from console import words
 from console.live.fleet import Fleet
 from console.live.states import STATES
 from fanwatch.fleet import outage
 from fanwatch.fleet.unusable import was_silent
-from fanwatch.messages.alarm import OUT_OF_SERVICE, Alarm
+from fanwatch.messages.alarm import OUT_OF_SERVICE
 
 _TITLES: Final = {
-    outage.SILENT: "Most fans are silent",
-    outage.STOPPED: "Most fans stand still",
-    outage.BOTH: "Most fans are silent or stand still",
+    outage.SILENT: "most-silent",
+    outage.STOPPED: "most-stopped",
+    outage.BOTH: "most-both",
 }
 _SILENT, _STOPPED, _OUT = (STATES.index(name) for name in ("silent", "stopped", OUT_OF_SERVICE))
 
@@ -24,15 +25,17 @@ class Together(msgspec.Struct, frozen=True):
 
     title: str
     text: str
-    """A sentence, with times in UTC."""
+    """A sentence for the page."""
     fans: frozenset[str]
 
 
 def together(fleet: Fleet, codes: np.ndarray, now_ms: int) -> Together | None:
     """Those that have gone, where they are most of the fans; else None. `codes` as from `states`. Hold the lock."""
     alarms = fleet.alarms
-    unheard = [place for place, code in enumerate(codes) if code == _SILENT or silent(alarms[place])]
-    still = [place for place, code in enumerate(codes) if code == _STOPPED and unannounced(alarms[place])]
+    unheard = [place for place, code in enumerate(codes) if code == _SILENT or was_silent(alarms[place])]
+    still = [
+        place for place, code in enumerate(codes) if code == _STOPPED and outage.unannounced(alarms[place])
+    ]
     gone, known = len(unheard) + len(still), int((codes != _OUT).sum())
     if not outage.is_one(gone, known):
         return None
@@ -43,22 +46,14 @@ def together(fleet: Fleet, codes: np.ndarray, now_ms: int) -> Together | None:
     at_once = outage.is_one(sum(abs(ms - middle) < outage.TOGETHER_MS for ms in since), known)
     said = middle if at_once else 0
     names = frozenset(fleet.names[place] for place in (*unheard, *still))
-    return Together(_TITLES[kind], outage.in_words(kind, gone, known, said, again), names)
-
-
-def silent(alarm: Alarm | None) -> bool:
-    """Whether the forecast says that nothing comes of the fan, or that it sends again only now."""
-    return alarm is not None and was_silent(alarm)
-
-
-def unannounced(alarm: Alarm | None) -> bool:
-    """Whether a fan has stopped, and no wear of its own had announced it."""
-    return alarm is not None and outage.unannounced(alarm)
+    return Together(
+        words.phrase(_TITLES[kind]), words.read(outage.told(kind, gone, known, said, again)), names
+    )
 
 
 def _since_ms(fleet: Fleet, place: int) -> int:
     """When it was heard last, or stopped; 0 where that is not known."""
     alarm, heard_ms = fleet.alarms[place], int(fleet.heard_ms[place])
-    if alarm is not None and (silent(alarm) or alarm.state == "stopped"):
+    if alarm is not None and (was_silent(alarm) or alarm.state == "stopped"):
         return min(alarm.since_ms, heard_ms or alarm.since_ms)
     return heard_ms

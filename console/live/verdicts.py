@@ -11,6 +11,7 @@ from typing import Final
 from console.store import StoreReader
 from fanwatch.errors import FanwatchError
 from fanwatch.fleet.faulty import behind, current, left_behind, not_since
+from fanwatch.messages.reasons import Reasons, reason
 from fanwatch.store import latest
 
 _AGAIN_S: Final = 5.0
@@ -35,13 +36,13 @@ class Verdicts:
         """Whether verdicts count."""
         return not self.no_store and current(self.judged_ms, now_ms)
 
-    def why(self, now_ms: int, device: str = "") -> str:
-        """Why they do not, or why not that of one fan, in a sentence; empty where they do."""
+    def why(self, now_ms: int, device: str = "") -> Reasons:
+        """Why they do not, or why not that of one fan; empty where they do."""
         if self.current(now_ms):
-            return left_behind(self.behind[device]) if device in self.behind else ""
+            return left_behind(self.behind[device]) if device in self.behind else ()
         if self.no_store or self.judged_ms or self.asked:
             return not_since(self.judged_ms, no_store=self.no_store)
-        return "The store does not answer, so it is not known whether any fan was judged."
+        return (reason("store-away"),)
 
     async def watch(self, store: StoreReader) -> None:
         """Asks the store every few seconds, until cancelled. What was known while it is away grows old by itself."""

@@ -12,6 +12,7 @@ from console.live.ranking import Ranker, Ranking, Wish
 from console.live.states import STATES
 from console.live.together import together
 from fanwatch.bundles.anomaly import Feature
+from fanwatch.messages.reasons import Reasons
 from fanwatch.sensors import FEATURES
 
 MOST_LINES: Final = 120
@@ -32,7 +33,7 @@ class FleetView:
         self._fleet = fleet
         self._ranker = ranker
         self._low, self._high = scales(features)
-        self._told: dict[str, tuple[int, int, str, int]] = {}
+        self._told: dict[str, tuple[int, int, Reasons, int]] = {}
         """By fan on the screen: the alarm, the state with whether it turns, why its verdict is none, and the minute."""
 
     def forget(self) -> None:
@@ -60,7 +61,7 @@ class FleetView:
                 "needs": int(ranking.needs.sum()),
                 "hand": int(ranking.in_hand.sum()),
                 "faulty": ranking.faulty,
-                "unjudged": verdicts.why(now_ms),
+                "unjudged": words.read(verdicts.why(now_ms)),
                 "past": ranking.past_ms,
                 "lead": self._lead(ranking),
                 "most": self._most(ranking, now_ms),
@@ -78,8 +79,8 @@ class FleetView:
         return message
 
     def _news(
-        self, place: int, ranking: Ranking, minute: int, unjudged: str
-    ) -> tuple[tuple[int, int, str, int], bool, bool]:
+        self, place: int, ranking: Ranking, minute: int, unjudged: Reasons
+    ) -> tuple[tuple[int, int, Reasons, int], bool, bool]:
         end = self._fleet.trend_end(place, minute)
         live = int(ranking.codes[place]) * 2 + int(self._fleet.still[place])
         # What is wrong with one that cannot be used has the time of its last message, and more to say each minute.
@@ -106,7 +107,7 @@ class FleetView:
             int(ranking.clocks[place]),
         ]
 
-    def _words(self, place: int, ranking: Ranking, unjudged: str = "") -> tuple[str, str, str, int]:
+    def _words(self, place: int, ranking: Ranking, unjudged: Reasons = ()) -> tuple[str, str, str, int]:
         fleet = self._fleet
         state = STATES[ranking.codes[place]]
         still = bool(fleet.still[place])
@@ -131,22 +132,22 @@ class FleetView:
         return found.title, found.text, len(needing - found.fans)
 
     def _lead(self, ranking: Ranking) -> list[Any] | None:
-        """The fan that needs a person first."""
+        """The fan that needs a person first, and what it does."""
         if not len(ranking.order):
             return None
         place = int(ranking.order[0])
         if not ranking.needs[place]:
             return None
         fleet = self._fleet
-        told = self._words(place, ranking)
+        state, latest_ms = STATES[ranking.codes[place]], int(fleet.latest_ms[place])
+        about, still = self._words(place, ranking)[0], bool(fleet.still[place])
         return [
             fleet.names[place],
             int(ranking.codes[place]),
-            told[0],
-            int(fleet.earliest_ms[place]),
-            int(fleet.latest_ms[place]),
+            words.leading(state, about, expected=latest_ms > 0, standing=still),
+            int(fleet.earliest_ms[place]) if state in ("alarm", "warning") else 0,
+            latest_ms if state in ("alarm", "warning") else 0,
             int(ranking.clocks[place]),
-            int(fleet.still[place]),
         ]
 
 

@@ -140,10 +140,7 @@ async def fetch(console: Console, device: str, chosen: fan.Range) -> dict[str, A
     series, told = await console.store.ask(fan.history, device, chosen, now_ms)
     return {
         **msgspec.to_builtins(series),
-        "episodes": [
-            {**msgspec.to_builtins(each), "cause_words": _cause(each), "why": words.sentence(each.why)}
-            for each in told
-        ],
+        "episodes": [_told(each, found.alarm if found else None) for each in told],
         "problem": "",
     }
 
@@ -209,5 +206,12 @@ def _begin(console: Console, device: str) -> str:
     return "day" if troubled else "hour"
 
 
-def _cause(episode: fan.Episode) -> str:
-    return words.cause_of(episode.state, episode.cause, episode.sensor)
+def _told(episode: fan.Episode, alarm: Alarm | None) -> dict[str, Any]:
+    """One episode as the page is told of it; of one that goes on the alarm knows more."""
+    now_open = alarm is not None and alarm.since_ms == episode.since_ms and alarm.state in EPISODES
+    return {
+        **msgspec.to_builtins(episode),
+        "reasons": None,
+        "cause_words": words.cause_of(episode.state, episode.cause, episode.sensor),
+        "why": words.read(alarm.told if alarm is not None and now_open else episode.reasons),
+    }

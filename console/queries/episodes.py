@@ -9,6 +9,7 @@ import msgspec
 from console import words
 from console.words import cause_of
 from fanwatch.messages.alarm import EPISODES, Alarm
+from fanwatch.messages.reasons import Reasons, of_text
 
 SHOWN_OPEN: Final = 200
 """Cards on the page at most; the counts are of all."""
@@ -61,7 +62,8 @@ class Past(msgspec.Struct, kw_only=True):
     """The last one that was stored of it; none where only what was found is kept."""
     cause: str | None = None
     sensor: str | None = None
-    why: str = ""
+    reasons: Reasons = ()
+    """Why it was so."""
     updated_ms: int | None = None
     stopped_ms: int | None = None
     """When the fan stopped in it; None where it did not."""
@@ -71,7 +73,7 @@ class Past(msgspec.Struct, kw_only=True):
     found: str | None = None
     """In words."""
     note: str | None = None
-    former: str | None = None
+    former: Reasons = ()
     """What others had said before it was corrected."""
     found_by: str | None = None
     closed_ms: int | None = None
@@ -114,7 +116,7 @@ def past(
             state=str(row.get("state") or ""),
             cause=row.get("cause"),
             sensor=row.get("sensor"),
-            why=str(row.get("why") or ""),
+            reasons=of_text(turn.get("reasons"), row.get("why")),
             updated_ms=_whole(row.get("updated_ms")),
             stopped_ms=_whole(turn.get("stopped_ms")),
             ended_ms=_whole(turn.get("ended_ms")),
@@ -124,7 +126,8 @@ def past(
         name = str(row["episode"])
         device, _, since = name.partition("/")
         each = found.setdefault(name, Past(device=device, episode=name, since_ms=ms(since) or 0))
-        each.found, each.note, each.former = found_in_words(row), row.get("note"), row.get("former")
+        each.found, each.note = found_in_words(row), row.get("note")
+        each.former = of_text(row.get("former_reasons"), row.get("former"))
         each.found_by, each.closed_ms = row.get("by"), _whole(row.get("closed_ms"))
     hidden = set(still_open)
     return sorted(

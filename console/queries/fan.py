@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from console.queries.episodes import found_in_words
+from fanwatch.messages.reasons import Reasons, of_text
 from fanwatch.sensors import FEATURES
 from fanwatch.store import fan_history
 from fanwatch.store.influx import Store
@@ -54,7 +55,8 @@ class Episode(msgspec.Struct, frozen=True):
     """The last state that it was in."""
     cause: str | None
     sensor: str | None
-    why: str
+    reasons: Reasons
+    """Why it was so."""
     acknowledged_by: str | None
     found: str | None
     """What somebody found when they closed it, in words."""
@@ -143,7 +145,7 @@ def episodes(
                 state=row["state"] if row.get("state") in STATES else "warning",
                 cause=row.get("cause"),
                 sensor=row.get("sensor"),
-                why=str(row.get("why") or ""),
+                reasons=of_text(turned.get(since_ms, {}).get("reasons"), row.get("why")),
                 acknowledged_by=row.get("acknowledgedBy"),
                 found=found_in_words(label),
                 note=label.get("note"),

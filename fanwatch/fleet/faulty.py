@@ -6,8 +6,8 @@ Said here once for the page, the command, the dashboards and the alert rules, so
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fanwatch import text
 from fanwatch.messages.alarm import Alarm
+from fanwatch.messages.reasons import Reasons, reason
 
 FAULTY_S: Final = 120
 """The results of so many seconds say whether a fan's readings are faulty ..."""
@@ -41,11 +41,11 @@ def current(last_ms: int, now_ms: int) -> bool:
     return now_ms - last_ms <= VERDICT_S * 1000
 
 
-def not_since(last_ms: int, *, no_store: bool = False) -> str:
-    """Why they do not, in a sentence; `no_store`: there is none by choice, so nobody is ever judged."""
+def not_since(last_ms: int, *, no_store: bool = False) -> Reasons:
+    """Why they do not; `no_store`: there is none by choice, so nobody is ever judged."""
     if no_store:
-        return text.say("no-store")
-    return text.say("not-judged-since", since=last_ms) if last_ms else text.say("never-judged")
+        return (reason("no-store"),)
+    return (reason("not-judged-since", since=last_ms) if last_ms else reason("never-judged"),)
 
 
 def state_of(state: str | None, risk: object, *, counts: bool) -> str:
@@ -58,22 +58,15 @@ def state_of(state: str | None, risk: object, *, counts: bool) -> str:
     return state
 
 
-def left_behind(told_ms: int) -> str:
-    """Why a fan that is `behind` is not judged, in a sentence."""
-    return text.say("left-behind", since=told_ms)
+def left_behind(told_ms: int) -> Reasons:
+    """Why a fan that is `behind` is not judged."""
+    return (reason("left-behind", since=told_ms),)
 
 
-def why_not(said: Alarm | None, stopped: str) -> str:
+def why_not(said: Alarm | None, stopped: Reasons) -> Reasons:
     """Why a fan that `state_of` calls `unknown` has no verdict; `stopped` is why nobody has one, or empty."""
     if said is not None and said.state == "unknown":
-        return said.why
+        return said.told
     if stopped:
         return stopped
-    if said is None:
-        return text.say("not-judged-yet")
-    return text.say("was-not-judged", since=said.since_ms)
-
-
-def word(state: str) -> str:
-    """What people read for a state of the wire, in a terminal."""
-    return "not judged" if state == "unknown" else state.replace("-", " ")
+    return (reason("not-judged-yet") if said is None else reason("was-not-judged", since=said.since_ms),)

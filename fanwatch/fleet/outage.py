@@ -5,8 +5,8 @@ Grafana's rules, forecast-fan's webhook and the page have it from here.
 
 from typing import Final
 
-from fanwatch import text
 from fanwatch.messages.alarm import Alarm
+from fanwatch.messages.reasons import Reasons, reason
 
 SHARE: Final = 2
 """More than one of so many is most of the fleet."""
@@ -28,11 +28,11 @@ def kind_of(silent: int, stopped: int) -> str:
     return BOTH if silent and stopped else SILENT if silent else STOPPED
 
 
-def in_words(kind: str, gone: int, known: int, since_ms: int = 0, again: int = 0) -> str:
-    """One message for all of them; `again` of them send again. `since_ms` is 0 where it differs."""
-    return text.say("outage", kind=kind, gone=gone, known=known, since=since_ms, again=again)
+def told(kind: str, gone: int, known: int, since_ms: int = 0, again: int = 0) -> Reasons:
+    """What is said of all of them; `again` of them send again. `since_ms` is 0 where it differs."""
+    return (reason("outage", kind=kind, gone=gone, known=known, since=since_ms or None, again=again or None),)
 
 
-def unannounced(alarm: Alarm) -> bool:
-    """Whether the fan has stopped, and no wear of its own had announced it."""
-    return alarm.state == "stopped" and alarm.cause is None
+def unannounced(alarm: Alarm | None) -> bool:
+    """Whether a fan has stopped, and no wear of its own had announced it."""
+    return alarm is not None and alarm.state == "stopped" and alarm.cause is None

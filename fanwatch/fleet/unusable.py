@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from fanwatch import text
 from fanwatch.messages.alarm import Alarm, HeardCause
 from fanwatch.messages.reasons import Reason, Reasons, reason
 from fanwatch.messages.timestamps import parse_ms
@@ -31,11 +30,6 @@ class Heard(NamedTuple):
     reasons: Reasons
     """What is wrong, and what came last."""
 
-    @property
-    def sentence(self) -> str:
-        """The same in words."""
-        return text.why(self.reasons)
-
 
 def resumed(before: Alarm) -> Reasons:
     """What is said of a fan that sends again, of which `before` was said."""
@@ -49,8 +43,10 @@ def says_unusable(alarm: Alarm) -> bool:
     return any(each.code in ("silent", *_UNHEARD) for each in alarm.told)
 
 
-def was_silent(alarm: Alarm) -> bool:
+def was_silent(alarm: Alarm | None) -> bool:
     """Whether it is about a silence, be it over or not."""
+    if alarm is None:
+        return False
     over = alarm.cause == "resumed" and any(each.params.get("was") == "silent" for each in alarm.told)
     return alarm.state == "instrument" and (alarm.cause == "silent" or over)
 
@@ -92,11 +88,11 @@ def refused(
     return Heard("refused", None, (reason("refused", error=why.rstrip("."), since=good_ms), last))
 
 
-def lacks(payload: bytes) -> str:
-    """Which sensors of a message have no value: "temperature is null"; empty where all have one, or nobody can tell."""
+def lacks(payload: bytes) -> Reason | None:
+    """Which sensors of a message have no value; None where all have one, or nobody can tell."""
     content = _content(payload)
     missing = _missing(content)
-    return text.say("lacking", **_lacking(content, missing)).removesuffix(".") if missing else ""
+    return reason("lacking", **_lacking(content, missing)) if missing else None
 
 
 def belated(movement: Movement, at_ms: int, came_ms: int, values: Mapping[str, Any]) -> Heard:

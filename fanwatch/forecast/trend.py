@@ -7,7 +7,7 @@ import numpy as np
 from fanwatch.forecast.bins import BIN_MS, Floats
 from fanwatch.forecast.memory import Memory
 from fanwatch.forecast.shown import Shown, lately, usually
-from fanwatch.forecast.windows import HOURS, SIGNALS, UNUSUAL, beyond
+from fanwatch.forecast.windows import HOURS, SIGNALS, UNUSUAL, beyond, toward_wear
 from fanwatch.messages.reasons import Reason, reason
 from fanwatch.sensors import FEATURES
 
@@ -28,7 +28,7 @@ def trend(memory: Memory, edges: Floats, cause: int, number: int) -> list[Reason
     worse[0] |= off[0] <= -UNUSUAL
     # What is not to be trusted bears out nothing; `_besides` names it.
     trusted = memory.fault[0] <= 0
-    worse, beside = worse & (trusted | (np.arange(len(worse)) == cause)), _worn(outside) * trusted
+    worse, beside = worse & (trusted | (np.arange(len(worse)) == cause)), toward_wear(outside) * trusted
     then, since = float(memory.turned_from[0, cause]), shown.since * BIN_MS
     turned = worse[cause] and memory.way[0, cause] == np.sign(off[cause])
     moved = turned and (now[cause] - then) * off[cause] > 0
@@ -39,7 +39,7 @@ def trend(memory: Memory, edges: Floats, cause: int, number: int) -> list[Reason
         )
         values = {"then": then, "now": float(now[cause]), "since": since}
         said = [reason(way, sensor=FEATURES[cause], length=length, **values)]
-    elif _worn(outside)[cause] >= _VISIBLE:
+    elif toward_wear(outside)[cause] >= _VISIBLE:
         said = [_outside("outside", cause, outside, edges)]
     else:
         said = [_excursions(memory, cause, shown, float(usual[cause]), float(off[cause]))]
@@ -52,13 +52,6 @@ def trend(memory: Memory, edges: Floats, cause: int, number: int) -> list[Reason
         values = {"sensor": FEATURES[other], "now": float(now[other]), "usual": float(usual[other])}
         said.append(reason("while", **values) if moved else reason("while-since", **values, since=since))
     return said
-
-
-def _worn(outside: Floats) -> Floats:
-    """By sensor, how long it was lately where wear takes it: above its healthy range, the rotation below as well."""
-    found = outside[:, 1].copy()
-    found[0] = outside[0].max()
-    return found
 
 
 def _outside(code: str, sensor: int, outside: Floats, edges: Floats) -> Reason:

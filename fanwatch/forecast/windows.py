@@ -164,11 +164,17 @@ def moved(memory: Memory) -> Floats:
 def worn(memory: Memory) -> Floats:
     """Which share of the last six hours each sensor was where wear takes it: beyond what healthy fans show, and worse
     than usual for this fan; shape (n, 4). 0 for a sensor that is broken."""
-    outside = beyond(memory)
-    found: Floats = outside[:, :, 1] * (levels(memory) - memory.usual[:, :, _LEVEL] >= UNUSUAL)
-    slow = outside[:, 0, 0] * (memory.usual[:, 0, _LEVEL] - levels(memory)[:, 0] >= UNUSUAL)
-    found[:, 0] = np.maximum(found[:, 0], slow)
-    return found * (memory.fault <= 0)
+    off = levels(memory) - memory.usual[:, :, _LEVEL]
+    unusual = np.stack((-off >= UNUSUAL, off >= UNUSUAL), axis=2)
+    return toward_wear(beyond(memory) * unusual) * (memory.fault <= 0)
+
+
+def toward_wear(outside: Floats) -> Floats:
+    """Of shares of time below and above the healthy range, as `beyond` has them, those where wear takes each sensor:
+    above, the rotation below as well; shape (..., 4)."""
+    found = outside[..., 1].copy()
+    found[..., 0] = outside[..., 0, :].max(axis=-1)
+    return found
 
 
 def beyond(memory: Memory) -> Floats:

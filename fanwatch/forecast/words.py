@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from fanwatch.fleet import standstill
 from fanwatch.forecast.bins import BIN_MS, Floats
 from fanwatch.forecast.memory import Memory
 from fanwatch.forecast.model import ForecastModel, Machine
@@ -118,7 +119,7 @@ def _why(
     if state == OK:
         return [reason("usual")]
     if state == STOPPED:
-        return [_stopped(memory, cause)]
+        return [standstill.told(_stopped_ms(memory), FEATURES[cause] if cause >= 0 else None)]
     if state == INSTRUMENT:
         return _instrument(memory, model.edges, cause, sensor, number)
     said = trend(memory, model.edges, max(cause, 0), number)
@@ -152,12 +153,6 @@ def _besides(memory: Memory) -> list[Reason]:
         return [reason("also"), reason("silent", since=_silent_ms(memory))]
     faults = [(FEATURES[sensor], INSTRUMENT_CAUSES[fault[sensor] - 1]) for sensor in np.flatnonzero(fault)]
     return [reason("not-trusted", faults=faults)] if faults else []
-
-
-def _stopped(memory: Memory, cause: int) -> Reason:
-    if cause >= 0:
-        return reason("stopped-announced", since=_stopped_ms(memory), sensor=FEATURES[cause])
-    return reason("stopped", since=_stopped_ms(memory))
 
 
 def _instrument(memory: Memory, edges: Floats, cause: int, sensor: int, number: int) -> list[Reason]:

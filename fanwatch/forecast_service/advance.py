@@ -20,7 +20,7 @@ LAG_MS = 2 * 3_600_000
 """How far the checkpoint is behind the newest bin."""
 
 
-class Passed(NamedTuple):
+class Advanced(NamedTuple):
     """What became of a fan."""
 
     row: Row
@@ -30,12 +30,12 @@ class Passed(NamedTuple):
     turns: list[EpisodeEvent]
 
 
-def passed(model: ForecastModel, group: Sequence[Row], span: Span, goal: Goal) -> list[Passed]:
+def advanced(model: ForecastModel, group: Sequence[Row], span: Span, goal: Goal) -> list[Advanced]:
     """The fans of `group` after these bins. StateError for a state that cannot be gone on from."""
-    return _Passage(model, group, span, goal).run()
+    return _Advance(model, group, span, goal).run()
 
 
-class _Passage:
+class _Advance:
     def __init__(self, model: ForecastModel, group: Sequence[Row], span: Span, goal: Goal) -> None:
         self._group, self._span, self._goal = group, span, goal
         self._fleet = Fleet(model, [row.fan for row in group])
@@ -50,7 +50,7 @@ class _Passage:
         for number, row in enumerate(group):
             self._closes.setdefault(row.note.closed_ms, []).append(number)
 
-    def run(self) -> list[Passed]:
+    def run(self) -> list[Advanced]:
         span = self._span
         # What is not caught up with is not told: it may be over.
         caught_up = span.end_ms >= self._goal.head_ms
@@ -97,7 +97,7 @@ class _Passage:
         known = note.stop_known(self._goal.now_ms)
         changed = out_of_service.after(note, verdict, at_ms)
         if changed.out_ms:
-            alarm = alarm_content.out_of_service(verdict.device, changed.out_ms, note.closed_why)
+            alarm = alarm_content.out_of_service(verdict.device, changed.out_ms, note.closed_told)
         else:
             alarm = alarm_content.alarm_of(
                 verdict,
@@ -135,7 +135,7 @@ class _Passage:
         if before is not None and before.state in EPISODES and not goes_on:
             self._turns[number].append(EpisodeEvent(before, "ended_ms", at_ms))
 
-    def _results(self, states: list[bytes], keep_ms: int, caught_up: bool) -> list[Passed]:
+    def _results(self, states: list[bytes], keep_ms: int, caught_up: bool) -> list[Advanced]:
         span = self._span
         taken = span.points[: (keep_ms - span.start_ms) // BIN_MS].sum(axis=0).tolist()
         kept = span.since(keep_ms)
@@ -155,5 +155,5 @@ class _Passage:
                 alarm=self._alarms[number],
                 note=self._notes[number],
             )
-            found.append(Passed(new, self._said[number], self._turns[number]))
+            found.append(Advanced(new, self._said[number], self._turns[number]))
         return found

@@ -114,20 +114,20 @@ def is_news(alarm: Alarm, before: Alarm | None, quiet_ms: int) -> bool:
     return moved or (alarm.why != before.why and quiet_ms >= _REFRESH_MS.get(alarm.state, _SELDOM_MS))
 
 
-def closed_why(before: Alarm, by: str, found: str, mode: str | None = None) -> str:
+def closed_by(before: Alarm, by: str, found: str, mode: str | None = None) -> Reasons:
     """Who has closed an episode, and as what."""
-    return text.say("closed", by=by, began=before.since_ms, found=found, mode=mode)
+    return (reason("closed", by=by, began=before.since_ms, found=found, mode=mode),)
 
 
-def out_of_service(device: str, since_ms: int, why: str) -> Alarm:
-    """What is said of a fan that stands, or sends nothing, since its episode was closed; `why` as `closed_why`."""
-    said = (reason("said", text=why), reason("ended")) if why else ()
+def out_of_service(device: str, since_ms: int, told: Reasons) -> Alarm:
+    """What is said of a fan that stands, or sends nothing, since its episode was closed; `told` as `closed_by`."""
+    said = (*told, reason("ended")) if told else ()
     return _quiet(device, OUT_OF_SERVICE, since_ms, (*said, reason("out-of-service")))
 
 
-def closed(before: Alarm, at_ms: int, why: str) -> Alarm:
-    """What is left of an episode that a person has closed, of a fan that turns; `why` as `closed_why`."""
-    return _quiet(before.deviceID, "ok", at_ms, (reason("said", text=why),), before.risk)
+def closed(before: Alarm, at_ms: int, told: Reasons) -> Alarm:
+    """What is left of an episode that a person has closed, of a fan that turns; `told` as `closed_by`."""
+    return _quiet(before.deviceID, "ok", at_ms, told, before.risk)
 
 
 def retired(fan: str, at_ms: int, by: str) -> Alarm:

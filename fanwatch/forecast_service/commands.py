@@ -2,6 +2,7 @@
 
 import msgspec
 
+from fanwatch import text
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.forecast_service import alarm_content, out_of_service
 from fanwatch.forecast_service.publisher import Announcer
@@ -57,8 +58,8 @@ class Commands:
         said = episodes.said_of(self._store, command.device, began_ms)
         if said is not None and said.by != command.by and not command.corrects:
             raise Over(
-                f"{said.in_words} If that is wrong, correct it on the page Alarms, or by `fanwatch alarms close "
-                f"{command.episode} --correct`. What {said.by} said is kept beside it."
+                f"{text.why((said.told,))} If that is wrong, correct it on the page Alarms, or by "
+                f"`fanwatch alarms close {command.episode} --correct`. What {said.by} said is kept beside it."
             )
         self._label(command, said, began_ms, now_ms)
         if row.note.closed != command.episode:
@@ -98,17 +99,17 @@ class Commands:
         elif command.action == "snooze":
             alarm = msgspec.structs.replace(before, snoozedUntil=format_ms(command.until_ms or 0))
         else:
-            why = alarm_content.closed_why(before, command.by, command.found or "", command.mode)
+            told = alarm_content.closed_by(before, command.by, command.found or "", command.mode)
             note = self._standing(row, before, command)
             alarm = (
-                alarm_content.out_of_service(row.fan, note.out_ms, why)
+                alarm_content.out_of_service(row.fan, note.out_ms, told)
                 if note.out_ms
-                else alarm_content.closed(before, row.told_ms, why)
+                else alarm_content.closed(before, row.told_ms, told)
             )
             note = msgspec.structs.replace(
                 note,
                 closed=command.episode,
-                closed_why=why,
+                closed_reasons=told,
                 closed_ms=row.told_ms,
                 said_ms=row.told_ms,
                 opened_ms=0,

@@ -15,7 +15,7 @@ from fanwatch.errors import Unavailable
 from fanwatch.fleet.unusable import HEARD_MS
 from fanwatch.forecast import BIN_MS, ForecastModel
 from fanwatch.forecast_service import alarm_content, clock_ahead, group_bins, plan
-from fanwatch.forecast_service.advance import Passed, passed
+from fanwatch.forecast_service.advance import Advanced, advanced
 from fanwatch.forecast_service.clock import Clock
 from fanwatch.forecast_service.group_bins import Goal
 from fanwatch.forecast_service.publisher import Announcer
@@ -98,7 +98,7 @@ class Run:
         scored = self.scored = fan_bins.newest(store, self._since_ms, self._until_ms)
         clock_ms = max(scored.values(), default=None)
         if clock_ms is None:
-            raise Unavailable(self._nothing())
+            raise self._nothing()
         summary.clock = format_ms(clock_ms)
         clock = Clock(store, clock_ms, self._now_ms)
         hearing = Hearing(store, self._now_ms, self._timezone)
@@ -134,11 +134,13 @@ class Run:
         after_ms = max(clock_ms, self._now_ms - HEARD_MS) + AHEAD_MS
         return bool(fan_bins.newest_read(self._hurried, after_ms, self._until_ms))
 
-    def _nothing(self) -> str:
+    def _nothing(self) -> Unavailable:
         if fan_bins.newest(self._hurried, self._until_ms, LATEST_MS):
             now = format_ms(self._now_ms)
-            return f"All results in InfluxDB are of times to come: here it is {now}. Set this machine's clock right."
-        return (
+            return Unavailable(
+                f"All results in InfluxDB are of times to come: here it is {now}. Set this machine's clock right."
+            )
+        return Unavailable(
             "InfluxDB holds no result: does score-fan get readings, and does Telegraf store what comes of them? "
             "`fanwatch status` shows it."
         )
@@ -196,10 +198,10 @@ class Run:
             if scored.get(fan, 0) > row.note.retired_ms
         }
 
-    def _isolated(self, group: Sequence[Row], span: Span, goal: Goal) -> list[Passed]:
+    def _isolated(self, group: Sequence[Row], span: Span, goal: Goal) -> list[Advanced]:
         """The whole group; where that fails, by halves, until it is known with which fan."""
         try:
-            return passed(self._model, group, span, goal)
+            return advanced(self._model, group, span, goal)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one fan, the others are worked up
             if len(group) == 1:
                 return [self._failed(group[0], error, goal)]
@@ -207,15 +209,15 @@ class Run:
         parts = slice(0, half), slice(half, None)
         return [each for part in parts for each in self._isolated(group[part], span.part(part), goal)]
 
-    def _failed(self, row: Row, error: Exception, goal: Goal) -> Passed:
+    def _failed(self, row: Row, error: Exception, goal: Goal) -> Advanced:
         said = f"{type(error).__name__}: {error}"
         self._log.error("fan failed", error, deviceID=row.fan)
         self.summary.failed[row.fan] = said
         alarm = alarm_content.unreadable(row.fan, goal.head_ms, row.alarm, said)
         news = [alarm] if alarm_content.is_news(alarm, row.alarm, 0) else []
-        return Passed(msgspec.structs.replace(row, alarm=alarm), news, [])
+        return Advanced(msgspec.structs.replace(row, alarm=alarm), news, [])
 
-    def _publish(self, found: Sequence[Passed]) -> None:
+    def _publish(self, found: Sequence[Advanced]) -> None:
         """Alarms first; then, of the fans whose alarms the broker has, what is to be remembered."""
         alarms: list[Alarm] = []
         for each in found:

@@ -17,6 +17,7 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 Reasons = tuple[Reason, ...]
+_decode = msgspec.json.Decoder(Reasons).decode
 
 
 def reason(code: str, **params: Any) -> Reason:
@@ -28,3 +29,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 6)
     return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def as_text(reasons: Reasons) -> str:
+    """As JSON, for the store."""
+    return msgspec.json.encode(reasons).decode()
+
+
+def of_text(text: str | None, otherwise: str | None = "") -> Reasons:
+    """What `as_text` has written; where there is none, as of an earlier version, the sentence `otherwise`."""
+    try:
+        return _decode(text or "")
+    except msgspec.DecodeError:
+        return (reason("said", text=otherwise),) if otherwise else ()

@@ -81,7 +81,12 @@ def format_ms(ms: int) -> str:
 
 def at_minute(ms: int) -> str:
     """A moment as people read it: 2026-11-23 12:00 UTC. It stays true where a length of time would grow old."""
-    return f"{format_ms(ms)[:16].replace('T', ' ')} UTC"
+    return f"{minute(format_ms(ms))} UTC"
+
+
+def minute(text: str | None) -> str:
+    """Of a time as `format_ms` writes it what people read in a table: 2026-11-23 12:00. Empty where there is none."""
+    return (text or "")[:16].replace("T", " ")
 
 
 def format_ns(ns: int) -> str:

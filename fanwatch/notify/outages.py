@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from fanwatch import text
 from fanwatch.fleet import outage
 from fanwatch.fleet.unusable import was_silent
 from fanwatch.messages.alarm import Alarm
@@ -37,7 +38,7 @@ class Many(msgspec.Struct, frozen=True):
         since = format_ms(self.since_ms)
         devices = sorted(alarm.deviceID for alarm in self.alarms)
         return {
-            "text": outage.in_words(kind, len(devices), self.known, self.since_ms, self.again),
+            "text": text.why(outage.told(kind, len(devices), self.known, self.since_ms, self.again)),
             "state": kind,
             "since": since,
             "fans": len(devices),
@@ -72,8 +73,5 @@ def many(fleet: Iterable[Row], scored: Mapping[str, int], now_ms: int) -> Many |
 
 
 def _gone(row: Row) -> bool:
-    alarm = row.alarm
-    if alarm is None or not row.note.gone_ms:
-        return False
     # A stop that its wear had announced is the fan's own.
-    return outage.unannounced(alarm) or was_silent(alarm)
+    return row.note.gone_ms > 0 and (outage.unannounced(row.alarm) or was_silent(row.alarm))

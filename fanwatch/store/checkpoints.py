@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from fanwatch.messages.alarm import Alarm
+from fanwatch.messages.reasons import Reasons, reason
 from fanwatch.store.fan_names import among
 from fanwatch.store.influx import Store, point, quoted
 
@@ -46,7 +47,9 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     closed_ms: int = 0
     """Up to when readings were known then: there, the fan's state forgets the episode."""
     closed_why: str = ""
-    """Who closed it as what, a sentence."""
+    """Who closed it as what, a sentence, in notes of earlier versions."""
+    closed_reasons: Reasons = ()
+    """Who closed it as what."""
     labelled: str = ""
     """The episode, over by itself, of which somebody has said last what it was."""
     out_ms: int = 0
@@ -57,6 +60,11 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     """A stop that begins before belongs to the episode that was closed last; 0 in notes of earlier versions."""
     retired_ms: int = 0
     """The fan was retired; what is not newer does not bring it back."""
+
+    @property
+    def closed_told(self) -> Reasons:
+        """Who closed it as what, whichever version wrote it down."""
+        return self.closed_reasons or ((reason("said", text=self.closed_why),) if self.closed_why else ())
 
     def stop_known(self, now_ms: int) -> bool:
         """Whether a stop that is seen now is the one that has been acknowledged already."""

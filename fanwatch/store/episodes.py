@@ -9,14 +9,17 @@ from typing import NamedTuple
 
 import msgspec
 
+from fanwatch import text
 from fanwatch.messages.alarm import Alarm, instrument_mode
 from fanwatch.messages.command import LONGEST_NOTE, Command
-from fanwatch.messages.timestamps import at_minute
+from fanwatch.messages.reasons import Reason, as_text, of_text, reason
 from fanwatch.store.influx import MEANS, RAW, Refused, Store, point, quoted
 
 EPISODES = "forecast_episode"
 LABELS = "label"
 _MS = 1_000_000
+_FORMER = 10
+"""So many answers are kept of those that were corrected."""
 
 
 class EpisodeEvent(NamedTuple):
@@ -80,6 +83,7 @@ def record(store: Store, turns: Iterable[EpisodeEvent]) -> None:
                 "episode": turn.alarm.episode,
                 "state": turn.alarm.state,
                 turn.what: turn.at_ms,
+                "reasons": as_text(turn.alarm.told),
                 **_instrument(turn.alarm),
             },
             turn.alarm.since_ms * _MS,
@@ -125,6 +129,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     closed_ms: int = 0
     former: str = ""
     """What others had said before, which was corrected."""
+    former_reasons: str = ""
+    """The same in codes, as JSON."""
 
     def same(self, command: Command) -> bool:
         """Whether the command says nothing else."""
@@ -133,12 +139,10 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
         return (new, command.note or "", command.by) == (said, self.note, self.by)
 
     @property
-    def in_words(self) -> str:
-        """One sentence: who closed it when, and as what."""
-        details = ", ".join(each for each in (self.mode, self.outcome) if each)
-        note = f": {self.note.removesuffix('.')}" if self.note else ""
-        found = f"{self.found} ({details})" if details else str(self.found)
-        return f"{self.by} has closed it on {at_minute(self.closed_ms)} as {found}{note}."
+    def told(self) -> Reason:
+        """Who closed it when, and as what."""
+        said = {name: getattr(self, name) or None for name in ("found", "mode", "outcome", "note")}
+        return reason("closed-before", by=self.by, at=self.closed_ms, **said)
 
 
 def said_of(store: Store, device: str, since_ms: int) -> Said | None:
@@ -157,11 +161,12 @@ def write_label(
 ) -> None:
     """What was found, in place of what was said `before`. All fields, for none of it shall stay.
 
-    What another person had said is kept beside it, in words.
+    What another person had said is kept beside it.
     """
-    former = "" if before is None else before.former
+    former = () if before is None else of_text(before.former_reasons, before.former)
     if before is not None and before.by != command.by:
-        former = f"{former} {before.in_words}".strip()[-LONGEST_NOTE:]
+        ended = (reason("ended"),) if former and former[-1].code == "said" else ()
+        former = (*former, *ended, before.told)[-_FORMER:]
     fields: dict[str, object] = {
         "episode": command.episode,
         "found": command.found or "",
@@ -169,7 +174,8 @@ def write_label(
         "outcome": command.outcome or "",
         "outcome_ms": command.outcome_ms or 0,
         "note": command.note or "",
-        "former": former,
+        "former": text.why(former)[-LONGEST_NOTE:],
+        "former_reasons": as_text(former) if former else "",
         "by": command.by,
         "since_ms": since_ms,
         "closed_ms": now_ms,

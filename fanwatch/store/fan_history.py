@@ -32,12 +32,12 @@ def risks(store: Store, device: str, start_ms: int, end_ms: int, step_s: int) ->
 
 
 def episodes(store: Store, device: str, most: int) -> tuple[Rows, Rows, Rows]:
-    """The newest episodes of a fan, what was found of them, and when it stopped and each was over."""
+    """The newest episodes of a fan, what was found of them, and when it stopped, when each was over, and why."""
     where = f'WHERE "deviceID" = {quoted(device)} ORDER BY time DESC LIMIT {most}'
     return (
         store.query(f'SELECT * FROM "episode" {where}'),
         store.query(f'SELECT * FROM "label" {where}'),
-        store.query(f'SELECT "stopped_ms", "ended_ms" FROM "forecast_episode" {where}', MEANS),
+        store.query(f'SELECT "stopped_ms", "ended_ms", "reasons" FROM "forecast_episode" {where}', MEANS),
     )
 
 

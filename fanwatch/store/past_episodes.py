@@ -19,7 +19,7 @@ class Past(NamedTuple):
     """How many there are in all."""
     labels: Rows
     turns: Rows
-    """`stopped_ms` and `ended_ms`."""
+    """`stopped_ms`, `ended_ms` and `reasons` as JSON."""
 
 
 def newest(store: Store, device: str, days: int, most: int) -> Past:
@@ -33,7 +33,7 @@ def newest(store: Store, device: str, days: int, most: int) -> Past:
         # What is older belongs to episodes that are not listed, and would stand there without any.
         where += f" AND time >= {int(episodes[-1]['time']) // _MS}ms"
     labels = store.query(f'SELECT * FROM "label" WHERE {where} {order}')
-    fields = '"stopped_ms", "ended_ms", "deviceID"'
+    fields = '"stopped_ms", "ended_ms", "reasons", "deviceID"'
     turns = store.query(f'SELECT {fields} FROM "forecast_episode" WHERE {where} {order}', MEANS)
     return Past(episodes, stored, labels, turns)
 

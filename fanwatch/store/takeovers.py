@@ -9,6 +9,8 @@ import re
 from collections import Counter
 from typing import Final
 
+from fanwatch import text
+from fanwatch.messages.reasons import Reason, reason
 from fanwatch.store.influx import Store
 
 LOG: Final = "$SYS/broker/log/E"
@@ -39,16 +41,13 @@ def taken(store: Store) -> list[str]:
     return sorted(client for client, count in counts.items() if count >= SURE)
 
 
-def said(client: str, *, connector: bool = False) -> str:
+def told(client: str, *, connector: bool = False) -> Reason:
     """What is wrong, and what to do about it; `connector` says that it is a connector's id, whatever it looks like."""
     if client.startswith(TELEGRAF):
-        return (
-            f"Another Telegraf uses the id {client}, and each ends the other's connection: end one of them; "
-            "a broker has room for one with these ids."
-        )
-    if connector or client.startswith(CONNECTOR):
-        return (
-            f"Another client uses the id {client}, and each ends the other's connection: end it, or set "
-            "FANWATCH_CONNECTOR_ID to an id of its own."
-        )
-    return f"Two clients use the id {client}, and each ends the other's connection: give one of them an id of its own."
+        return reason("id-telegraf", id=client)
+    return reason("id-connector" if connector or client.startswith(CONNECTOR) else "id-shared", id=client)
+
+
+def said(client: str, *, connector: bool = False) -> str:
+    """The same in a sentence."""
+    return text.why((told(client, connector=connector),))

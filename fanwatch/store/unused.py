@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from fanwatch import text
 from fanwatch.fleet.unusable import lacks
 from fanwatch.store.influx import Store
 
@@ -66,7 +67,8 @@ def unused(store: Store, window: str) -> Unused:
 
 def _why(row: dict[str, Any]) -> str:
     if row["reason"] == "field":
-        return lacks(base64.b64decode(row["payload"] or "")) or REASONS["field"]
+        lacking = lacks(base64.b64decode(row["payload"] or ""))
+        return REASONS["field"] if lacking is None else text.why((lacking,)).removesuffix(".")
     reason = str(row["reason"])
     return REASONS.get(reason, reason)
 

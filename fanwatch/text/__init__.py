@@ -1,58 +1,47 @@
-"""Text of reason codes, made at the reader. One module a language; each has TEXTS, and how values are written.
+"""Text of reason codes, made where people read it: one module a language, with a text for each code.
 
-A text may name a parameter with a form: `{since:time}`, `{low:value}` (of the sensor that the reason names),
-`{length:length}`, `{share:percent}`, `{way:word}`; `{sensor:lead}` is a sensor that its sentence begins with.
+A module has LANGUAGE, a subclass of `Language` (fanwatch/text/language.py): English in fanwatch/text/en.py.
 """
 
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Final
 
 import msgspec
 
 from fanwatch.messages.alarm import Alarm
-from fanwatch.messages.reasons import Reason, Reasons
+from fanwatch.messages.reasons import Reasons, reason
+from fanwatch.messages.timestamps import at_minute
 from fanwatch.text import en
+from fanwatch.text.language import Language
 
-_ENGLISH: Final = en.LANGUAGE
+_ENGLISH: Final = en.LANGUAGE()
 
 
-class Rendered(NamedTuple):
-    """A sentence, and where it says what is to blame."""
+def language(name: str = "en", moment: Callable[[int], str] = at_minute, percent: str = " %") -> Language:
+    """The language of that name, for a reader: LANGUAGE of the module of that name. ImportError where there is none.
 
-    text: str
-    lead: int = 0
-    """So many characters at its beginning are the sensor that is to blame."""
-    named: bool = False
-    """Whether that sensor is named anywhere in it as the cause."""
+    `moment` writes a time in ms, `percent` follows a number.
+    """
+    made: Language = import_module(f"fanwatch.text.{name}").LANGUAGE(moment, percent)
+    return made
 
 
 def why(reasons: Reasons) -> str:
     """The sentence in English, as it is published."""
-    return render(reasons).text
+    return _ENGLISH.render(reasons).text
 
 
 def say(code: str, **params: Any) -> str:
-    """The sentence of one code."""
-    return why((Reason(code, params),))
+    """The sentence of one code, in English."""
+    return why((reason(code, **params),))
+
+
+def word(word: str) -> str:
+    """A word of the wire, such as a state, as people read it in English."""
+    return _ENGLISH.word(word, {})
 
 
 def saying(alarm: Alarm, reasons: Reasons, **changed: Any) -> Alarm:
     """The same alarm for these reasons, and with what else has changed."""
     return msgspec.structs.replace(alarm, reasons=reasons, why=why(reasons), **changed)
-
-
-def render(reasons: Reasons) -> Rendered:
-    """The sentence of some reasons; it ends with a full stop. A code that this version does not know says nothing."""
-    said, lead, named, begins = "", 0, False, True
-    for each in reasons:
-        entry = _ENGLISH.texts.get(each.code)
-        if entry is None:
-            continue
-        part = entry(each.params) if callable(entry) else _ENGLISH.filled(entry, each.params)
-        named = named or (isinstance(entry, str) and ("{sensor:lead}" in entry or "{sensor:cause}" in entry))
-        if begins and each.code in _ENGLISH.sentences:
-            part = f"{part[:1].upper()}{part[1:]}"
-        if not said and isinstance(entry, str) and entry.startswith("{sensor:lead}"):
-            lead = len(str(each.params.get("sensor", "")))
-        said, begins = said + part, each.code in _ENGLISH.openers
-    said = said.strip()
-    return Rendered(said if not said or said.endswith((".", "!", "?")) else f"{said}.", lead, named)

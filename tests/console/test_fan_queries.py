@@ -3,6 +3,7 @@
 import pytest
 
 from console.queries import fan
+from fanwatch.messages.reasons import reason
 from fanwatch.sensors import FEATURES
 from fanwatch.store.influx import MEANS, point
 from tests.support.console import now_ms
@@ -85,7 +86,8 @@ def test_episodes_carry_what_was_found(influx: Influx) -> None:
     assert fan.history(influx.store, "ep", fan.RANGES["day"], now_ms())[1] == [
         fan.Episode(
             since_ms=since, updated_ms=since + HOUR_MS, stopped_ms=since + 2000, ended_ms=since + 3000,
-            state="alarm", cause="sound", sensor=None, why="sound has risen", acknowledged_by=None,
-            found="A fault of the fan: Bearing, it failed", note="dry", closed_by="kim",
+            state="alarm", cause="sound", sensor=None, acknowledged_by=None,
+            reasons=(reason("said", text="sound has risen"),), found="A fault of the fan: Bearing, it failed",
+            note="dry", closed_by="kim",
         )
     ]  # fmt: skip

@@ -8,10 +8,11 @@ from console.live.verdicts import Verdicts
 from console.live.view import FleetView
 from console.pages.alarms import _empty
 from console.pages.fan import described
+from console.words import read
 from fanwatch.fleet.faulty import VERDICT_S, behind
 from fanwatch.messages.alarm import Alarm
 from tests.support.console import alarm
-from tests.support.live import NOW, VALUES, fleet_of
+from tests.support.live import NOW, VALUES, as_read, fleet_of
 
 WELL = alarm("fan-1", "ok", "All sensors are as usual for this fan.", risk=0.02, since_ms=NOW - 7_200_000)
 
@@ -32,7 +33,7 @@ def said(told: Alarm | None, verdicts: Verdicts | None = None, at_ms: int = NOW)
     if own["state"] == "unknown":
         assert own["risk"] is None
         assert message["rows"][0][8] is None
-    return own["state"], why
+    return own["state"], as_read(why)
 
 
 def verdicts(judged_ms: int = 0, *, asked: bool = True, no_store: bool = False) -> Verdicts:
@@ -82,7 +83,7 @@ def test_a_viewer_is_told_once_the_forecast_has_stopped_though_no_alarm_changed(
     assert view.message(NOW)["unjudged"] == ""
     fleet.verdicts.judged_ms = NOW - 3_600_000
     message = view.message(NOW + 1000)
-    assert message["words"]["fan-1"][1] == message["unjudged"] == fleet.verdicts.why(NOW)
+    assert message["words"]["fan-1"][1] == message["unjudged"] == read(fleet.verdicts.why(NOW)) != ""
     assert message["counts"][STATES.index("ok")] == 0
 
 

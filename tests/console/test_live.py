@@ -239,7 +239,11 @@ def test_a_fan_that_is_called_well_needs_somebody_once_its_readings_are_faulty()
         fleet.score("faulty", NOW + second * 1000, 1, 0.99, "sound")
     told = view.message(NOW + 5000)
     assert (told["counts"][OK], told["needs"], told["faulty"]) == (1, 1, 1)
-    assert told["lead"][:3] == ["faulty", STATES.index("suspect"), "Sound"]
+    assert told["lead"][:3] == [
+        "faulty",
+        STATES.index("suspect"),
+        "gives readings that are scored as faulty (sound)",
+    ]
     assert told["words"] == {"faulty": ("Sound", "Most of the last readings were scored as faulty.", "", 0)}
 
 
@@ -278,7 +282,7 @@ def test_a_viewer_is_told_words_and_trends_only_when_they_change() -> None:
     third = view.message(NOW + 2000)
     assert third["rows"][0][0] == "fan-3"
     assert third["words"] == {"fan-3": ("Sound", "Sound has risen.", "", 0)}
-    assert third["lead"][:3] == ["fan-3", STATES.index("alarm"), "Sound"]
+    assert third["lead"][:3] == ["fan-3", STATES.index("alarm"), "is likely to fail (sound)"]
     view.wish = Wish(first=45, count=400)
     assert len(view.message(NOW + 3000)["rows"]) == 5
     assert len(json.dumps(second)) < 2000

@@ -9,8 +9,10 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from fanwatch import text
 from fanwatch.messages import topics
 from fanwatch.messages.alarm import Expected
+from fanwatch.messages.reasons import as_text, reason
 from fanwatch.messages.timestamps import format_ms
 from fanwatch.store.checkpoints import Note, Row, line
 from fanwatch.store.influx import MEANS, point
@@ -97,6 +99,9 @@ def test_one_fan_shows_history_causes_checklist_and_episodes(
         "updated_ms": since + 60_000,
     }
     influx.store.write([point("episode", {"deviceID": "fan-08"}, told, since * 1_000_000)])
+    seen = reason("outside", sensor="sound", side="above", edge=52.1, share=0.12)
+    turn: dict[str, object] = {"ended_ms": since + 3_600_000, "reasons": as_text((seen,))}
+    influx.store.write([point("forecast_episode", {"deviceID": "fan-08"}, turn, since * 1_000_000)], MEANS)
     publish(broker, "fan-08")
     raise_alarm(broker, alarm("fan-08", "alarm", "vibration has risen", cause="vibration", hours=(5, 9)))
     # The range that the fan's page begins with depends on the alarm, which is under way still.
@@ -194,9 +199,9 @@ def test_while_the_past_comes_in_times_are_told_by_the_fans_clock(
     noon = now_ms() // DAY_MS * DAY_MS + DAY_MS // 2
     clock = noon - DAY_MS if noon <= now_ms() else noon - 2 * DAY_MS
     began = clock - 2 * HOUR_MS
-    why = f"vibration was above 199 since {format_ms(began)[:16].replace('T', ' ')} UTC"
+    why = reason("risen", sensor="vibration", length=2 * HOUR_MS, then=150.0, now=199.0, since=began)
     told = msgspec.structs.replace(
-        alarm("fan-61", "alarm", why, cause="vibration", since_ms=began),
+        text.saying(alarm("fan-61", "alarm", "-", cause="vibration", since_ms=began), (why,)),
         failureExpected=Expected(format_ms(clock + 6 * HOUR_MS), format_ms(clock + DAY_MS)),
     )
     raise_alarm(broker, told)

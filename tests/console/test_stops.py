@@ -18,7 +18,7 @@ from fanwatch.messages.alarm import Alarm
 from fanwatch.messages.reasons import reason
 from fanwatch.messages.timestamps import format_ms
 from tests.support.console import alarm
-from tests.support.live import NOW, VALUES, fleet_of
+from tests.support.live import NOW, VALUES, as_read, fleet_of
 
 STILL = (0.0, 30.0, 0.2, 40.0)
 HOUR_MS = 3_600_000
@@ -38,7 +38,8 @@ class Viewer:
 
     def look(self, second: int) -> dict[str, Any]:
         message = self._view.message(NOW + second * 1000)
-        self._known |= message["words"]
+        for name, (cause, why, by, lead) in message["words"].items():
+            self._known[name] = (cause, as_read(why), by, lead)
         return message | {"words": self._known}
 
 
@@ -56,7 +57,11 @@ def test_an_acknowledgement_ends_within_seconds_of_the_fans_stop() -> None:
     assert (before["needs"], before["hand"], before["lead"][0]) == (1, 1, "fan-2")
     send(fleet, "fan-1", STILL, 1, 6)
     after = viewer.look(7)
-    assert (after["needs"], after["hand"], after["lead"][:3]) == (2, 0, ["fan-1", 0, "Vibration"])
+    assert (after["needs"], after["hand"], after["lead"][:3]) == (
+        2,
+        0,
+        ["fan-1", 0, "has stopped, as its vibration had announced"],
+    )
     assert after["rows"][0][:2] == ["fan-1", 0]
     since = format_ms(NOW + 1000)[:16].replace("T", " ")
     why = f"It has stood still since {since} UTC, as its vibration had announced"

@@ -19,7 +19,7 @@ from fanwatch.messages.alarm import Alarm
 from fanwatch.messages.reasons import Reason, reason
 from fanwatch.messages.timestamps import at_minute, format_ms
 from tests.support.console import alarm, reading
-from tests.support.live import NOW, VALUES, fleet_of, intake_of
+from tests.support.live import NOW, VALUES, as_read, fleet_of, intake_of
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
@@ -62,7 +62,7 @@ class Site:
         page = described(self.shown())
         view = FleetView(self.fleet, Ranker(self.fleet), ()).message(self.at_ms)
         assert view["words"]["fan-1"][:2] == (page["cause"], page["why"])
-        return page["state"], page["cause"], page["why"]
+        return page["state"], page["cause"], as_read(page["why"])
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ HOUR_MS = 3_600_000
 
 def in_short(told: unusable.Heard) -> str:
     """What is said, as a part of a longer sentence."""
-    return f"{told.sentence[0].lower()}{told.sentence[1:-1]}"
+    return f"{text.why(told.reasons)[0].lower()}{text.why(told.reasons)[1:-1]}"
 
 
 def message(at_ms: int = CAME, **values: object) -> bytes:
@@ -33,7 +33,7 @@ def said(
     payload: bytes, error: str = "wrong", *, clock: bool = False, good_ms: int | None = GOOD
 ) -> unusable.Heard:
     told = unusable.refused(payload, error, CAME, good_ms, UTC, clock=clock)
-    check_text("why", told.sentence, LONGEST_WHY)
+    check_text("why", text.why(told.reasons), LONGEST_WHY)
     return told
 
 
@@ -86,7 +86,7 @@ def test_no_sensor_has_a_value() -> None:
 def test_a_time_that_is_not_believed_is_a_wrong_clock(off_ms: int, words: str) -> None:
     told = said(message(CAME - off_ms), clock=True)
     assert told.cause == "clock"
-    assert told.sentence.startswith(
+    assert text.why(told.reasons).startswith(
         f"Its clock is {words}, so its readings cannot be used since 2026-11-30 21:50 UTC"
     )
     assert "rotation 612 rpm" in in_short(told)

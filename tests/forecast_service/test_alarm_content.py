@@ -9,7 +9,7 @@ from fanwatch.forecast_service.alarm_content import (
     alarm_of,
     blind_since,
     closed,
-    closed_why,
+    closed_by,
     is_news,
     out_of_service,
     retired,
@@ -111,8 +111,8 @@ def test_what_is_not_seen_is_unknown_but_no_episode_ends() -> None:
 
 def test_all_that_is_said_is_an_alarm() -> None:
     for alarm in (
-        closed(FIRST, NOW_MS, closed_why(FIRST, "x" * 64, "false alarm")),
-        out_of_service("fan-07", NOW_MS, closed_why(FIRST, "x" * 64, "instrument", "vibration:stuck")),
+        closed(FIRST, NOW_MS, closed_by(FIRST, "x" * 64, "false alarm")),
+        out_of_service("fan-07", NOW_MS, closed_by(FIRST, "x" * 64, "instrument", "vibration:stuck")),
         retired("fan-07", NOW_MS, "x" * 64),
         unreadable("fan-07", NOW_MS, FIRST, "ValueError: " + "y" * 2000),
         unreadable("fan-07", NOW_MS, None, "two\nlines\tand\x00more"),

@@ -18,9 +18,9 @@ from console.auth.access import end_sockets, guard_sockets, operator
 from console.auth.middleware import AuthMiddleware, check
 from console.context import Console
 from console.live.fleet import Fleet
+from console.live.forecast_runs import ForecastRuns
 from console.live.intake import Intake
 from console.live.recall import recall
-from console.live.verdicts import Verdicts
 from console.pages import alarms, fan, fleet, pipeline, try_it
 from console.push import Push
 from console.ranges import Ranges
@@ -52,8 +52,8 @@ def make() -> tuple[FastAPI, Console]:
     access = load(AccessSettings)
     check(access, settings.console_host)
     log = Log("console")
-    verdicts = Verdicts(no_store=load(LocalSettings).no_store)
-    live = Fleet(settings.console_fans, settings.console_silent, verdicts)
+    runs = ForecastRuns(no_store=load(LocalSettings).no_store)
+    live = Fleet(settings.console_fans, settings.console_silent, runs)
     name = f"fanwatch-console-{socket.gethostname()[:40]}-{settings.console_port}"
     intake = Intake(live, load(BrokerSettings), load(ReadingSettings), log, client_id=name)
     store = StoreReader(load(StoreSettings), off=load(LocalSettings).no_store)
@@ -98,8 +98,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     console: Console = app.state.console
     console.intake.start()
     remembered = recall(console.fleet, console.store, Log("console"))
-    judged = console.fleet.verdicts.watch(console.store)
-    watched = console.store.watch(), console.push.run(), end_sockets(), judged, remembered
+    runs = console.fleet.forecast.watch(console.store)
+    watched = console.store.watch(), console.push.run(), end_sockets(), runs, remembered
     tasks = [asyncio.create_task(each) for each in watched]
     try:
         yield

@@ -76,5 +76,5 @@ class Push:
             return
         viewer.told, viewer.told_ms = parts, now_ms
         message: dict[str, Any] = {"at": now_ms, "broker": parts[0], "store": parts[1], "page": page}
-        message |= {"hidden": parts[2], "room": self._fleet.most}
+        message |= {"hidden": parts[2], "room": self._fleet.table.most}
         await core.sio.emit(MESSAGE, message, room=client.id)

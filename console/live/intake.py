@@ -8,7 +8,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from console.live.fleet import Fleet
-from console.live.unusable import Refusal
+from console.live.senders import Refusal
 from fanwatch.broker.link import Link
 from fanwatch.errors import InvalidReading
 from fanwatch.logs import Log
@@ -21,7 +21,7 @@ from fanwatch.settings import BrokerSettings, ReadingSettings
 _RETAINED_S = 10.0
 """Seconds after a connect within which all that the broker retains has come."""
 _TIDY_S = 5.0
-_FILTERS = (topics.READINGS, "fan/+/messages", topics.RESULTS, topics.ALARMS)
+_FILTERS = (*topics.EVERY_READING, topics.RESULTS, topics.ALARMS)
 
 
 class Intake(Link):
@@ -67,7 +67,7 @@ class Intake(Link):
         if time.monotonic() > self._sweep_at:
             self._sweep_at = math.inf
             with self._fleet.lock:
-                told = self._fleet.absent.alarms.keys() | set(self._fleet.names)
+                told = self._fleet.overflow.alarms.keys() | set(self._fleet.names)
                 for name in told - self._seen:
                     self._fleet.forget_alarm(name)
         if time.monotonic() > self._tidy_at:
@@ -82,7 +82,7 @@ class Intake(Link):
         if hidden > 2 * self._hidden or (hidden == 0 < self._hidden):
             say = self._log.warning if hidden else self._log.info
             hint = "raise FANWATCH_CONSOLE_FANS" if hidden else ""
-            say("fans are not shown, for want of room", fans=hidden, room=self._fleet.most, hint=hint)
+            say("fans are not shown, for want of room", fans=hidden, room=self._fleet.table.most, hint=hint)
             self._hidden = hidden
 
     def closed(self, client: mqtt.Client) -> None:
@@ -113,7 +113,7 @@ class Intake(Link):
             alarm = decode_alarm(topic, payload)
             with fleet.lock:
                 fleet.alarm(alarm, time.time_ns() // 1_000_000)
-                if fleet.find(device) is not None or device in fleet.absent.alarms:
+                if fleet.find(device) is not None or device in fleet.overflow.alarms:
                     self._seen.add(device)
         else:
             self._seen.discard(device)

@@ -67,9 +67,9 @@ class Ranker:
     def rank(self, now_ms: int) -> Ranking:
         """The ranking at `now_ms`, or one that is a moment old."""
         last, fleet, count = self._last, self._fleet, len(self._fleet)
-        if last is not None and 0 <= now_ms - last.at_ms < _FRESH_MS and self._ranked == fleet.layout:
+        if last is not None and 0 <= now_ms - last.at_ms < _FRESH_MS and self._ranked == fleet.table.layout:
             return last
-        self._ranked = fleet.layout
+        self._ranked = fleet.table.layout
         codes = states(fleet, now_ms)
         wanting = codes <= LAST_NEED
         in_hand = wanting & (fleet.acknowledged[:count] | (fleet.snoozed_ms[:count] > now_ms))
@@ -80,7 +80,7 @@ class Ranker:
         )  # in steps, so that lines do not change places for nothing
         order = np.lexsort((self.names(), -risk, self._left(), codes, group))
         counts = np.bincount(codes, minlength=len(STATES)).tolist()
-        clocks, past_ms = fleet.clocks(now_ms), fleet.past_ms(now_ms)
+        clocks, past_ms = fleet.senders.clocks(now_ms), fleet.senders.past_ms(now_ms)
         faulty = int((needs & (codes == _SUSPECT) & fleet.faulty()).sum())
         self._last = Ranking(now_ms, codes, needs, in_hand, faulty, order, counts, clocks, past_ms)
         return self._last
@@ -105,11 +105,11 @@ class Ranker:
     def names(self) -> np.ndarray:
         """By fan, where its name stands among all, numbers in names counting as numbers."""
         names = self._fleet.names
-        if self._named != self._fleet.layout:
+        if self._named != self._fleet.table.layout:
             keys = [[int(part) if part.isdigit() else part for part in _NUMBER.split(name)] for name in names]
             ranks = np.empty(len(names), np.int64)
             ranks[sorted(range(len(names)), key=keys.__getitem__)] = np.arange(len(names))
-            self._names, self._named = ranks, self._fleet.layout
+            self._names, self._named = ranks, self._fleet.table.layout
         return self._names
 
     def _left(self) -> np.ndarray:

@@ -9,8 +9,7 @@ import numpy as np
 from console import words
 from console.live.fleet import Fleet
 from console.live.ranking import Ranker, Ranking, Wish
-from console.live.states import STATES
-from console.live.together import together
+from console.live.states import STATES, common_outage
 from fanwatch.bundles.anomaly import Feature
 from fanwatch.messages.reasons import Reasons
 from fanwatch.sensors import FEATURES
@@ -48,8 +47,8 @@ class FleetView:
             first = max(0, min(self.wish.first, len(chosen) - 1))
             shown = chosen[first : first + max(1, min(self.wish.count, MOST_LINES))].tolist()
             minute = now_ms // 60_000
-            names, verdicts = self._fleet.names, self._fleet.verdicts
-            unjudged = {place: verdicts.why(now_ms, names[place]) for place in shown}
+            names, forecast = self._fleet.names, self._fleet.forecast
+            unjudged = {place: forecast.why(now_ms, names[place]) for place in shown}
             fresh = {place: self._news(place, ranking, minute, unjudged[place]) for place in shown}
             told = {names[place]: fresh[place][0] for place in shown}
             message = {
@@ -61,7 +60,7 @@ class FleetView:
                 "needs": int(ranking.needs.sum()),
                 "hand": int(ranking.in_hand.sum()),
                 "faulty": ranking.faulty,
-                "unjudged": words.read(verdicts.why(now_ms)),
+                "unjudged": words.read(forecast.why(now_ms)),
                 "past": ranking.past_ms,
                 "lead": self._lead(ranking),
                 "most": self._most(ranking, now_ms),
@@ -82,7 +81,7 @@ class FleetView:
         self, place: int, ranking: Ranking, minute: int, unjudged: Reasons
     ) -> tuple[tuple[int, int, Reasons, int], bool, bool]:
         end = self._fleet.trend_end(place, minute)
-        live = int(ranking.codes[place]) * 2 + int(self._fleet.still[place])
+        live = int(ranking.codes[place]) * 2 + int(self._fleet.standstill.still[place])
         # What is wrong with one that cannot be used has the time of its last message, and more to say each minute.
         live += 100 * minute if self._unusable(place, ranking) else 0
         state = (self._fleet.alarm_seen[place], live, unjudged, end)
@@ -110,8 +109,8 @@ class FleetView:
     def _words(self, place: int, ranking: Ranking, unjudged: Reasons = ()) -> tuple[str, str, str, int]:
         fleet = self._fleet
         state = STATES[ranking.codes[place]]
-        still = bool(fleet.still[place])
-        heard = fleet.heard(place, ranking.at_ms) if self._unusable(place, ranking) else None
+        still = bool(fleet.standstill.still[place])
+        heard = fleet.senders.trouble(place, ranking.at_ms) if self._unusable(place, ranking) else None
         return words.told(state, fleet.causes[place], fleet.alarms[place], still, unjudged, heard)
 
     def _unusable(self, place: int, ranking: Ranking) -> bool:
@@ -125,7 +124,7 @@ class FleetView:
 
     def _most(self, ranking: Ranking, now_ms: int) -> tuple[str, str, int] | None:
         """What most fans have in common that have gone: title, sentence, and how many others need somebody."""
-        names, found = self._fleet.names, together(self._fleet, ranking.codes, now_ms)
+        names, found = self._fleet.names, common_outage(self._fleet, ranking.codes, now_ms)
         needing = {names[place] for place in np.flatnonzero(ranking.needs)}
         if found is None or not needing & found.fans:
             return None
@@ -140,7 +139,7 @@ class FleetView:
             return None
         fleet = self._fleet
         state, latest_ms = STATES[ranking.codes[place]], int(fleet.latest_ms[place])
-        about, still = self._words(place, ranking)[0], bool(fleet.still[place])
+        about, still = self._words(place, ranking)[0], bool(fleet.standstill.still[place])
         return [
             fleet.names[place],
             int(ranking.codes[place]),

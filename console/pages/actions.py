@@ -10,7 +10,7 @@ from console import words
 from console.auth.access import technician, visitor
 from console.commands import send
 from console.context import Console
-from console.live.stops import Stopped
+from console.live.standstill import Stopped
 from console.queries.episodes import FOUND, MODES, SHOWN_OPEN, Past, mode_in_words, ms
 from fanwatch.errors import FanwatchError
 from fanwatch.logs import Log

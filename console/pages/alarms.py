@@ -9,8 +9,7 @@ from nicegui.events import GenericEventArguments
 
 from console import shell
 from console.context import Console
-from console.live.states import LAST_NEED, STATES, states
-from console.live.together import Together, together
+from console.live.states import LAST_NEED, STATES, Outage, common_outage, states
 from console.pages.actions import Episodes, cards, past_card
 from console.queries.episodes import DAYS, SHOWN_OPEN, SHOWN_PAST, left_out, open_ones, past
 from fanwatch.errors import FanwatchError
@@ -52,7 +51,7 @@ class _Told:
         with console.fleet.lock:
             codes = states(console.fleet, console.intake.away_since_ms or now_ms)
             hidden = console.fleet.hidden
-            most = together(console.fleet, codes, now_ms)
+            most = common_outage(console.fleet, codes, now_ms)
         # Fans that need somebody although the forecast has not said so.
         others = int((codes <= LAST_NEED).sum()) - len(found)
         unjudged = int((codes == _UNKNOWN).sum())
@@ -68,7 +67,7 @@ class _Told:
         }
 
 
-def _marked(shown: list[dict[str, Any]], most: Together | None) -> list[dict[str, Any]]:
+def _marked(shown: list[dict[str, Any]], most: Outage | None) -> list[dict[str, Any]]:
     """Cards of one trouble of most fans come first, under one head."""
     fans = most.fans if most else frozenset()
     marked = [{**each, "many": each["device"] in fans} for each in shown]
@@ -174,7 +173,7 @@ def _none(device: str) -> str:
 
 
 def _empty(
-    fans: int, others: int, away: bool, hidden: int, unjudged: int = 0, most: Together | None = None
+    fans: int, others: int, away: bool, hidden: int, unjudged: int = 0, most: Outage | None = None
 ) -> str:
     if not fans:
         return "The broker is away: no fan is known yet." if away else "No fan has been heard of yet."

@@ -11,8 +11,8 @@ from nicegui.events import GenericEventArguments
 
 from console import checklists, shell, words
 from console.context import Console
+from console.live.standstill import Stopped
 from console.live.states import Now, now
-from console.live.stops import Stopped
 from console.pages import actions
 from console.pages.fleet import signals
 from console.queries import fan
@@ -79,7 +79,7 @@ class _Detail:
         found = now(self._console.fleet, self._device, away_ms or now_ms)
         if found is not None:
             return {"known": True, **described(found)}
-        return {"known": False, "hidden": self._device in self._console.fleet.absent.heard_ms}
+        return {"known": False, "hidden": self._device in self._console.fleet.overflow.heard_ms}
 
     def _act(self) -> None:
         """What can be decided about the episode, drawn anew when that changes."""
@@ -152,7 +152,7 @@ def remembered(console: Console, device: str, problem: str) -> dict[str, Any]:
     with fleet.lock:
         place = fleet.find(device)
         if place is not None:
-            now_ms = fleet.clock(place, now_ms) or now_ms
+            now_ms = fleet.senders.clock(place, now_ms) or now_ms
         lines = [] if place is None else fleet.trends.lines(place, now_ms // 60_000).tolist()
     count = len(lines[0]) if lines else 0
     minute = now_ms // 60_000 - count + 1

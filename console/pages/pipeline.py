@@ -80,7 +80,7 @@ class Pipeline(ui.element, component="../assets/pipeline.js"):
         seen = await self._looks.look()
         fleet, now_ms = self._console.fleet, time.time_ns() // 1_000_000
         with fleet.lock:
-            past = fleet.past_ms(now_ms) > 0
+            past = fleet.senders.past_ms(now_ms) > 0
         shown = {"health": _health(seen, past), "letters": await self._letters()}
         if any(self._props[name] != value for name, value in shown.items()):
             self._props.update(shown)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from console.live.fleet import Fleet
 from console.live.ranking import Ranker, Wish
+from console.live.standstill import SURE_MS
 from console.live.states import STATES, now, states
-from console.live.stops import SURE_MS
 from console.live.trends import MINUTES
 from console.live.view import FleetView, text
 from console.pages.fan import described
@@ -41,7 +41,7 @@ def test_the_newest_reading_stands_and_no_more_fans_than_it_was_made_for(
     came: list[tuple[int, int, float]],
 ) -> None:
     fleet = Fleet(16, silent_s=60)
-    room = fleet.values.nbytes, fleet.trends._means.nbytes
+    room = fleet.table.nbytes
     newest: dict[str, tuple[int, float]] = {}
     for number, second, value in came:
         device, ms = f"fan-{number}", NOW + second * 1000
@@ -49,7 +49,7 @@ def test_the_newest_reading_stands_and_no_more_fans_than_it_was_made_for(
         if fleet.find(device) is not None and ms >= newest.get(device, (0, 0.0))[0]:
             newest[device] = ms, value
     assert len(fleet) == len(newest) <= 16
-    assert (fleet.values.nbytes, fleet.trends._means.nbytes) == room
+    assert fleet.table.nbytes == room
     for device, (ms, value) in newest.items():
         found = now(fleet, device, NOW)
         assert found is not None

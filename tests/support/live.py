@@ -20,7 +20,7 @@ def as_read(sentence: str) -> str:
 
 def judging(fleet: Fleet) -> Fleet:
     """The same, with a forecast-fan that has just judged it."""
-    fleet.verdicts.judged_ms, fleet.verdicts.asked = NOW, True
+    fleet.forecast.judged_ms, fleet.forecast.asked = NOW, True
     return fleet
 
 

@@ -1,4 +1,4 @@
-"""Whether what forecast-fan said of the fleet still counts: only while it goes on judging.
+"""When forecast-fan ran last: what it said of the fleet counts only while it goes on judging.
 
 An alarm is retained, and nothing in it says when it was last confirmed. So the store is asked when the last run was.
 """
@@ -19,7 +19,7 @@ _EACH_S: Final = 60.0
 """So often every fan is asked for, which costs more."""
 
 
-class Verdicts:
+class ForecastRuns:
     """When forecast-fan judged the fleet last. Written and read by the page's loop."""
 
     def __init__(self, *, no_store: bool = False) -> None:

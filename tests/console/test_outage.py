@@ -4,8 +4,7 @@ import pytest
 
 from console.live.fleet import Fleet
 from console.live.ranking import Ranker
-from console.live.states import states
-from console.live.together import together
+from console.live.states import common_outage, states
 from console.live.view import FleetView
 from console.pages.alarms import _empty
 from tests.support.console import alarm
@@ -37,7 +36,7 @@ def gone(silent: int, stopped: int = 0, cause: str | None = None) -> Fleet:
 )
 def test_most_fans_are_one_entry(silent: int, stopped: int, text: str | None) -> None:
     fleet = gone(silent, stopped)
-    found = together(fleet, states(fleet, NOW), NOW)
+    found = common_outage(fleet, states(fleet, NOW), NOW)
     if text is None:
         assert found is None
         return
@@ -49,11 +48,11 @@ def test_most_fans_are_one_entry(silent: int, stopped: int, text: str | None) ->
 
 def test_what_its_wear_had_announced_is_a_fans_own_and_one_out_of_service_is_not_missed() -> None:
     fleet = gone(0, 7, "vibration")
-    assert together(fleet, states(fleet, NOW), NOW) is None
+    assert common_outage(fleet, states(fleet, NOW), NOW) is None
     fleet = gone(3)
     for name in NAMES[5:]:
         fleet.alarm(alarm(name, "out-of-service", "Anna closed it.", risk=None))
-    found = together(fleet, states(fleet, NOW), NOW)
+    found = common_outage(fleet, states(fleet, NOW), NOW)
     assert found is not None
     assert found.text.startswith("3 of 5 fans have sent nothing since ")
 
@@ -65,7 +64,7 @@ def test_fans_that_send_again_while_the_forecast_calls_them_silent_are_said_to()
             alarm(name, "instrument", "Nothing has come from it since 2026-11-23 12:00 UTC.", cause="silent")
         )
         fleet.reading(name, NOW, VALUES, NOW)
-    found = together(fleet, states(fleet, NOW), NOW)
+    found = common_outage(fleet, states(fleet, NOW), NOW)
     assert found is not None
     assert "; 7 of them send again: look at" in found.text
 
@@ -82,6 +81,6 @@ def test_the_fleet_page_is_told_once_and_how_many_others_need_somebody() -> None
 
 def test_the_alarms_page_names_it_where_no_episode_is_open_yet() -> None:
     fleet = gone(4)
-    most = together(fleet, states(fleet, NOW), NOW)
+    most = common_outage(fleet, states(fleet, NOW), NOW)
     said = _empty(7, 4, False, 0, most=most)
     assert said.startswith("No alarm is open. 4 of 7 fans have sent nothing since ")

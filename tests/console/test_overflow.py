@@ -94,14 +94,14 @@ def test_fans_without_room_are_counted_and_an_open_episode_takes_the_place_of_a_
     ill = alarm("d", "alarm", "soon", cause="sound", hours=(1, 2))
     fleet.alarm(ill, NOW)
     assert shown(fleet, NOW) == {"a": "ok", "c": "silent", "d": "alarm"}
-    assert (fleet.hidden, set(fleet.absent.heard_ms)) == (2, {"b", "e"})
+    assert (fleet.hidden, set(fleet.overflow.heard_ms)) == (2, {"b", "e"})
     for name in ("e", "f", "b"):
         fleet.alarm(alarm(name, "warning", "it changes", cause="sound"), NOW)
     # There is no room for one more episode, and it is listed nevertheless.
     assert (set(fleet.names), set(fleet.all_alarms())) == ({"d", "e", "f"}, {"b", "d", "e", "f"})
-    assert set(fleet.absent.heard_ms) == {"a", "b", "c"}
+    assert set(fleet.overflow.heard_ms) == {"a", "b", "c"}
     fleet.tidy(NOW + DAY)
-    assert set(fleet.absent.heard_ms) == {"b"}  # who is gone is missed by nobody
+    assert set(fleet.overflow.heard_ms) == {"b"}  # who is gone is missed by nobody
     fleet.forget("d")
     fleet.tidy(NOW + DAY)
     assert (set(fleet.names), fleet.hidden) == ({"b", "e", "f"}, 0)
@@ -125,7 +125,7 @@ def test_whatever_comes_each_fan_has_one_place_of_its_own(came: list[tuple[str, 
         else:
             fleet.alarm(alarm(device, "alarm" if what == "x" else "ok", "so", hours=(1, 2)), at_ms)
         assert len(set(fleet.names)) == len(fleet.names) <= 4
-        assert not set(fleet.names) & (fleet.absent.heard_ms.keys() | fleet.absent.alarms.keys())
+        assert not set(fleet.names) & (fleet.overflow.heard_ms.keys() | fleet.overflow.alarms.keys())
         for place, name in enumerate(fleet.names):
             told = fleet.said[place]
             assert fleet.find(name) == place
@@ -135,4 +135,4 @@ def test_whatever_comes_each_fan_has_one_place_of_its_own(came: list[tuple[str, 
                 assert fleet.values[place, 0] == int(name[4:])
                 assert fleet.read_ms[place] == read[name]
     fleet.tidy(at_ms)
-    assert not fleet.absent.episodes() or (fleet.full and fleet.episode[:4].all())
+    assert not fleet.overflow.episodes() or (fleet.table.full and fleet.episode[:4].all())

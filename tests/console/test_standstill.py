@@ -7,8 +7,8 @@ import pytest
 
 from console.live.fleet import Fleet
 from console.live.ranking import Ranker
+from console.live.standstill import stopped
 from console.live.states import STATES
-from console.live.stops import stopped
 from console.live.view import FleetView
 from console.pages.actions import card
 from fanwatch.fleet.standstill import SURE_MS

@@ -1,4 +1,7 @@
-"""The page's certificate, taken anew when its files change: nobody has to start the page again for it."""
+"""The page's certificate, taken anew when its files change: nobody has to start the page again for it.
+
+uvicorn reads a certificate once, and a restart would end every log-in. So the files are looked at with each handshake.
+"""
 
 import os
 import ssl

@@ -6,7 +6,7 @@ import hashlib
 import html
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -14,7 +14,6 @@ from nicegui import Client, ui
 
 from console.auth.access import visitor
 from console.context import Console
-from console.icons import icon
 from console.push import Make
 
 ASSETS: Final = Path(__file__).parent / "assets"
@@ -27,11 +26,39 @@ PAGES: Final = (
     ("try-it", "/try", "Try it"),
 )
 """Icon, path and name of what the navigation leads to."""
+_ICONS: Final = {
+    "fan": '<g class="fw-blades"><path d="M12 12c-1-4 .4-8 3-8 2.8 0 3 4.5-3 8z"/>'
+    '<path d="M12 12c4-1 8 .4 8 3 0 2.8-4.5 3-8-3z"/><path d="M12 12c1 4-.4 8-3 8-2.8 0-3-4.5 3-8z"/>'
+    '<path d="M12 12c-4 1-8-.4-8-3 0-2.8 4.5-3 8 3z"/></g><circle cx="12" cy="12" r="1.3"/>',
+    "fleet": '<path d="M4 6h16M4 12h16M4 18h10"/><circle cx="18.5" cy="18" r="1.8"/>',
+    "alarms": '<path d="M6 16V11a6 6 0 0 1 12 0v5l1.5 2h-15z"/><path d="M10 20.500h4"/>',
+    "pipeline": '<circle cx="5" cy="12" r="2"/><circle cx="12" cy="6" r="2"/><circle cx="12" cy="18" r="2"/>'
+    '<circle cx="19" cy="12" r="2"/><path d="M6.6 10.6 10.4 7.300M6.6 13.400l3.8 3.300M13.6 7.300l3.8 3.3'
+    'M13.6 16.700l3.8-3.3"/>',
+    "try-it": '<path d="M9 4v5L4.5 17.500A2 2 0 0 0 6.3 20.500h11.400a2 2 0 0 0 1.8-3L15 9V4M8 4h8M7 15h10"/>',
+    "theme": '<circle cx="12" cy="12" r="7.5"/><path d="M12 4.500a7.5 7.5 0 0 1 0 15z" fill="currentColor"/>',
+    "person": '<circle cx="12" cy="8" r="3.5"/><path d="M5 20c.7-4 3.5-6 7-6s6.3 2 7 6"/>',
+}
+"""Strokes in the text's colour, 24 by 24."""
 
 
 def assets(app: FastAPI) -> None:
     """Serves the style sheet and scripts; all of them are local."""
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
+
+
+class Component(ui.element):
+    """A component of `assets` with the properties that it is given."""
+
+    def __init__(self, **props: Any) -> None:
+        super().__init__()
+        self._props.update(props)
+
+    def show(self, **props: Any) -> None:
+        """Gives it these, if any of them has changed."""
+        if any(self._props[name] != value for name, value in props.items()):
+            self._props.update(props)
+            self.update()
 
 
 @contextlib.contextmanager
@@ -60,7 +87,7 @@ def frame(
             _html(
                 "button",
                 "fw-link fw-theme",
-                f"{icon('theme')}<span>Theme</span>",
+                f"{_icon('theme')}<span>Theme</span>",
                 'type="button" data-fw="theme" aria-label="Change between light, dark and the system\'s theme"',
             )
             _person(console)
@@ -76,11 +103,11 @@ def frame(
 
 def _links(at: str) -> Iterator[tuple[str, str, str]]:
     """Classes, content and attributes of each link of the navigation."""
-    brand = f"{icon('fan')}<span>Fanwatch</span>"
+    brand = f"{_icon('fan')}<span>Fanwatch</span>"
     yield "fw-brand", brand, 'href="/" aria-label="Fanwatch: fleet"'
     for name, path, label in PAGES:
         here = ' aria-current="page"' if name == at else ""
-        yield "fw-link", f"{icon(name)}<span>{label}</span>", f'href="{path}"{here}'
+        yield "fw-link", f"{_icon(name)}<span>{label}</span>", f'href="{path}"{here}'
 
 
 def _first(title: str, at: str) -> str:
@@ -97,7 +124,7 @@ def _person(console: Console) -> None:
     if console.access.console_logins_file is None:
         return
     name = html.escape(visitor().name)
-    inner = f"{icon('person')}<span>Log out</span>"
+    inner = f"{_icon('person')}<span>Log out</span>"
     button = (
         f'<button class="fw-link" type="submit" title="{name}" aria-label="Log out {name}">{inner}</button>'
     )
@@ -111,11 +138,12 @@ def _without_second_main(client: Client) -> None:
         around.parent.tag = "div"
 
 
-def moment(ms: int | None, form: str = "when") -> str:
-    """HTML of a time in the viewer's zone, for `ui.html(…, sanitize=False)`; `form` is when, ago or clock."""
-    if ms is None:
-        return "–"
-    return f'<fw-time ms="{int(ms)}" form="{html.escape(form)}"></fw-time>'
+def _icon(name: str) -> str:
+    """SVG of an icon; decoration only, so a word stands beside it."""
+    return (
+        f'<svg class="fw-icon fw-icon-{name}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.7" '
+        f'stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false">{_ICONS[name]}</svg>'
+    )
 
 
 def _html(tag: str, classes: str, content: str, props: str) -> None:

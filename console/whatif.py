@@ -29,7 +29,7 @@ Values = Mapping[str, float]
 Point = tuple[float, float]
 
 
-class Span(msgspec.Struct, frozen=True):
+class Span(msgspec.Struct, frozen=True, array_like=True):
     """Values of one sensor, from `low` to `high`, that give one verdict while the others stay as they are."""
 
     low: float

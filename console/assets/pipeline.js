@@ -43,7 +43,7 @@ export default {
               <template v-for="each in letters" :key="each.id">
                 <tr :data-letter="each.id">
                   <td class="ep-time"><fw-time :ms="each.seen" form="when"></fw-time><span v-if="each.count > 1" class="fw-soft"> ×{{ each.count }}</span></td>
-                  <td><b>{{ each.reason }}</b><span class="ep-note">{{ each.error }}</span></td>
+                  <td><b>{{ each.reason }}</b><span class="ep-note">{{ each.error }}</span><span v-if="each.sent" class="fw-soft ep-note">Sent again <fw-time :ms="each.sent" form="when"></fw-time>{{ each.refused ? ", and refused again" : "" }}</span></td>
                   <td class="pl-topic">{{ each.topic }}</td>
                   <td class="ep-time">{{ n(each.length) }} bytes</td>
                   <td class="pl-acts">

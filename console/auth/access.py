@@ -1,4 +1,8 @@
-"""Who is behind the page that is being built, or behind the event that is being handled."""
+"""Who is behind the page that is being built, or behind the event that is being handled.
+
+NiceGUI takes an event from any socket that names a page's id. So each event is checked here against the session that
+opened the page, and sockets are closed once it has ended.
+"""
 
 import asyncio
 import inspect
@@ -49,7 +53,7 @@ def technician() -> Visitor:
 def _seat(client: Client) -> Seat:
     found = client.request.scope.get(SEAT)
     if not isinstance(found, Seat):
-        # The guard was left out: then nobody may do anything.
+        # The middleware was left out: then nobody may do anything.
         raise LoggedOut("Nobody looked who you are.")
     return found
 
@@ -67,10 +71,7 @@ def operator(access: AccessSettings, broker: BrokerSettings) -> BrokerSettings |
 
 
 def guard_sockets() -> None:
-    """Lets a page be reached only by sockets of the session that opened it, and only while that session lasts.
-
-    NiceGUI itself takes an event from any socket that names a page's id. To be called once, before the server starts.
-    """
+    """Lets a page be reached only by sockets of its session, while that lasts. Once, before the server starts."""
     handlers: dict[str, Handler] = core.sio.handlers["/"]
     for name in ("connect", "handshake", "event", "javascript_response", "ack", "log"):
         handlers[name] = _checked(handlers[name])

@@ -1,4 +1,8 @@
-"""How often somebody may guess: failed log-ins by name, by address and by both, in tables that cannot grow."""
+"""How often somebody may guess: failed log-ins by name, by address and by both, in a table that cannot grow.
+
+Libraries that limit rates count requests by one key, and take no attempt back. Here the pair of name and address waits,
+so that nobody who guesses locks the owner out, and an attempt counts before its password is checked.
+"""
 
 import time
 from collections import OrderedDict

@@ -1,5 +1,8 @@
 """Who gets to the page at all: the outermost layer of the server, before anything of the page runs.
 
+It is ours because NiceGUI guards neither its sockets nor its events, and Starlette's middleware for sessions, hosts and
+trusted proxies each sees a part only. Each rule here answers a line of the table in docs/security.md.
+
 It knows nothing of the page. Every request and every socket carries the session's cookie and comes from our own page
 (Host, Origin), or is turned away here; what the person behind it may do is asked again with each command.
 """
@@ -8,7 +11,7 @@ import ssl
 from typing import Final
 from urllib.parse import quote
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -90,10 +93,8 @@ class AuthMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        request = Request(scope, headers, proxied=self._proxied)
-        seat = Seat(self._sessions, request.cookie)
-        scope[SEAT] = seat
+        request = Request(scope, proxied=self._proxied)
+        seat = scope[SEAT] = Seat(self._sessions, request.token)
         answer = await self._turned_away(scope, receive, request, seat)
         if answer is None:
             await self._app(scope, receive, _with_headers(send))

@@ -1,26 +1,29 @@
 """A request as those who decide about it see it."""
 
-from http.cookies import CookieError, SimpleCookie
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 
-class Request:
-    """Cookie, Host, Origin, whose address, and whether TLS protects the cookie."""
+class Request(HTTPConnection):
+    """Whose cookie, Host and Origin it has, whose address, and whether TLS protects the cookie.
 
-    def __init__(self, scope: Scope, headers: Headers, *, proxied: bool) -> None:
-        self.headers = headers
-        self.scope: dict[str, Any] = dict(scope)
-        forwarded = headers.get("x-forwarded-proto", "") if proxied else ""
-        self.secure = scope.get("scheme") in ("https", "wss") or forwarded.split(",")[-1].strip() == "https"
-        peer = scope.get("client")
-        self.address = peer[0] if peer else ""
-        if proxied and headers.get("x-forwarded-for"):
-            # The last one is what our own proxy has seen; those before it are what anybody says.
-            self.address = headers["x-forwarded-for"].split(",")[-1].strip()[:64]
+    uvicorn's own handling of proxies believes the first address of a chain, which is what anybody says.
+    """
+
+    def __init__(self, scope: Scope, *, proxied: bool) -> None:
+        super().__init__(scope)
+        forwarded = self._last("x-forwarded-proto") if proxied else ""
+        self.secure = scope.get("scheme") in ("https", "wss") or forwarded == "https"
+        seen = self._last("x-forwarded-for")[:64] if proxied else ""
+        self.address = seen or (self.client.host if self.client else "")
+
+    def _last(self, header: str) -> str:
+        """What our own proxy has seen; what stands before it is what anybody says."""
+        return self.headers.get(header, "").split(",")[-1].strip()
 
     @property
     def cookie_name(self) -> str:
@@ -28,13 +31,9 @@ class Request:
         return "__Host-fanwatch" if self.secure else "fanwatch"
 
     @property
-    def cookie(self) -> str:
-        """The session's token, or nothing."""
-        try:
-            found = SimpleCookie(self.headers.get("cookie", "")[:4096]).get(self.cookie_name)
-        except CookieError:
-            return ""
-        return found.value[:128] if found else ""
+    def token(self) -> str:
+        """The session's, or nothing."""
+        return self.cookies.get(self.cookie_name, "")[:128]
 
     @property
     def host(self) -> str:
@@ -47,6 +46,17 @@ class Request:
         origin = self.headers.get("origin", "")
         scheme = "https" if self.secure else "http"
         return bool(origin) and _split(origin) == _split(f"{scheme}://{self.headers.get('host', '')}")
+
+
+async def read(parts: AsyncIterator[bytes], most_bytes: int, most_s: float) -> bytes | None:
+    """A body; None for a longer one. TimeoutError for one that takes too long."""
+    content = bytearray()
+    async with asyncio.timeout(most_s):
+        async for part in parts:
+            content += part
+            if len(content) > most_bytes:
+                return None
+    return bytes(content)
 
 
 def _split(url: str) -> tuple[str, int]:

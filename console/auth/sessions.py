@@ -1,4 +1,8 @@
-"""Who is logged in: tokens in memory, so that logging out, an ended session and a removed user are final."""
+"""Who is logged in: tokens in memory, so that logging out, an ended session and a removed user are final.
+
+Starlette's sessions are signed cookies, which nobody can take back before their time: a stolen one would outlive the
+log-out. These end at once with the log-out, the user or the password, and are kept as hashes (docs/security.md).
+"""
 
 import hashlib
 import secrets

@@ -2,6 +2,9 @@
 
 A line is `name:role:scrypt:N:r:p:salt:hash`, salt and hash in base64. The file is read again when it has changed, so a
 user who was removed is out at once.
+
+Passwords are hashed by hashlib's own scrypt, at OWASP's cost for small machines; argon2-cffi would be one more package
+for the same. The rest is what keeps a file of a person's making from costing more memory or time than is there.
 """
 
 import base64
@@ -29,6 +32,9 @@ _SALT_BYTES = 16
 # 16 MiB and five passes: OWASP's choice for machines that cannot spare 128 MiB for each attempt.
 _N, _R, _P = 2**14, 8, 5
 _MOST_N, _MOST_R, _MOST_P = 2**17, 16, 16
+_LINE = re.compile(
+    rf"({NAME.pattern}):({'|'.join(ROLES)}):scrypt:(\d{{1,6}}):(\d{{1,2}}):(\d{{1,2}}):([^:]+):([^:]+)"
+)
 
 
 class Login(NamedTuple):
@@ -63,8 +69,7 @@ def made(name: str, role: str, password: str) -> Login:
     if len(name) > 2 and name.lower() in password.lower():
         raise FanwatchError("A password that contains the name is the first one that is tried. Take another.")
     salt = secrets.token_bytes(_SALT_BYTES)
-    found: Role = "technician" if role == "technician" else "viewer"
-    return Login(name, found, salt, _hashed(password, salt, (_N, _R, _P)))
+    return Login(name, _role(role), salt, _hashed(password, salt, (_N, _R, _P)))
 
 
 # What an unknown name is compared with, so that the answer takes as long as for a known one.
@@ -108,13 +113,11 @@ class Logins:
         self._lock = threading.Lock()
         # Each check takes 16 MiB and a fifth of a second of a core: two at once, few waiting.
         self._places = threading.BoundedSemaphore(2)
-        self._stamp: tuple[int, int, int] | None = None
-        self._found: dict[str, Login] = {}
+        self._stamp = self._stamped()
         try:
             self._found = read(self._path)
         except FanwatchError as error:
             raise SettingsError(f"FANWATCH_CONSOLE_LOGINS_FILE: {error}") from error
-        self._stamp = self._stamped()
 
     def find(self, name: str) -> Login | None:
         """That user as they are now; None for nobody."""
@@ -159,20 +162,19 @@ def _hashed(password: str, salt: bytes, cost: tuple[int, int, int]) -> bytes:
 
 
 def _parsed(line: str) -> Login | None:
-    try:
-        name, role, kind, n, r, p, salt, digest = line.split(":")
-        cost = (int(n), int(r), int(p))
-        login = Login(
-            name,
-            "technician" if role == "technician" else "viewer",
-            base64.b64decode(salt, validate=True),
-            base64.b64decode(digest, validate=True),
-            cost,
-        )
-    except (ValueError, binascii.Error):
+    found = _LINE.fullmatch(line)
+    if found is None:
         return None
-    known = kind == "scrypt" and role in ROLES and NAME.fullmatch(name) is not None
+    n, r, p = cost = int(found[3]), int(found[4]), int(found[5])
+    try:
+        salt, digest = (base64.b64decode(part, validate=True) for part in found.group(6, 7))
+    except binascii.Error:
+        return None
     # N is a power of two; beyond these a line would take all memory.
-    bounded = 1 < cost[0] <= _MOST_N and cost[0] & (cost[0] - 1) == 0 and 0 < cost[1] <= _MOST_R
-    fits = bounded and 0 < cost[2] <= _MOST_P and len(login.salt) >= 8 and len(login.digest) == 32
-    return login if known and fits else None
+    bounded = 1 < n <= _MOST_N and n & (n - 1) == 0 and 0 < r <= _MOST_R and 0 < p <= _MOST_P
+    fits = bounded and len(salt) >= 8 and len(digest) == 32
+    return Login(found[1], _role(found[2]), salt, digest, cost) if fits else None
+
+
+def _role(name: str) -> Role:
+    return "technician" if name == "technician" else "viewer"

@@ -96,10 +96,10 @@ class FleetView:
             fleet.names[place],
             int(ranking.codes[place]),
             int(fleet.read_ms[place]),
-            *(_number(value, 1) for value in fleet.values[place].tolist()),
-            _number(float(fleet.probability[place]), 3),
+            *(number(value, 1) for value in fleet.values[place].tolist()),
+            number(float(fleet.probability[place]), 3),
             # A risk that is old, or of nobody's verdict, is none.
-            None if ranking.codes[place] == _UNKNOWN else _number(float(fleet.risk[place]), 2),
+            None if ranking.codes[place] == _UNKNOWN else number(float(fleet.risk[place]), 2),
             int(fleet.earliest_ms[place]),
             int(fleet.latest_ms[place]),
             int(ranking.in_hand[place]),
@@ -174,5 +174,6 @@ def text(line: np.ndarray, low: float, high: float) -> str:
     return codes.tobytes().decode("ascii")
 
 
-def _number(value: float, digits: int) -> float | None:
+def number(value: float, digits: int) -> float | None:
+    """The same rounded; None where it is not known."""
     return round(value, digits) if math.isfinite(value) else None

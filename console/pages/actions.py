@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
-from nicegui import events, ui
+from nicegui import events
 
 from console import words
 from console.auth.access import technician, visitor
@@ -12,18 +12,24 @@ from console.commands import send
 from console.context import Console
 from console.live.standstill import Stopped
 from console.queries.episodes import FOUND, MODES, SHOWN_OPEN, Past, mode_in_words, ms
+from console.shell import Component
 from fanwatch.errors import FanwatchError
 from fanwatch.logs import Log
 from fanwatch.messages.alarm import Alarm, instrument_mode
 from fanwatch.messages.command import INSTRUMENT_MODES
+from fanwatch.messages.reasons import Reasons
 
-_MODE_WORDS: Final = {
-    "fault": [[mode, words] for mode, words in MODES.items()],
-    "instrument": [[mode, mode_in_words(mode)] for mode in INSTRUMENT_MODES],
-}
-_OUTCOME_WORDS: Final = {
-    "prevented": "Repaired, or taken out of service, before it failed",
-    "failed": "It failed",
+_WORDS: Final = {
+    "foundWords": FOUND,
+    "modeWords": {
+        "fault": [[mode, words] for mode, words in MODES.items()],
+        "instrument": [[mode, mode_in_words(mode)] for mode in INSTRUMENT_MODES],
+    },
+    "outcomeWords": {
+        "prevented": "Repaired, or taken out of service, before it failed",
+        "failed": "It failed",
+    },
+    "signs": words.SIGNS,
 }
 _DONE: Final = {
     "acknowledge": "{device}: acknowledged.",
@@ -36,49 +42,25 @@ _LONGEST: Final = 2000
 _LOG = Log("console")
 
 
-class Episodes(ui.element, component="../assets/episodes.js"):
+class Episodes(Component, component="../assets/episodes.js"):
     """Cards, a live list where `live` is true. Commands are checked here, whatever the browser shows."""
 
     def __init__(
         self,
         console: Console,
         cards: list[dict[str, Any]],
-        *,
-        live: bool = False,
-        calm: bool = False,
-        past: bool = False,
-        head: str = "",
-        empty: str = "",
-        most: str = "",
         done: Callable[[], Awaitable[None]] | None = None,
+        **props: str | bool,
     ) -> None:
-        """`most` is what those have in common that are marked `many`; `calm` says that no fan needs anybody; `done` is
-        called after each command that forecast-fan has followed.
+        """`done` is called after each command that forecast-fan has followed. Of `props`, `past` says that all are
+        over, `calm` that no fan needs anybody; `empty` is said where there are none, and `most` is what those have in
+        common that are marked `many`.
         """
-        super().__init__()
+        super().__init__(episodes=cards, may=visitor().may_act, **_WORDS, **props)
         self._console = console
         self._done = done
-        self._props["episodes"] = cards
-        self._props["may"] = visitor().may_act
-        self._props["live"] = live
-        self._props["calm"] = calm
-        self._props["past"] = past
-        self._props["head"] = head
-        self._props["empty"] = empty
-        self._props["most"] = most
-        self._props["foundWords"] = FOUND
-        self._props["modeWords"] = _MODE_WORDS
-        self._props["outcomeWords"] = _OUTCOME_WORDS
-        self._props["signs"] = words.SIGNS
         self._props["id"] = f"ep{self.id}"
         self.on("act", self._act)
-
-    def show(self, cards: list[dict[str, Any]], empty: str = "") -> None:
-        """Other episodes than before; `empty` is said where there are none."""
-        shown = {"episodes": cards, "empty": empty or self._props["empty"]}
-        if any(self._props[name] != value for name, value in shown.items()):
-            self._props.update(shown)
-            self.update()
 
     async def _act(self, event: events.GenericEventArguments) -> None:
         asked = event.args if isinstance(event.args, dict) else {}
@@ -101,11 +83,6 @@ class Episodes(ui.element, component="../assets/episodes.js"):
             await self._done()
 
 
-def buttons(console: Console, alarm: Alarm) -> Episodes:
-    """The card of one fan's episode, for its own page."""
-    return Episodes(console, [card(alarm)])
-
-
 def cards(console: Console, alarms: Iterable[Alarm], now_ms: int) -> list[dict[str, Any]]:
     """What the browser shows of open episodes."""
     first = itertools.islice(alarms, SHOWN_OPEN)
@@ -115,19 +92,14 @@ def cards(console: Console, alarms: Iterable[Alarm], now_ms: int) -> list[dict[s
 def card(alarm: Alarm, clock_ms: int = 0) -> dict[str, Any]:
     """What the browser shows of one; times in ms since the epoch, `clock_ms` where it is not now for the fan."""
     expected = alarm.failureExpected
-    left = [ms(expected.earliest), ms(expected.latest)] if expected else None
-    return {
+    said = _said(alarm.state, alarm.cause, alarm.sensor if alarm.sensor else None, alarm.told)
+    return said | {
         "episode": alarm.episode,
         "device": alarm.deviceID,
-        "state": alarm.state,
-        "word": words.word(alarm.state),
-        "cause": words.cause(alarm),
-        "why": words.read(alarm.told),
         "since": alarm.since_ms,
         "clock": clock_ms,
-        "mode": _mode(alarm.state, alarm.cause, alarm.sensor if alarm.sensor else None),
         "risk": alarm.risk if alarm.state in ("warning", "alarm") else None,
-        "left": left,
+        "left": [ms(expected.earliest), ms(expected.latest)] if expected else None,
         "by": alarm.acknowledgedBy if isinstance(alarm.acknowledgedBy, str) else None,
         "snoozed": ms(alarm.snoozedUntil) if isinstance(alarm.snoozedUntil, str) else None,
         # None where forecast-fan has said it itself: then it knows since when.
@@ -137,15 +109,10 @@ def card(alarm: Alarm, clock_ms: int = 0) -> dict[str, Any]:
 
 def past_card(each: Past, clock_ms: int = 0) -> dict[str, Any]:
     """What the browser shows of one that is over; `clock_ms` as above."""
-    return {
+    return _said(each.state, each.cause, each.sensor, each.reasons) | {
         "episode": each.episode,
         "device": each.device,
-        "state": each.state or "ok",
-        "word": words.word(each.state) if each.state else "",
-        "cause": words.cause_of(each.state, each.cause, each.sensor),
-        "why": words.read(each.reasons),
         "since": each.since_ms,
-        "mode": _mode(each.state, each.cause, each.sensor),
         "clock": clock_ms,
         "ended": each.ended_ms,
         "stopped": each.stopped_ms,
@@ -157,10 +124,18 @@ def past_card(each: Past, clock_ms: int = 0) -> dict[str, Any]:
     }
 
 
-def _mode(state: str, cause: str | None, sensor: str | None) -> str:
-    """What was seen of a sensor, as an answer names it; of a fan nobody knows before somebody has looked."""
+def _said(state: str, cause: str | None, sensor: str | None, reasons: Reasons) -> dict[str, Any]:
+    """A state with its word, what is wrong, and why. `mode` is what was seen of a sensor, as an answer names it: of a
+    fan nobody knows that before somebody has looked.
+    """
     seen = instrument_mode(cause, sensor) if state == "instrument" else ""
-    return seen if seen in INSTRUMENT_MODES else ""
+    return {
+        "state": state or "ok",
+        "word": words.word(state) if state else "",
+        "cause": words.cause_of(state, cause, sensor),
+        "why": words.read(reasons),
+        "mode": seen if seen in INSTRUMENT_MODES else "",
+    }
 
 
 def _command(asked: Mapping[str, Any], by: str) -> dict[str, str | bool]:

@@ -27,7 +27,7 @@ _STORED_S = (1.0, 4.0, 12.0)
 """What was just decided is in the store a moment later: then it is asked again."""
 
 
-class _Told:
+class _OpenEpisodes:
     """What one page shows of the open episodes."""
 
     def __init__(self, console: Console) -> None:
@@ -61,8 +61,8 @@ class _Told:
         return {
             "episodes": shown,
             "calm": others <= 0 and len(codes) > 0 and not away and not hidden and not unjudged,
-            "empty": _empty(len(codes), others, away, hidden, unjudged, most),
-            "head": _head(found, now_ms),
+            "empty": when_empty(len(codes), others, away, hidden, unjudged, most),
+            "head": headline(found, now_ms),
             "most": most.text if most else "",
         }
 
@@ -79,27 +79,19 @@ def register(console: Console) -> None:
 
     @ui.page("/alarms")
     def page() -> None:
-        told = _Told(console)
+        told = _OpenEpisodes(console)
         with shell.frame(console, "Alarms", at="alarms", make=told.make):
             now = told.shown(time.time_ns() // 1_000_000)
             ui.html("Alarms", sanitize=False, tag="h1")
-            ended = _Ended(console)
+            ended = _PastEpisodes(console)
             with ui.element("section").props('aria-label="Open episodes"').classes("ac-section"):
-                Episodes(
-                    console,
-                    now["episodes"],
-                    live=True,
-                    calm=now["calm"],
-                    empty=now["empty"],
-                    most=now["most"],
-                    done=ended.soon,
-                )
+                Episodes(console, now.pop("episodes"), ended.soon, live=True, **now)
             with ui.element("section").props('aria-labelledby="past"').classes("ac-section"):
                 ui.html(f"The last {DAYS} days", sanitize=False, tag="h2").props('id="past"')
                 ended.build()
 
 
-class _Ended:
+class _PastEpisodes:
     """The episodes of the past, as one page shows them."""
 
     def __init__(self, console: Console) -> None:
@@ -118,7 +110,7 @@ class _Ended:
             for event in ("change", "search"):
                 looked.on(event, self._look, js_handler="(event) => emit(event.target.value)")
         self._trouble = ui.label("Asking the store …").classes("fw-soft").props('role="status"')
-        self._listed = Episodes(self._console, [], past=True, empty=_none(""), done=self.soon)
+        self._listed = Episodes(self._console, [], self.soon, past=True, empty=_none(""))
         self._listed.set_visibility(False)
         ui.timer(_PAST_S, self.refresh, immediate=True)
 
@@ -157,7 +149,7 @@ class _Ended:
         self._listed.set_visibility(True)
         ended = past(episodes, labels, turns, still)
         shown = [past_card(each, console.fleet.clock_of(each.device, now_ms)) for each in ended]
-        self._listed.show(shown, _none(device))
+        self._listed.show(episodes=shown, empty=_none(device))
 
     def _say(self, words: str) -> None:
         self._trouble.set_text(words)
@@ -172,7 +164,7 @@ def _none(device: str) -> str:
     )
 
 
-def _empty(
+def when_empty(
     fans: int, others: int, away: bool, hidden: int, unjudged: int = 0, most: Outage | None = None
 ) -> str:
     if not fans:
@@ -193,7 +185,7 @@ def _empty(
     return f"No alarm is open. {need} though: the fleet shows {'it' if others == 1 else 'them'} first."
 
 
-def _head(found: list[Alarm], now_ms: int) -> str:
+def headline(found: list[Alarm], now_ms: int) -> str:
     """How many are open, and how many of them are in nobody's hand: the number that the fleet's headline counts."""
     if not found:
         return "No open episodes"

@@ -1,6 +1,5 @@
 """One fan: what is wrong with it, how long it has, what to look at first, and its history."""
 
-import math
 import time
 from typing import Any
 
@@ -13,6 +12,7 @@ from console import checklists, shell, words
 from console.context import Console
 from console.live.standstill import Stopped
 from console.live.states import Now, now
+from console.live.view import number
 from console.pages import actions
 from console.pages.fleet import signals
 from console.queries import fan
@@ -24,7 +24,7 @@ _FRESH_S = {"hour": 10, "day": 120, "week": 600, "month": 1800}
 """Seconds after which a page that stays open is given its history anew."""
 
 
-class FanDetail(ui.element, component="../assets/fan.js"):
+class FanDetail(shell.Component, component="../assets/fan.js"):
     """Draws one fan; it asks for another range by the event `range`."""
 
 
@@ -54,17 +54,17 @@ class _Detail:
 
     def build(self) -> None:
         self._client = ui.context.client
-        self._view = FanDetail().classes("fp-root")
-        props = self._view.props
-        props["device"] = self._device
-        props["states"] = words.states_prop()
-        props["signals"] = signals(self._console)
-        props["ranges"] = [[each.name, each.word] for each in fan.RANGES.values()]
-        props["safety"] = checklists.SAFETY
-        props["begin"] = self._range.name
-        props["first"] = self.live(time.time_ns() // 1_000_000)
-        props["history"] = None
-        self._view.on("range", self._choose)
+        self._view = FanDetail(
+            device=self._device,
+            states=words.states_prop(),
+            signals=signals(self._console),
+            ranges=[[each.name, each.word] for each in fan.RANGES.values()],
+            safety=checklists.SAFETY,
+            begin=self._range.name,
+            first=self.live(time.time_ns() // 1_000_000),
+            history=None,
+        )
+        self._view.classes("fp-root").on("range", self._choose)
         with self._view:
             self._place = ui.element("div")
         if self._device:
@@ -95,11 +95,11 @@ class _Detail:
         if alarm is None:
             self._place.clear()
         elif before is not None and before.episode == alarm.episode and self._card is not None:
-            self._card.show([actions.card(alarm)])
+            self._card.show(episodes=[actions.card(alarm)])
         else:
             self._place.clear()
             with self._place:
-                self._card = actions.buttons(self._console, alarm)
+                self._card = actions.Episodes(self._console, [actions.card(alarm)])
 
     async def _choose(self, event: GenericEventArguments) -> None:
         chosen = fan.RANGES.get(str(event.args))
@@ -126,8 +126,7 @@ class _Detail:
         finally:
             self._busy = False
         if self._client.has_socket_connection:
-            self._view.props["history"] = told
-            self._view.update()
+            self._view.show(history=told)
         if self._range is not chosen:
             await self._fill()
 
@@ -156,7 +155,7 @@ def remembered(console: Console, device: str, problem: str) -> dict[str, Any]:
         lines = [] if place is None else fleet.trends.lines(place, now_ms // 60_000).tolist()
     count = len(lines[0]) if lines else 0
     minute = now_ms // 60_000 - count + 1
-    clean = [[round(value, 2) if math.isfinite(value) else None for value in line] for line in lines]
+    clean = [[number(value, 2) for value in line] for line in lines]
     return {
         "range": "hour",
         "start_ms": now_ms - 3_600_000,
@@ -193,8 +192,8 @@ def described(found: Now) -> dict[str, Any]:
         "latest": words.ms(expected.latest) if expected else 0,
         "read": found.read_ms,
         "clock": found.clock_ms,
-        "values": [round(value, 2) if math.isfinite(value) else None for value in found.values],
-        "score": round(found.probability, 3) if math.isfinite(found.probability) else None,
+        "values": [number(value, 2) for value in found.values],
+        "score": number(found.probability, 3),
         "looks": checklists.looks(found),
     }
 

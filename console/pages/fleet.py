@@ -14,7 +14,7 @@ from console.live.view import FleetView, scales
 from fanwatch.sensors import BY_NAME
 
 
-class FleetList(ui.element, component="../assets/fleet.js"):
+class FleetList(shell.Component, component="../assets/fleet.js"):
     """The list itself; it asks for the lines on the screen by the event `view`, and draws what it is told."""
 
 
@@ -41,17 +41,14 @@ def register(console: Console) -> None:
             return view.message(console.intake.away_since_ms or now_ms)
 
         with shell.frame(console, "Fleet", at="fleet", make=make, wide=True):
-            fleet = FleetList()
-            fleet.props["states"] = words.states_prop()
-            fleet.props["signals"] = signals(console)
-            fleet.props["broker"] = console.intake.where
-            now_ms = time.time_ns() // 1_000_000
-            # Drawn at once, before there is a socket to be told by.
-            fleet.props["begin"] = {
-                "at": now_ms,
-                "broker": console.intake.away_since_ms,
-                "page": make(now_ms),
-            }
+            now_ms, away_ms = time.time_ns() // 1_000_000, console.intake.away_since_ms
+            fleet = FleetList(
+                states=words.states_prop(),
+                signals=signals(console),
+                broker=console.intake.where,
+                # Drawn at once, before there is a socket to be told by.
+                begin={"at": now_ms, "broker": away_ms, "page": make(now_ms)},
+            )
             fleet.on("view", wish)
 
 

@@ -59,19 +59,15 @@ class _Looks:
             return self._seen
 
 
-class Pipeline(ui.element, component="../assets/pipeline.js"):
+class Pipeline(shell.Component, component="../assets/pipeline.js"):
     """The page's content; sending again is checked here, whatever the browser shows."""
 
     def __init__(self, console: Console, looks: _Looks) -> None:
-        super().__init__()
-        self._console = console
+        may, operator = visitor().may_act, console.operator is not None
+        super().__init__(may=may, operator=operator, signs=SIGNS, health=None, letters=None)
+        self._console, self._store = console, console.store.store
         self._looks = looks
         self._sending = False
-        self._props["may"] = visitor().may_act
-        self._props["operator"] = console.operator is not None
-        self._props["signs"] = SIGNS
-        self._props["health"] = None
-        self._props["letters"] = None
         self.on("show", self._show)
         self.on("resend", self._resend)
 
@@ -81,40 +77,40 @@ class Pipeline(ui.element, component="../assets/pipeline.js"):
         fleet, now_ms = self._console.fleet, time.time_ns() // 1_000_000
         with fleet.lock:
             past = fleet.senders.past_ms(now_ms) > 0
-        shown = {"health": _health(seen, past), "letters": await self._letters()}
-        if any(self._props[name] != value for name, value in shown.items()):
-            self._props.update(shown)
-            self.update()
+        self.show(health=described(seen, past), letters=await self._letters())
 
     async def _letters(self) -> list[dict[str, Any]] | None:
         if self._console.store.off:
             return None
         try:
-            found = await self._console.call(dead_letters.recent, self._console.store.store, _SHOWN)
+            found = await self._console.call(dead_letters.recent, self._store, _SHOWN)
+            again = await self._console.call(dead_letters.sent_again, self._store)
         except FanwatchError:
             return None
-        return [_letter(each) for each in found]
+        return [_letter(each, again.get(each.id)) for each in found]
 
     async def _show(self, event: events.GenericEventArguments) -> None:
         identity = str(event.args)[:64]
+        text, error = "", None
         try:
             visitor()
-            letter = await self._console.call(dead_letters.with_id, self._console.store.store, identity)
-            self.run_method("shown", identity, dead_letters.described(letter)["payload"][:_MOST_TEXT], None)
+            letter = await self._console.call(dead_letters.with_id, self._store, identity)
+            text = dead_letters.described(letter)["payload"][:_MOST_TEXT]
         except FanwatchError as problem:
-            self.run_method("shown", identity, "", str(problem))
+            error = str(problem)
+        self.run_method("shown", identity, text, error)
 
     async def _resend(self, event: events.GenericEventArguments) -> None:
         identity = str(event.args)[:64]
+        said, error = "", None
         try:
             by = technician().name
             letter = await self._sent(identity)
             _LOG.info("sent a dead letter again", letter=identity[:12], topic=letter.topic[:120], user=by)
-            self.run_method(
-                "sent", identity, f"Sent to {letter.topic}. If it is refused again, it comes back here.", None
-            )
+            said = f"Sent to {letter.topic}. If it is refused again, it comes back here."
         except FanwatchError as problem:
-            self.run_method("sent", identity, "", str(problem))
+            error = str(problem)
+        self.run_method("sent", identity, said, error)
 
     async def _sent(self, identity: str) -> dead_letters.Letter:
         console = self._console
@@ -126,11 +122,9 @@ class Pipeline(ui.element, component="../assets/pipeline.js"):
             raise FanwatchError("One is being sent just now. Try again in a moment.")
         self._sending = True
         try:
-            letter: dead_letters.Letter = await console.call(
-                dead_letters.with_id, console.store.store, identity
-            )
+            letter: dead_letters.Letter = await console.call(dead_letters.with_id, self._store, identity)
             dead_letters.require_whole([letter])
-            trouble = await console.call(dead_letters.resend, console.store.store, console.operator, letter)
+            trouble = await console.call(dead_letters.resend, self._store, console.operator, letter)
             if trouble:
                 _LOG.warning("a dead letter was sent again, which is not noted", why=trouble)
             return letter
@@ -150,9 +144,8 @@ def register(console: Console) -> None:
             ui.timer(_EVERY_S, shown.refresh, immediate=True)
 
 
-def _health(seen: Health, past: bool) -> dict[str, Any]:
+def described(seen: Health, past: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "worst": seen.worst,
         "trouble": seen.trouble,
         "parts": [
             {"name": p.name, "does": p.does, "state": p.state, "word": _WORDS[p.state], "words": p.words}
@@ -170,7 +163,7 @@ def _health(seen: Health, past: bool) -> dict[str, Any]:
     return found
 
 
-def _letter(each: dead_letters.Summary) -> dict[str, Any]:
+def _letter(each: dead_letters.Summary, sent: dead_letters.Sent | None) -> dict[str, Any]:
     return {
         "id": each.id,
         "reason": REASONS.get(each.reason, each.reason),
@@ -180,4 +173,7 @@ def _letter(each: dead_letters.Summary) -> dict[str, Any]:
         "count": each.count,
         "seen": each.time // 1_000_000,
         "whole": each.whole,
+        "sent": sent.time // 1_000_000 if sent else None,
+        # With more of them than there were then, one has come back.
+        "refused": sent is not None and each.count > sent.letters,
     }

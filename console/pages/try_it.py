@@ -4,6 +4,7 @@ import asyncio
 import math
 from typing import Any, Final
 
+import msgspec
 import nicegui.elements.echart  # noqa: F401 - puts the charts' library into the page's import map
 from fastapi import Request
 from fastapi.responses import JSONResponse
@@ -11,38 +12,31 @@ from nicegui import app, events, ui
 
 from console import file_scoring, shell, whatif
 from console.auth.access import visitor
+from console.auth.request import read
 from console.context import Console
 from console.live.states import now
 from console.scoring import Refused
 from console.whatif import WhatIf
 from console.words import SENSORS
+from fanwatch.bundles.anomaly import Feature
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.sensors import FEATURES
 
 _FILES_AT_ONCE: Final = 2
 _FILES_WAITING: Final = 4
-_NEW_DEVICE = "try"
+_FILE_S: Final = 30.0
+_NEW_DEVICE: Final = "try"
 
 
-class TryIt(ui.element, component="../assets/whatif.js"):
+class TryIt(shell.Component, component="../assets/whatif.js"):
     """The form and its verdict."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__()
+        super().__init__(
+            sensors=[_sensor(each) for each in console.features], mostBytes=file_scoring.MOST_BYTES
+        )
         self._console = console
         self._asked = 0
-        self._props["sensors"] = [
-            {
-                "name": feature.name,
-                "label": SENSORS[feature.name],
-                "unit": feature.unit if len(feature.unit) < 5 else "",
-                "healthy": [feature.healthy.low, feature.healthy.high],
-                "median": feature.healthy.median,
-                "range": list(feature.trained),
-            }
-            for feature in console.features
-        ]
-        self._props["mostBytes"] = file_scoring.MOST_BYTES
         self.on("ask", self._ask)
         self.on("take", self._take)
 
@@ -90,34 +84,36 @@ def register(console: Console) -> None:
 
     @app.post("/try/file")
     async def file(request: Request, name: str = "") -> JSONResponse:
-        # Who may come here at all, the guard has seen to.
+        # Who may come here at all, the middleware has seen to.
         try:
             if waiting[0] >= _FILES_WAITING:
                 raise Unavailable("Others have files scored just now. Try again in a moment.")
             waiting[0] += 1
             try:
                 async with places:
-                    content = await _body(request)
-                    return JSONResponse(
-                        await console.call(file_scoring.scored, console.gateway, name, content)
-                    )
+                    content = await read(request.stream(), file_scoring.MOST_BYTES, _FILE_S)
+                    if content is None:
+                        raise file_scoring.too_large()
+                    scored = await console.call(file_scoring.scored, console.gateway, name, content)
+                    return JSONResponse(scored)
+            except TimeoutError:
+                raise FanwatchError("The file took too long to arrive.") from None
             finally:
                 waiting[0] -= 1
         except FanwatchError as problem:
             return JSONResponse({"error": str(problem)}, problem.status)
 
 
-async def _body(request: Request) -> bytes:
-    content = bytearray()
-    try:
-        async with asyncio.timeout(30):
-            async for part in request.stream():
-                content += part
-                if len(content) > file_scoring.MOST_BYTES:
-                    raise file_scoring.too_large()
-    except TimeoutError:
-        raise FanwatchError("The file took too long to arrive.") from None
-    return bytes(content)
+def _sensor(feature: Feature) -> dict[str, Any]:
+    """What the form needs of one."""
+    return {
+        "name": feature.name,
+        "label": SENSORS[feature.name],
+        "unit": feature.unit if len(feature.unit) < 5 else "",
+        "healthy": [feature.healthy.low, feature.healthy.high],
+        "median": feature.healthy.median,
+        "range": list(feature.trained),
+    }
 
 
 def _values(given: Any) -> dict[str, float]:
@@ -144,13 +140,5 @@ def _shown(found: WhatIf) -> dict[str, Any]:
         "remark": file_scoring.remark(answer),
         "model": answer.model,
         "sentences": found.sentences,
-        "curves": [
-            {
-                "sensor": curve.sensor,
-                "now": curve.now,
-                "points": curve.points,
-                "spans": [[span.low, span.high, span.fault] for span in curve.spans],
-            }
-            for curve in found.curves
-        ],
+        "curves": [msgspec.to_builtins(curve) for curve in found.curves],
     }

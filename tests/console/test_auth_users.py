@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from starlette.datastructures import Headers
 
 from console.auth import attempts, sessions, users
 from console.auth.login_page import LoginPage
@@ -147,8 +146,8 @@ def test_an_attempt_that_nobody_looked_at_is_no_wrong_password(tmp_path: Path) -
     users.write(path, {"ann": users.made("ann", "viewer", PASSWORD)})
     busy = Busy(str(path))
     entrance = LoginPage(busy, sessions.Sessions(busy, 60), attempts.Attempts(), 60)
-    scope = {"type": "http", "client": ("192.0.2.1", 1)}
-    request = Request(scope, Headers({}), proxied=False)
+    scope = {"type": "http", "client": ("192.0.2.1", 1), "headers": []}
+    request = Request(scope, proxied=False)
     form = {"name": "ann", "password": PASSWORD}
     # On a thread of its own: where a browser was tried before, this one's loop is Playwright's.
     with ThreadPoolExecutor(1) as own:

@@ -6,7 +6,7 @@ from console.live.forecast_runs import ForecastRuns
 from console.live.ranking import Ranker
 from console.live.states import STATES, now
 from console.live.view import FleetView
-from console.pages.alarms import _empty
+from console.pages.alarms import when_empty
 from console.pages.fan import described
 from console.words import read
 from fanwatch.fleet.faulty import VERDICT_S, behind
@@ -102,6 +102,6 @@ def test_an_alarm_stays_what_it_is_while_nobody_judges() -> None:
 
 
 def test_the_page_of_alarms_does_not_call_well_who_is_not_judged() -> None:
-    assert _empty(3, 0, away=False, hidden=0) == "Nothing needs you. Every fan that is heard of is well."
-    assert "1 of 3 fans is not judged" in _empty(3, 0, away=False, hidden=0, unjudged=1)
-    assert "well" not in _empty(3, 0, away=False, hidden=0, unjudged=3)
+    assert when_empty(3, 0, away=False, hidden=0) == "Nothing needs you. Every fan that is heard of is well."
+    assert "1 of 3 fans is not judged" in when_empty(3, 0, away=False, hidden=0, unjudged=1)
+    assert "well" not in when_empty(3, 0, away=False, hidden=0, unjudged=3)

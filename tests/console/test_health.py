@@ -5,7 +5,7 @@ import json
 import time
 
 from console import health
-from console.pages.pipeline import _health
+from console.pages.pipeline import described
 from fanwatch.store.influx import point
 from fanwatch.store.parts import Ledger
 from tests.support.console import now_ms
@@ -96,7 +96,7 @@ def test_yes_is_no_answer_where_some_could_not_be_used(influx: Influx) -> None:
         "26 readings came in within the last 15 minutes. 19 were scored. 7 could not be used: "
         "scoring failed again and again (fan-01); temperature is null (fan-03, fan-07, fan-08 and 1 more); no JSON.",
     )
-    page = _health(seen, past=False)["ledger"]
+    page = described(seen, past=False)["ledger"]
     assert (page["state"], page["stored"], page["scored"], page["dead"]) == ("attention", 26, 19, 7)
 
 

@@ -6,7 +6,7 @@ from console.live.fleet import Fleet
 from console.live.ranking import Ranker
 from console.live.states import common_outage, states
 from console.live.view import FleetView
-from console.pages.alarms import _empty
+from console.pages.alarms import when_empty
 from tests.support.console import alarm
 from tests.support.live import NOW, VALUES, fleet_of
 
@@ -82,5 +82,5 @@ def test_the_fleet_page_is_told_once_and_how_many_others_need_somebody() -> None
 def test_the_alarms_page_names_it_where_no_episode_is_open_yet() -> None:
     fleet = gone(4)
     most = common_outage(fleet, states(fleet, NOW), NOW)
-    said = _empty(7, 4, False, 0, most=most)
+    said = when_empty(7, 4, False, 0, most=most)
     assert said.startswith("No alarm is open. 4 of 7 fans have sent nothing since ")

@@ -7,7 +7,7 @@ import pytest
 from console.checklists import looks
 from console.commands import send
 from console.live.states import now
-from console.pages.alarms import _head
+from console.pages.alarms import headline
 from fanwatch.errors import Unavailable
 from fanwatch.gateway.client import Gateway
 from fanwatch.messages.timestamps import format_ms
@@ -23,11 +23,11 @@ def test_open_episodes_wait_for_somebody_where_the_fleet_counts_them_too() -> No
     waits = alarm("a", "alarm", "soon", cause="sound")
     mine = alarm("b", "alarm", "soon", cause="sound", acknowledgedBy="Anna")
     quiet = alarm("c", "alarm", "soon", cause="sound", snoozedUntil=format_ms(at_ms + HOUR_MS))
-    assert _head([waits, mine, quiet], at_ms) == "3 open, 1 not acknowledged yet"
-    assert _head([waits, mine, quiet], at_ms + 2 * HOUR_MS) == "3 open, 2 not acknowledged yet"
-    assert _head([mine, quiet], at_ms) == "2 open, all acknowledged or snoozed"
-    assert _head([mine], at_ms) == "1 open, all acknowledged"
-    assert _head([], at_ms) == "No open episodes"
+    assert headline([waits, mine, quiet], at_ms) == "3 open, 1 not acknowledged yet"
+    assert headline([waits, mine, quiet], at_ms + 2 * HOUR_MS) == "3 open, 2 not acknowledged yet"
+    assert headline([mine, quiet], at_ms) == "2 open, all acknowledged or snoozed"
+    assert headline([mine], at_ms) == "1 open, all acknowledged"
+    assert headline([], at_ms) == "No open episodes"
 
 
 def test_who_gets_no_answer_is_told_what_to_do() -> None:

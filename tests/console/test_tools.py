@@ -161,6 +161,10 @@ def test_a_dead_letter_is_shown_as_text_and_sent_again_as_it_was(world: World, p
         row.get_by_role("button", name="Send again").click()
         expect(page.get_by_text("Sent to fan/messages.")).to_be_visible()
         assert listener.wait(1) == [("fan/messages", SPOILED)]
+    expect(row).to_contain_text("Sent again")
+    expect(row).not_to_contain_text("refused again")
+    world.letter(SPOILED, "fan/messages", "json")
+    expect(row).to_contain_text("and refused again")
     expect(page.locator(f'[data-letter="{world.cut}"]')).to_contain_text("cut, cannot be sent")
 
 

@@ -29,23 +29,27 @@ class Trends:
 
     def add(self, row: int, ms: int, values: Values) -> None:
         """Takes a reading of a fan; one of more than an hour before its newest is no part of it."""
-        self._add(row, ms, 0, slice(0, -1), np.asarray(values, np.float32))
+        at, count = self._count(row, ms, 0)
+        column = self._means[row, :-1, at]
+        if count == 1:
+            column[:] = values
+        elif count:
+            column += (np.asarray(values, np.float32) - column) / count
 
     def add_score(self, row: int, ms: int, probability: float) -> None:
         """Takes a score of a fan."""
-        self._add(row, ms, 1, slice(-1, None), np.float32(probability))
+        at, count = self._count(row, ms, 1)
+        if count:
+            mean = 0.0 if count == 1 else self._means[row, -1, at]
+            self._means[row, -1, at] = mean + (probability - mean) / count
 
-    def _add(self, row: int, ms: int, kind: int, channels: slice, values: np.ndarray | np.float32) -> None:
+    def _count(self, row: int, ms: int, kind: int) -> tuple[int, int]:
+        """The place of a minute, and how many came in it with this one; 0 where it is no part of the hour."""
         at = self._place(row, ms // _MINUTE_MS)
-        if at < 0:
-            return
-        count = min(int(self._counts[row, kind, at]) + 1, 60_000)
-        self._counts[row, kind, at] = count
-        column = self._means[row, channels, at]
-        if count == 1:
-            column[:] = values
-        else:
-            column += (values - column) / count
+        count = min(int(self._counts[row, kind, at]) + 1, 60_000) if at >= 0 else 0
+        if count:
+            self._counts[row, kind, at] = count
+        return at, count
 
     def fill(self, row: int, minute: int, channel: int, mean: float) -> None:
         """Sets what the store knows of a minute, where nothing came live."""

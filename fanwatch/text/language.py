@@ -24,7 +24,8 @@ class Rendered(NamedTuple):
 class Language:
     """Base of all. A text names a parameter with a form, `{since:time}`: the method that writes it.
 
-    A form takes the value and all parameters of its reason. Of a parameter that is not given nothing is written.
+    A form takes the value and all parameters of its reason. `{count:is|are}` is the first for 1, else the second. Of a
+    parameter that is not given nothing is written.
     """
 
     texts: ClassVar[Mapping[str, str]]
@@ -67,6 +68,9 @@ class Language:
         )
 
     def _written(self, value: Any, form: str, params: Params) -> str:
+        one, several, many = form.partition("|")
+        if several:
+            return one if round(value) == 1 else many
         written: str = getattr(self, form)(value, params)
         return written
 

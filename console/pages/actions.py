@@ -122,7 +122,7 @@ def card(alarm: Alarm, clock_ms: int = 0) -> dict[str, Any]:
         "state": alarm.state,
         "word": words.word(alarm.state),
         "cause": words.cause(alarm),
-        "why": words.read(alarm.told),
+        "why": words.why(alarm),
         "since": alarm.since_ms,
         "clock": clock_ms,
         "mode": _mode(alarm.state, alarm.cause, alarm.sensor if alarm.sensor else None),

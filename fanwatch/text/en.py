@@ -228,6 +228,7 @@ class English(Language):
     parts: ClassVar = frozenset(
         ("silent", "unusable", "refused", "clock-off", "clock-stands", "clock-behind", "catches-up")
     )
+    optional: ClassVar = Language.optional | {"since", "again", "values"}
     openers: ClassVar = frozenset(("before",))
 
     def length(self, ms: float, _params: Params) -> str:

@@ -1,7 +1,6 @@
 """`fanwatch train forecast` and `fanwatch evaluate forecast`."""
 
 import json
-import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +24,6 @@ Report = Annotated[
     Path | None,
     typer.Option(show_default=False, help="Write an HTML report there."),
 ]
-_LOSS = re.compile(r"epoch \d+, loss (\d+\.\d+)")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
@@ -52,21 +50,20 @@ def train(
     from training.report.forecast import render, study
     from training.report.page import keep
 
-    losses: list[float] = []
-
-    def heard(what: str, done: int, total: int) -> None:
-        if found := _LOSS.fullmatch(what):
-            losses.append(float(found[1]))
-        stages.named(what, done, total)
-
     number = version or (int(out.name) if out.name.isdecimal() and int(out.name) else 1)
     with writing(out), Stages() as stages:
         trained = run(
-            history, out, version=number, seed=seed, epochs=epochs, false_alarms=false_alarms, say=heard
+            history,
+            out,
+            version=number,
+            seed=seed,
+            epochs=epochs,
+            false_alarms=false_alarms,
+            say=stages.named,
         )
         if report is not None:
             # The fans that it has not learned from are followed once more, for what was told of them.
-            keep(render(study(history, out, losses, seed=seed, say=stages.named)), report)
+            keep(render(study(history, out, trained.losses, seed=seed, say=stages.named)), report)
     tell(history, trained.notes)
     figures = {name: round(figure.value, 4) for name, figure in trained.validation.items()}
     if as_json:

@@ -57,6 +57,11 @@ def read(reasons: Reasons) -> str:
     return _rendered(reasons).text
 
 
+def why(alarm: Alarm) -> str:
+    """Why it is so; as it was published where this version knows none of its reasons."""
+    return read(alarm.told) or alarm.why
+
+
 def said(code: str, **params: Any) -> str:
     """The sentence of one code."""
     return read((reason(code, **params),))
@@ -128,19 +133,19 @@ def told(
     if state == "unknown" and standing and not unjudged and alarm is not None and alarm.state == "ok":
         return "", said("stands-well"), by, 0
     if state == "unknown":
-        why = read(why_not(alarm, unjudged))
-        return "", f"{why} {said('stands-now')}" if standing else why, by, 0
+        unknown = read(why_not(alarm, unjudged))
+        return "", f"{unknown} {said('stands-now')}" if standing else unknown, by, 0
     if alarm is None:
         return "", "", "", 0
     found = _rendered(alarm.told)
-    return cause(alarm), found.text, by, found.lead or -found.named
+    return cause(alarm), found.text or alarm.why, by, found.lead or -found.named
 
 
 def _silent(alarm: Alarm | None) -> str:
     if alarm is None:
         return said("silent-unjudged")
     if alarm.state != "ok":
-        return read(alarm.told)
+        return why(alarm)
     return said("silent-no-risk" if alarm.risk is None else "silent-well")
 
 

@@ -162,7 +162,7 @@ export default {
       if (this.away) return `When it was heard last: ${this.how()}.`;
       if (this.hidden) return `${this.hidden === 1 ? "One is" : `${this.hidden.toLocaleString()} are`} not shown.`;
       if (this.count("unknown")) return window.fanwatch.local(this.unjudged) || "The line of each fan that is not judged says why.";
-      if (this.hand) return `${this.hand === 1 ? "One is" : `${this.hand} are`} in somebody’s hands; nothing else stands out.`;
+      if (this.hand) return `${this.hand === 1 ? "One is" : `${this.hand} are`} acknowledged or snoozed; nothing else stands out.`;
       return "Nothing stands out.";
     },
     lead() {
@@ -185,7 +185,7 @@ export default {
         chip("", "all", "All", this.total, "Every fan"),
         chip("need", "need", "Needs you", this.needs, "Somebody has to do something"),
       ];
-      if (this.hand || this.wish.only === "hand") shown.push(chip("hand", "hand", "In hand", this.hand, "Acknowledged or snoozed"));
+      if (this.hand || this.wish.only === "hand") shown.push(chip("hand", "hand", "Acknowledged", this.hand, "Acknowledged or snoozed"));
       this.states.forEach((state, code) => {
         const count = this.counts[code] || 0;
         if (count || this.wish.only === state.name) shown.push(chip(state.name, state.name, state.word, count, state.meaning, state.sign));

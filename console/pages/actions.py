@@ -17,7 +17,6 @@ from fanwatch.errors import FanwatchError
 from fanwatch.logs import Log
 from fanwatch.messages.alarm import Alarm, instrument_mode
 from fanwatch.messages.command import INSTRUMENT_MODES
-from fanwatch.messages.reasons import Reasons
 
 _WORDS: Final = {
     "foundWords": FOUND,
@@ -92,7 +91,7 @@ def cards(console: Console, alarms: Iterable[Alarm], now_ms: int) -> list[dict[s
 def card(alarm: Alarm, clock_ms: int = 0) -> dict[str, Any]:
     """What the browser shows of one; times in ms since the epoch, `clock_ms` where it is not now for the fan."""
     expected = alarm.failureExpected
-    said = _said(alarm.state, alarm.cause, alarm.sensor if alarm.sensor else None, alarm.told)
+    said = _said(alarm.state, alarm.cause, alarm.sensor if alarm.sensor else None, words.why(alarm))
     return said | {
         "episode": alarm.episode,
         "device": alarm.deviceID,
@@ -109,7 +108,7 @@ def card(alarm: Alarm, clock_ms: int = 0) -> dict[str, Any]:
 
 def past_card(each: Past, clock_ms: int = 0) -> dict[str, Any]:
     """What the browser shows of one that is over; `clock_ms` as above."""
-    return _said(each.state, each.cause, each.sensor, each.reasons) | {
+    return _said(each.state, each.cause, each.sensor, words.read(each.reasons)) | {
         "episode": each.episode,
         "device": each.device,
         "since": each.since_ms,
@@ -124,7 +123,7 @@ def past_card(each: Past, clock_ms: int = 0) -> dict[str, Any]:
     }
 
 
-def _said(state: str, cause: str | None, sensor: str | None, reasons: Reasons) -> dict[str, Any]:
+def _said(state: str, cause: str | None, sensor: str | None, why: str) -> dict[str, Any]:
     """A state with its word, what is wrong, and why. `mode` is what was seen of a sensor, as an answer names it: of a
     fan nobody knows that before somebody has looked.
     """
@@ -133,7 +132,7 @@ def _said(state: str, cause: str | None, sensor: str | None, reasons: Reasons) -
         "state": state or "ok",
         "word": words.word(state) if state else "",
         "cause": words.cause_of(state, cause, sensor),
-        "why": words.read(reasons),
+        "why": why,
         "mode": seen if seen in INSTRUMENT_MODES else "",
     }
 

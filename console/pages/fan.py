@@ -207,10 +207,8 @@ def _begin(console: Console, device: str) -> str:
 
 def _told(episode: fan.Episode, alarm: Alarm | None) -> dict[str, Any]:
     """One episode as the page is told of it; of one that goes on the alarm knows more."""
-    now_open = alarm is not None and alarm.since_ms == episode.since_ms and alarm.state in EPISODES
-    return {
-        **msgspec.to_builtins(episode),
-        "reasons": None,
-        "cause_words": words.cause_of(episode.state, episode.cause, episode.sensor),
-        "why": words.read(alarm.told if alarm is not None and now_open else episode.reasons),
-    }
+    why = words.read(episode.reasons)
+    if alarm is not None and alarm.since_ms == episode.since_ms and alarm.state in EPISODES:
+        why = words.why(alarm)
+    about = words.cause_of(episode.state, episode.cause, episode.sensor)
+    return {**msgspec.to_builtins(episode), "reasons": None, "cause_words": about, "why": why}

@@ -74,8 +74,8 @@ class Webhook:
     def tell(self, fleet: Iterable[Row], now_ms: int, scored: Mapping[str, int] | None = None) -> None:
         """Has those episodes told that are open, began to be known within a day, and were not told yet.
 
-        None that somebody has in hand: one that was snoozed is told once that is over, if the day is not. `scored` is
-        up to when each fan's readings were scored, in ms.
+        None that somebody has acknowledged or snoozed: one is told once its snooze is over, if the day is not.
+        `scored` is up to when each fan's readings were scored, in ms.
         """
         if not self.url:
             return

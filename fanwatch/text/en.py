@@ -97,7 +97,7 @@ FANS: Final = {
     "left-behind": "It has not been judged since {since:time}, as forecast-fan has not got to it since",
     "not-judged-yet": "forecast-fan has not judged it yet; it judges all fans every ten minutes",
     "was-not-judged": "It has not been judged since {since:time}",
-    "not-judged": "{count:number} of {fans:number} fans {count:are} not judged",
+    "not-judged": "{count:number} of {fans:number} fans {count:is|are} not judged",
     # Most of the fleet.
     "outage": "{gone:number} of {known:number} fans {kind:outage}{since:since}{again:again}: look at what they share"
     " ({kind:shared})",
@@ -168,7 +168,7 @@ PARTS: Final = {
     "does-store": "Keeps the history",
     "does-machine": "What all of it runs on",
     "answers": "It answers",
-    "answers-working": "It answers. It is working on {count:readings}",
+    "answers-working": "It answers. It is working on {count:number} {count:reading|readings}",
     "not-heard": "Nothing was heard of it within the last two minutes",
     "readings-wait": "It does not answer. Readings wait in the broker until it is back",
     "not-scored": "It does not answer. Nothing is scored until it is back",
@@ -176,17 +176,17 @@ PARTS: Final = {
     "dropped": "Messages dropped within {minutes} minutes, for its queue was full: {count:number}",
     "backlog": "It keeps {count:number} messages for a part that is away or behind",
     "connector-paused": "Functions fail, so it waits before it tries again",
-    "no-function": "{count:readings} wait for a function that is not deployed",
+    "no-function": "{count:number} {count:reading waits|readings wait} for a function that is not deployed",
     "forecast-unknown": "It has not run within the last two hours. Is forecast-fan deployed?",
-    "looked": "It looked at {fans:fans} {ago:minutes} ago. ",
+    "looked": "It looked at {fans:number} {fans:fan|fans} {ago:minutes} ago. ",
     "looked-late": "It is due every few minutes; no fan is judged",
-    "looked-failed": "{count:fans} could not be processed: see its log",
-    "looked-behind": "{count:fans} were left for its next run, for there was no time",
+    "looked-failed": "{count:number} {count:fan|fans} could not be processed: see its log",
+    "looked-behind": "{count:number} {count:fan was|fans were} left for its next run, for there was no time",
     "collector-silent": "It has stored nothing of itself for two minutes. Is Telegraf running?",
     "collector-idle": "It runs, and stores nothing. Its log says why",
     "collector-stores": "It stores what comes in",
-    "certificate-page": "The certificate of {name} ends in {days:days}: `fanwatch certs page`",
-    "certificate": "The certificate of {name} ends in {days:days}: `fanwatch certs rotate`",
+    "certificate-page": "The certificate of {name} ends in {days:number} {days:day|days}: `fanwatch certs page`",
+    "certificate": "The certificate of {name} ends in {days:number} {days:day|days}: `fanwatch certs rotate`",
     "machine": "Processor {cpu:number} %, memory {memory:number} %, disk {disk:number} % in use",
     "off-knows-little": "So this page knows little; `fanwatch status` counts what is scored",
     "store-knows-little": "The store does not answer, so this page knows little. Readings wait in the broker"
@@ -199,11 +199,11 @@ PARTS: Final = {
     " this begins once the fans have caught up. The connector’s own counts go on",
     "came-none": "No reading has come in within the last {minutes} minutes",
     "came-unusable": "Nothing that could be used has come in within the last {minutes} minutes",
-    "came": "{count:readings} came in within the last {minutes} minutes",
+    "came": "{count:number} {count:reading|readings} came in within the last {minutes} minutes",
     "came-all": ", and every one of them was scored",
-    "came-waiting": ". {count:number} {count:have} no result yet; the broker keeps what is not scored",
-    "came-scored": ". {count:number} {count:were} scored",
-    "unused": "{count:readings} of the last {minutes} minutes could not be used{why:colon}",
+    "came-waiting": ". {count:number} {count:has|have} no result yet; the broker keeps what is not scored",
+    "came-scored": ". {count:number} {count:was|were} scored",
+    "unused": "{count:number} {count:reading|readings} of the last {minutes} minutes could not be used{why:colon}",
     "came-dead": ". {count:number} could not be used{why:colon}",
 }
 """What is said of the parts of the pipeline, and of the readings that went through."""
@@ -213,10 +213,6 @@ _GONE: Final = {
     "stopped": ("have stood still", "power, control"),
     "silent or stopped": ("have stood still or sent nothing", "power, network, control"),
 }
-
-
-def _counted(count: float, one: str) -> str:
-    return f"{count:,.0f} {one}{'' if round(count) == 1 else 's'}"
 
 
 class English(Language):
@@ -232,6 +228,7 @@ class English(Language):
     parts: ClassVar = frozenset(
         ("silent", "unusable", "refused", "clock-off", "clock-stands", "clock-behind", "catches-up")
     )
+    optional: ClassVar = Language.optional | {"since", "again", "values"}
     openers: ClassVar = frozenset(("before",))
 
     def length(self, ms: float, _params: Params) -> str:
@@ -247,25 +244,7 @@ class English(Language):
         return f"{round(ms / _HOUR_MS)} h" if ms < 2 * _DAY_MS else f"{round(ms / _DAY_MS)} days"
 
     def minutes(self, count: float, _params: Params) -> str:
-        return "less than a minute" if count < 1 else _counted(count, "minute")
-
-    def days(self, count: float, _params: Params) -> str:
-        return _counted(count, "day")
-
-    def fans(self, count: float, _params: Params) -> str:
-        return _counted(count, "fan")
-
-    def readings(self, count: float, _params: Params) -> str:
-        return _counted(count, "reading")
-
-    def are(self, count: float, _params: Params) -> str:
-        return "is" if count == 1 else "are"
-
-    def were(self, count: float, _params: Params) -> str:
-        return "was" if count == 1 else "were"
-
-    def have(self, count: float, _params: Params) -> str:
-        return "has" if count == 1 else "have"
+        return "less than a minute" if count < 1 else f"{count:.0f} minute{'' if round(count) == 1 else 's'}"
 
     def since(self, ms: int, params: Params) -> str:
         return f" since {self.time(ms, params)}"

@@ -24,7 +24,7 @@ class Rendered(NamedTuple):
 class Language:
     """Base of all. A text names a parameter with a form, `{since:time}`: the method that writes it.
 
-    A form takes the value and all parameters of its reason. Of a parameter that is not given nothing is written.
+    A form takes the value and all parameters of its reason. `{count:is|are}` is the first for 1, else the second.
     """
 
     texts: ClassVar[Mapping[str, str]]
@@ -33,6 +33,8 @@ class Language:
     """By words that travel as parameters; those that are missing stay as they are."""
     parts: ClassVar[frozenset[str]] = frozenset()
     """Codes whose text begins with a capital only where it begins a sentence."""
+    optional: ClassVar[frozenset[str]] = frozenset(("brackets", "colon"))
+    """Forms that write nothing where their parameter is not given; a text with another one is left out then."""
     openers: ClassVar[frozenset[str]] = frozenset()
     """Codes after which a sentence begins."""
 
@@ -60,14 +62,19 @@ class Language:
         return Rendered(stopped(said), lead, named)
 
     def filled(self, text: str, params: Params) -> str:
-        """A text with its parameters put in."""
+        """A text with its parameters put in. KeyError for one that is missing."""
         return "".join(
-            before + (self._written(params[name], form or "plain", params) if name and name in params else "")
+            before + (self._written(name, form or "plain", params) if name else "")
             for before, name, form, _ in string.Formatter().parse(text)
         )
 
-    def _written(self, value: Any, form: str, params: Params) -> str:
-        written: str = getattr(self, form)(value, params)
+    def _written(self, name: str, form: str, params: Params) -> str:
+        if form in self.optional and name not in params:
+            return ""
+        one, several, many = form.partition("|")
+        if several:
+            return one if round(params[name]) == 1 else many
+        written: str = getattr(self, form)(params[name], params)
         return written
 
     def plain(self, value: Any, _params: Params) -> str:

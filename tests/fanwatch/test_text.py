@@ -163,7 +163,8 @@ def test_a_sentence_is_made_of_its_parts() -> None:
         " from it since 2026-12-01 00:00 UTC."
     )
     assert text.language().render(parts).lead == len("vibration")
-    # A code of a later version is left out, and no reason to say nothing.
+    # What a later version has made otherwise is left out, and no reason to say nothing.
+    assert text.why((reason("stuck", sensor="sound"), reason("silent", since=AT_MS))) == text.why(parts[-1:])
     assert text.why((reason("of later"), reason("silent", since=AT_MS))) == (
         "Nothing has come from it since 2026-12-01 00:00 UTC."
     )

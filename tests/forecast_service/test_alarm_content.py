@@ -16,6 +16,7 @@ from fanwatch.forecast_service.alarm_content import (
     unreadable,
 )
 from fanwatch.messages.alarm import Alarm, check_alarm
+from fanwatch.store.checkpoints import Note
 
 HOUR_MS = 3_600_000
 NOW_MS = 1_795_600_200_000 // 600_000 * 600_000
@@ -107,6 +108,12 @@ def test_what_is_not_seen_is_unknown_but_no_episode_ends() -> None:
     assert (unseen.state, unseen.why, unseen.risk) == ("unknown", text.why(blind), None)
     assert not is_news(alarm_of(well, unseen, NOW_MS, NOW_MS, blind), unseen, 0)
     assert alarm_of(verdict(), FIRST, NOW_MS, NOW_MS, blind) == FIRST
+
+
+def test_what_an_earlier_version_has_noted_of_a_closing_is_said_on() -> None:
+    note = Note(closed_why="Anna closed the episode of 2026-11-23 12:00 UTC: fault.")
+    alarm = out_of_service("fan-07", NOW_MS, note.closed_told)
+    assert alarm.why == f"{note.closed_why} It is out of service until it turns."
 
 
 def test_all_that_is_said_is_an_alarm() -> None:

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from fanwatch import text
 from fanwatch.messages.alarm import EPISODES, Alarm
+from fanwatch.messages.reasons import of_text
 from fanwatch.messages.timestamps import format_ms
 from fanwatch.store import checkpoints, episodes
 from tests.forecast_service.conftest import Watch
@@ -209,6 +211,7 @@ def test_what_another_has_said_is_not_overwritten_but_corrected(watch: Watch) ->
         assert (label["found"], label["by"], label["note"]) == ("false alarm", "Ben", "all is well")
         assert label["former"].startswith("Anna has closed it on ")
         assert label["former"].endswith(" as fault (bearing, failed): outer ring.")
+        assert text.why(of_text(label["former_reasons"])) == label["former"]
     assert fan.run(30.5).state == "out-of-service"
     status, answer = watched.order(episode=episode, action="acknowledge", by="Ben", corrects=True)
     assert (status, answer["error"]) == (400, "corrects belongs to close, not to acknowledge.")

@@ -5,6 +5,8 @@ import time
 import numpy as np
 import pytest
 
+from fanwatch.messages.alarm import EPISODES
+from fanwatch.messages.reasons import of_text
 from fanwatch.messages.timestamps import format_ms, parse_ms, zone
 from fanwatch.store import episodes
 from fanwatch.store.influx import MEANS
@@ -51,6 +53,11 @@ def test_acknowledged_and_snoozed_as_long_as_the_episode_lasts(failed: Watched) 
         failed.run()
         until(lambda: listener.states("bad")[-1] == "ok", 10, "repaired")
         assert not listener.of("bad")[-1].acknowledged
+        # Why it was so is kept in codes, for readers of any language.
+        where = f"""WHERE "deviceID" = '{failed.fan("bad")}'"""
+        [kept] = failed.store.query(f'SELECT "reasons" FROM "forecast_episode" {where}', MEANS)
+        told = [alarm.told for alarm in listener.of("bad") if alarm.state in EPISODES]
+        assert of_text(kept["reasons"]) == told[-1]
         status, answer = failed.order(episode=episode, action="snooze", by="x", until=until_text)
         assert (status, "is over" in answer["error"]) == (409, True)
         # What was found is said when the fan has been looked at, which is later.

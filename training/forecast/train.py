@@ -49,6 +49,8 @@ class Trained(NamedTuple):
     validation: dict[str, figures.Figure]
     rows: int
     notes: tuple[str, ...]
+    losses: list[float]
+    """Of the network, after each epoch."""
 
 
 class _Adjusted:
@@ -91,11 +93,14 @@ def train(
     )
     _check_learnable(source, learned, samples)
 
+    losses: dict[str, list[float]] = {}
+
     def fit(rows: Samples, what: str) -> Any:
-        return network.fit(
-            with_less(rows, seed), recipe,
-            lambda epoch, loss: say(f"{what} {epoch}, loss {loss:.3f}", epoch, recipe.epochs),
-        )  # fmt: skip
+        def on_epoch(epoch: int, loss: float) -> None:
+            losses.setdefault(what, []).append(round(loss, 3))
+            say(f"{what} {epoch}, loss {loss:.3f}", epoch, recipe.epochs)
+
+        return network.fit(with_less(rows, seed), recipe, on_epoch)
 
     fitted = fit(samples, "epoch")
     with directory(out) as fresh:
@@ -132,7 +137,7 @@ def train(
         digest = _seal(fresh, metadata)
         # The same check as at every start, by the other engine: a bundle that fails it is not kept.
         engines.open_engine(forecast_bundles.load(fresh, digest), "litert")
-    return Trained(out, digest, choice.machine, found, len(samples.features), history.notes)
+    return Trained(out, digest, choice.machine, found, len(samples.features), history.notes, losses["epoch"])
 
 
 def _validate(

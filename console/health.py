@@ -20,7 +20,6 @@ from fanwatch.store.influx import Store
 from fanwatch.store.parts import WINDOW_S, Ledger, Measured, ledger, measured
 
 State = Literal["ok", "attention", "down", "unknown", "off"]
-_WORST_FIRST: Final[tuple[State, ...]] = ("down", "attention", "unknown", "ok", "off")
 
 _DISK_PERCENT: Final = 90.0
 _MEMORY_PERCENT: Final = 95.0
@@ -59,13 +58,6 @@ class Health(msgspec.Struct, frozen=True):
     counters: dict[str, float] = {}
     """The connector's own, since it started."""
     trouble: str | None = None
-
-    @property
-    def worst(self) -> State:
-        """The state of the part that is worst off."""
-        return next(
-            (state for state in _WORST_FIRST if any(part.state == state for part in self.parts)), "ok"
-        )
 
 
 def collect(store: Store | None, gateway_answers: Callable[[], bool], broker_trouble: str | None) -> Health:

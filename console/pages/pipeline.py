@@ -65,7 +65,7 @@ class Pipeline(shell.Component, component="../assets/pipeline.js"):
     def __init__(self, console: Console, looks: _Looks) -> None:
         may, operator = visitor().may_act, console.operator is not None
         super().__init__(may=may, operator=operator, signs=SIGNS, health=None, letters=None)
-        self._console, self._store = console, console.store.store
+        self._console, self._store = console, console.store
         self._looks = looks
         self._sending = False
         self.on("show", self._show)
@@ -80,11 +80,9 @@ class Pipeline(shell.Component, component="../assets/pipeline.js"):
         self.show(health=described(seen, past), letters=await self._letters())
 
     async def _letters(self) -> list[dict[str, Any]] | None:
-        if self._console.store.off:
-            return None
         try:
-            found = await self._console.call(dead_letters.recent, self._store, _SHOWN)
-            again = await self._console.call(dead_letters.sent_again, self._store)
+            found = await self._store.ask(dead_letters.recent, _SHOWN)
+            again = await self._store.ask(dead_letters.sent_again)
         except FanwatchError:
             return None
         return [_letter(each, again.get(each.id)) for each in found]
@@ -94,7 +92,7 @@ class Pipeline(shell.Component, component="../assets/pipeline.js"):
         text, error = "", None
         try:
             visitor()
-            letter = await self._console.call(dead_letters.with_id, self._store, identity)
+            letter = await self._store.ask(dead_letters.with_id, identity)
             text = dead_letters.described(letter)["payload"][:_MOST_TEXT]
         except FanwatchError as problem:
             error = str(problem)
@@ -122,9 +120,9 @@ class Pipeline(shell.Component, component="../assets/pipeline.js"):
             raise FanwatchError("One is being sent just now. Try again in a moment.")
         self._sending = True
         try:
-            letter: dead_letters.Letter = await console.call(dead_letters.with_id, self._store, identity)
+            letter = await self._store.ask(dead_letters.with_id, identity)
             dead_letters.require_whole([letter])
-            trouble = await console.call(dead_letters.resend, self._store, console.operator, letter)
+            trouble = await console.call(dead_letters.resend, self._store.store, console.operator, letter)
             if trouble:
                 _LOG.warning("a dead letter was sent again, which is not noted", why=trouble)
             return letter

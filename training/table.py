@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fanwatch import sensors
 from fanwatch.problems import Problems
 from fanwatch.sensors import SENSORS
 from training.quality import Quality, notes_on, survey
@@ -21,7 +22,7 @@ from training.sample import Codes, RowSample, Sample, Times
 
 __all__ = ["COLUMNS", "LIMIT", "HistoryError", "Table", "check_learnable", "read"]
 
-COLUMNS: Final = ("DeviceID", "Time", *(sensor.column for sensor in SENSORS), "Faulty")
+COLUMNS: Final = (*sensors.COLUMNS, "Faulty")
 LIMIT: Final = 1_000_000
 """Rows that are kept at most; about 200 MB while reading."""
 _MOST_IMPLAUSIBLE: Final = 0.2
@@ -34,7 +35,7 @@ class Table(NamedTuple):
     """The usable rows of a history file. Only `features` are learned from."""
 
     features: NDArray[np.float64]
-    """Rotation rpm, temperature °C, vibration, sound dB, shape (n, 4)."""
+    """In the order and units of SENSORS, shape (n, sensors)."""
     faulty: NDArray[np.bool_]
     """Shape (n,)."""
     implausible: int

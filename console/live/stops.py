@@ -7,7 +7,7 @@ import numpy as np
 
 from console.live.places import Places
 from fanwatch import text
-from fanwatch.fleet.standstill import ROTATION, STILL_RPM, STILL_VIBRATION, SURE_MS, VIBRATION
+from fanwatch.fleet.standstill import SURE_MS, stands
 from fanwatch.messages.alarm import OUT_OF_SERVICE, Alarm, with_lapsed
 from fanwatch.messages.reasons import reason
 from fanwatch.sensors import Values
@@ -44,7 +44,7 @@ class Stops(Places):
 
     def _turns(self, index: int, ms: int, values: Values) -> None:
         """Takes a fan's newest reading; call it before `read_ms` is that of the reading."""
-        still = 0 <= values[ROTATION] < STILL_RPM and values[VIBRATION] < STILL_VIBRATION
+        still = stands(values)
         if still == self.still[index]:
             self.turned_ms[index] = 0
         elif not self.turned_ms[index]:

@@ -41,7 +41,7 @@ class History(NamedTuple):
     time_ms: Ints
     fan: Ints
     values: NDArray[np.float64]
-    """Shape (n, 4)."""
+    """Shape (n, sensors)."""
     faults: list[Fault]
     broken: list[Broken]
     sha256: str
@@ -100,7 +100,8 @@ class History(NamedTuple):
             )
 
     def edges(self) -> Floats:
-        """The healthy range of each sensor: of what healthy, running fans with sound sensors showed, shape (4, 2)."""
+        """The healthy range of each sensor: what healthy, running fans with sound sensors showed,
+        shape (sensors, 2)."""
         low, high = np.array(PLAUSIBLE).T
         good = ((self.values >= low) & (self.values <= high)).all(axis=1)
         known: list[Fault | Broken] = [*self.faults, *self.broken]

@@ -84,7 +84,7 @@ class Rows:
             line = reader.line_num
             for row in reader:
                 line = reader.line_num
-                if not any(map(str.strip, row)):
+                if not "".join(row).strip():
                     self.blank += 1
                     continue
                 batch.lines.append(skipped + line)

@@ -1,12 +1,14 @@
 """Readings to score, from options, JSON text, a file or standard input, as NDJSON lines."""
 
-import contextlib
 import io
 import itertools
 import json
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from fanwatch.errors import FanwatchError
 from fanwatch.messages import files, misread
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _FIELDS = {"DeviceID": "deviceID", "Time": "timeStamp", **{each.column: each.name for each in SENSORS}}
 """Column in files → field on the wire."""
 _NEEDED = ("deviceID", *FEATURES)
+_encode = msgspec.json.Encoder().encode
+_SENSORS = frozenset(FEATURES)
 _ANY_TIME = Rules(ZoneInfo("UTC"), retention_ms=0)
 _CHUNK_LINES = 5000
 _CHUNK_BYTES = 1_000_000
@@ -104,12 +108,12 @@ def _from_csv(start: bytes, source: BinaryIO, name: str) -> Iterator[Line]:
     for batch in rows:
         fields = fields or _fields(rows, problems)
         for line, row in zip(batch.lines, batch.rows, strict=True):
-            content = {field: _cell(field, cell) for field, cell in _cells(fields, row) if cell.strip()}
+            content = _encode(_content(fields, row))
             if not problems:
-                yield Line(line, as_line(content))
+                yield Line(line, content)
                 continue
             # Such a file is refused; what else is wrong with it need not be said later.
-            for each in faults(as_line(content), _ANY_TIME) if content else ():
+            for each in faults(content, _ANY_TIME) if content != b"{}" else ():
                 if each.field in fields:
                     value = None if each.value is None else str(each.value)
                     problems.add(line, "", f"{each}.", value)
@@ -133,19 +137,33 @@ def _fields(rows: files.Rows, problems: Problems) -> list[str | None]:
     return fields or [None]
 
 
-def _cells(fields: list[str | None], row: list[str]) -> Iterator[tuple[str, str]]:
-    return ((field, cell) for field, cell in zip(fields, row, strict=False) if field)
-
-
-def _cell(field: str, cell: str) -> float | str:
+def _content(fields: list[str | None], row: list[str]) -> dict[str, Any]:
     """As it goes over the wire; score-fan says what is wrong with it."""
-    text = cell.strip().encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    with contextlib.suppress(ValueError):
-        if field in FEATURES:
-            return files.number(text)
-        if field == "timeStamp":
-            return format_ms(parse_written(text)[0])
-    return text
+    return {
+        field: _number(text) if field in _SENSORS else _time(text) if field == "timeStamp" else _text(text)
+        for field, cell in zip(fields, row, strict=False)
+        if field and (text := cell.strip())
+    }
+
+
+def _number(text: str) -> float | str:
+    try:
+        return files.number(text)
+    except ValueError:
+        return _text(text)
+
+
+@lru_cache(maxsize=4096)
+def _time(text: str) -> str:
+    # A fleet's rows share their times.
+    try:
+        return format_ms(parse_written(text)[0])
+    except ValueError:
+        return _text(text)
+
+
+def _text(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class _Joined(io.RawIOBase):

@@ -11,6 +11,7 @@ from benchmarks.processes import peaks_mb
 from benchmarks.traffic import compare
 from fanwatch.errors import FanwatchError
 from fanwatch.messages.timestamps import format_ms
+from fanwatch.sensors import COUNTED
 from fanwatch.store.influx import Store
 
 SCALING = (10, 100, 1_000, 10_000)
@@ -203,12 +204,12 @@ class _Stock:
     def _rows(self) -> int:
         time.sleep(_COUNT_S)
         store = self._pipeline.store
-        return min(store.count("telemetry", "rotation"), store.count("anomaly", "threshold"))
+        return min(store.count("telemetry", COUNTED), store.count("anomaly", "threshold"))
 
 
 def check_stored(store: Store, scored: set[str], devices: int) -> None:
     """stored = scored, from the rows of both measurements. FanwatchError where they differ."""
-    for measurement, field in (("telemetry", "rotation"), ("anomaly", "threshold")):
+    for measurement, field in (("telemetry", COUNTED), ("anomaly", "threshold")):
         rows: set[str] = set()
         for device in map(name, range(devices)):
             found = store.query(f'SELECT "{field}" FROM "{measurement}" WHERE "deviceID" = \'{device}\'')

@@ -27,7 +27,7 @@ def history(
         list[str] | None, typer.Option(metavar="NAME=FACTOR", help="Move a number of simulator/physics.py.")
     ] = None,
 ) -> None:
-    """Write labelled history: DeviceID,Time,Rotation,Temperature,Vibration,Sound,Faulty.
+    """Write labelled history: DeviceID, Time, a column for each sensor, Faulty.
 
     With --rows (40,320 where nothing is said) each row is drawn by itself, to train on single readings. With --days,
     fans run through load, weather, wear, stops and repairs, and their sensors fail: to train forecasts on.

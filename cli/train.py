@@ -15,6 +15,7 @@ from rich.table import Table
 
 from cli.stages import Stages
 from fanwatch.files import check_directory, check_file, writing
+from fanwatch.sensors import COLUMNS
 
 train_app = typer.Typer(invoke_without_command=True)
 evaluate_app = typer.Typer(invoke_without_command=True)
@@ -26,7 +27,7 @@ History = Annotated[
     Path | None,
     typer.Option(
         show_default=False,
-        help="Labelled history: DeviceID,Time,Rotation,Temperature,Vibration,Sound,Faulty.  [required]",
+        help=f"Labelled history: {','.join(COLUMNS)},Faulty.  [required]",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]

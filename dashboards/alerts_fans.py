@@ -29,7 +29,7 @@ MANY = 10
 """From so many faulty fans on, more than half of the fleet is one trouble and not many."""
 
 _FAN = "{{ .Labels.deviceID }}"
-_READINGS, _LATE, _REFUSED = ("rotation", ""), ("unusable", '"unusable" = 1'), ("unusable", '"unusable" = 2')
+_READINGS, _LATE, _REFUSED = (COUNTED, ""), ("unusable", '"unusable" = 1'), ("unusable", '"unusable" = 2')
 """What comes of a fan: readings by their own time, readings of long ago as they come, messages that were refused."""
 
 

@@ -27,10 +27,14 @@ class Sensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """As people write it; empty where the data do not name one."""
     digits: Annotated[int, msgspec.Meta(ge=0, le=6)] = 1
     """So many after the point mean something."""
+    usual: tuple[float, float]
+    """What a healthy machine shows, in `unit`: for examples and for what is simulated. Models learn their own."""
     worse: Literal["up", "down", "both"] = "up"
     """Where wear takes it."""
     limits: tuple[float, float] | None = None
     """Lowest and highest value of a sensor that works, both in `unit`; None: any."""
+    still: float | None = None
+    """A machine stands still while each sensor with this shows less."""
 
     @property
     def column(self) -> str:
@@ -78,24 +82,34 @@ def read(file: Traversable) -> Kind:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FanwatchError(f"{file} is no TOML: {error}. Mend that line.") from error
     except msgspec.ValidationError as error:
-        raise FanwatchError(f"{file} does not declare a kind of machine: {error}.") from error
+        raise FanwatchError(
+            f"{file} does not declare a kind of machine: {error}. Its comments say what it may hold."
+        ) from error
     for name, times in Counter(sensor.name for sensor in kind.sensors).items():
         if times > 1:
             raise FanwatchError(f"{file} names the sensor {name} {times} times: give each a name of its own.")
     for sensor in kind.sensors:
-        if sensor.name in ("deviceID", "timeStamp", "fault", "time"):
+        for what, span in (("usual", sensor.usual), ("limits", sensor.limits)):
+            if span is not None and not span[0] < span[1]:
+                raise FanwatchError(
+                    f"{file}: {sensor.name} has the {what} {span[0]:g} and {span[1]:g}: the lower one comes first."
+                )
+        if sensor.name in ("time", "fault", "faulty", "unusable"):
             raise FanwatchError(
                 f"{file}: {sensor.name} is no name for a sensor, for readings use it otherwise."
-            )
-        if sensor.limits is not None and not sensor.limits[0] < sensor.limits[1]:
-            low, high = sensor.limits
-            raise FanwatchError(
-                f"{file}: {sensor.name} has the limits {low:g} and {high:g}: the lower one comes first."
             )
     return kind
 
 
-KIND: Final = read(resources.files("machines") / _FILE)
+def _declared() -> Kind:
+    try:
+        return read(resources.files("machines") / _FILE)
+    except FanwatchError as error:
+        # Whatever imports this cannot go on; it ends with the sentence alone.
+        raise SystemExit(f"fanwatch: {error}") from error
+
+
+KIND: Final = _declared()
 SENSORS: Final = KIND.sensors
 FEATURES: Final = tuple(sensor.name for sensor in SENSORS)
 """Names on the wire, in the order in which models take them."""
@@ -105,4 +119,10 @@ Values = tuple[float, ...]
 """One reading's values, in the order of FEATURES and in the sensors' units."""
 ROW: Final[Any] = tuple[(float,) * len(FEATURES)]  # type: ignore[misc]
 """The type of such values for decoders: so many numbers, and no more."""
+FALLING: Final = [index for index, sensor in enumerate(SENSORS) if sensor.worse != "up"]
+"""Of the sensors, by number, those that wear may take down as well."""
 BY_NAME: Final = {sensor.name: sensor for sensor in SENSORS}
+COLUMNS: Final = ("DeviceID", "Time", *(sensor.column for sensor in SENSORS))
+"""Of a file of readings; a history to train on has `Faulty` as well."""
+EXAMPLE: Final = ",".join(f'"{sensor.name}":{sum(sensor.usual) / 2:g}' for sensor in SENSORS)
+"""The values of a reading in JSON, for examples."""

@@ -9,16 +9,16 @@ import threading
 import time
 from collections import OrderedDict, deque
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from fanwatch.broker.tools import end_loop
+from fanwatch.errors import InvalidReading
 from fanwatch.messages import topics
-from fanwatch.messages.timestamps import parse_ms
-from fanwatch.settings import BrokerSettings
+from fanwatch.messages.reading import Reading, Rules, parse_from_topic
+from fanwatch.settings import BrokerSettings, ReadingSettings
 
 FANS_KEPT = 500
 _DROPPED = "$SYS/broker/publish/messages/dropped"
@@ -27,7 +27,6 @@ _SAMPLED_ABOVE = 400
 _SAMPLE_S = 1.0
 _PAUSE_S = 9.0
 _NEWS_KEPT = 100
-_UTC = ZoneInfo("UTC")
 _ALARMS = "fan/+/alarm"
 _TELEMETRY = topics.EVERY_READING
 
@@ -36,7 +35,7 @@ class Fan:
     """What was last seen of one fan; times are of time.monotonic()."""
 
     def __init__(self) -> None:
-        self.reading: dict[str, object] = {}
+        self.reading: Reading | None = None
         self.read_at = 0.0
         self.result: dict[str, object] = {}
         self.scored_at = 0.0
@@ -54,8 +53,9 @@ class News(NamedTuple):
 class Feed:
     """Follows the broker from `start` to `stop`; `first_result` is set by the first result."""
 
-    def __init__(self, settings: BrokerSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: BrokerSettings, rules: Rules | None = None) -> None:
+        """`rules` are those of the deployment's readings; None: the defaults."""
+        self._settings, self._rules = settings, rules or ReadingSettings().rules
         self._lock = threading.Lock()
         self._fans: OrderedDict[str, Fan] = OrderedDict()
         self._counts = {"readings": 0, "results": 0}
@@ -99,13 +99,9 @@ class Feed:
     def behind_s(self) -> float | None:
         """How far the newest reading's time lies behind this machine's; None without readings."""
         with self._lock:
-            times = [str(fan.reading.get("timeStamp") or "") for fan in self._fans.values()]
-        newest = max(times, default="")
-        try:
-            newest_ms = parse_ms(newest, _UTC)
-        except ValueError:
-            return None
-        return time.time() - newest_ms / 1000
+            times = [fan.reading.timestamp_ms or 0 for fan in self._fans.values() if fan.reading]
+        newest_ms = max(times, default=0)
+        return time.time() - newest_ms / 1000 if newest_ms else None
 
     def news(self) -> list[News]:
         """Alarms that have changed since this was called last."""
@@ -149,6 +145,9 @@ class Feed:
         topic, content = "", None
         with contextlib.suppress(ValueError, RecursionError):
             topic = message.topic
+            if topics.is_readings(topic):
+                self._take_reading(topic, bytes(message.payload))
+                return
             content = json.loads(message.payload) if len(message.payload) < 10_000 else None
         if topic == _DROPPED:
             self.dropped = content if isinstance(content, int) else self.dropped
@@ -157,13 +156,18 @@ class Feed:
         if parts[-1] == "alarm":
             self.note_alarm(parts[1], content)
             return
-        kind = "results" if topic == topics.RESULTS else "readings"
         with self._lock:
-            self._counts[kind] += 1
+            self._counts["results"] += 1
             if isinstance(content, dict):
-                self.note(kind, content)
-        if kind == "results":
-            self.first_result.set()
+                self.note_result(content)
+        self.first_result.set()
+
+    def _take_reading(self, topic: str, payload: bytes) -> None:
+        with self._lock:
+            self._counts["readings"] += 1
+            # score-fan says what is wrong with it.
+            with contextlib.suppress(InvalidReading):
+                self.note_reading(parse_from_topic(topic, payload, self._rules, time.time_ns() // 1_000_000))
 
     def note_alarm(self, device: str, content: object) -> None:
         """Takes what came on a fan's topic of alarms; None where that was emptied."""
@@ -180,15 +184,20 @@ class Feed:
             if content.get("state") != (state or "ok"):
                 self._changed.append(News(device, state, content))
 
-    def note(self, kind: str, content: dict[str, object]) -> None:
-        """Takes what came of `kind`, readings or results; hold the lock."""
+    def note_reading(self, reading: Reading) -> None:
+        """Takes a reading; hold the lock."""
+        fan = self._fan(reading.device_id)
+        fan.reading, fan.read_at = reading, time.monotonic()
+
+    def note_result(self, content: dict[str, object]) -> None:
+        """Takes a result as it came; hold the lock."""
         device = content.get("deviceID")
-        if not isinstance(device, str) or not topics.DEVICE_ID.fullmatch(device):
-            return
-        fan = self._fans.setdefault(device, Fan())
-        if kind == "results":
+        if isinstance(device, str) and topics.DEVICE_ID.fullmatch(device):
+            fan = self._fan(device)
             fan.result, fan.scored_at = content, time.monotonic()
-        else:
-            fan.reading, fan.read_at = content, time.monotonic()
+
+    def _fan(self, device: str) -> Fan:
+        fan = self._fans.setdefault(device, Fan())
         if len(self._fans) > FANS_KEPT:
             self._fans.popitem(last=False)
+        return fan

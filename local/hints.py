@@ -6,9 +6,8 @@ from pathlib import Path
 
 from fanwatch import proxies
 from fanwatch.messages import topics
+from fanwatch.sensors import EXAMPLE
 from local.runtime import Runtime
-
-_READING = '"rotation":592,"temperature":41.2,"vibration":160.4,"sound":47.9'
 
 
 def command() -> str:
@@ -34,10 +33,10 @@ def hints(machine: Runtime) -> str:
         [
             *page,
             "[bold]Score a reading:[/bold]    "
-            f'{curl} -s localhost:{gateway}/function/score-fan -d \'{{"deviceID":"mine",{_READING}}}\'',
+            f'{curl} -s localhost:{gateway}/function/score-fan -d \'{{"deviceID":"mine",{EXAMPLE}}}\'',
             "[bold]Publish a reading:[/bold]  "
             f'mosquitto_pub -p {broker} -q 1 -t {topics.READINGS} -m \'{{"deviceID":"mine",'
-            f'"timeStamp":"\'$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)\'",{_READING}}}\'',
+            f'"timeStamp":"\'$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)\'",{EXAMPLE}}}\'',
             f"[bold]Follow the results:[/bold] mosquitto_sub -p {broker} -t {topics.RESULTS}",
             *shown,
             f"[bold]Logs:[/bold]               {machine.layout.logs}   [bold]Health:[/bold] {command()} status   "

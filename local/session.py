@@ -15,7 +15,14 @@ from rich.status import Status
 
 from fanwatch import output
 from fanwatch.errors import FanwatchError, SettingsError
-from fanwatch.settings import BrokerSettings, ConnectorSettings, LocalSettings, StoreSettings, load
+from fanwatch.settings import (
+    BrokerSettings,
+    ConnectorSettings,
+    LocalSettings,
+    ReadingSettings,
+    StoreSettings,
+    load,
+)
 from fanwatch.signals import on_stop
 from local import demonstration, health, lock, runtime, view, watching
 from local.deploy import last_line
@@ -81,7 +88,9 @@ class _Session:
         settings = {name: value for name, value in environment.items() if name.startswith("FANWATCH_")}
         store = health.STORE_OFF if machine.local.no_store else health.Part("store", "starting", "starting")
         self._state = UpState(os.getpid(), "starting", store=store, settings=settings)
-        self._feed = Feed(load(BrokerSettings, machine.environment))
+        self._feed = Feed(
+            load(BrokerSettings, machine.environment), load(ReadingSettings, machine.environment).rules
+        )
         self._picture = view.Picture(store=store)
         self._picture.no_store = machine.local.no_store
         # A demonstration's store is its own, and its days are as many as it likes.

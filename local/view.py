@@ -10,7 +10,7 @@ from rich.text import Text
 from fanwatch import text
 from fanwatch.fleet import faulty
 from fanwatch.messages.timestamps import minute
-from fanwatch.sensors import FEATURES, SENSORS, Sensor
+from fanwatch.sensors import SENSORS, Sensor
 from local.feed import Fan, Feed, News
 from local.health import Ledger, Part
 from local.screen import Column, Screen
@@ -156,7 +156,8 @@ def _news(news: News) -> Text:
 
 def _row(name: str, fan: Fan, state: str) -> list[Text]:
     cells = [Text(name)]
-    cells += [Text(_number(fan.reading.get(sensor))) for sensor in FEATURES]
+    values = fan.reading.features if fan.reading else (None,) * len(SENSORS)
+    cells += [Text("-" if value is None else f"{value:.1f}") for value in values]
     fault, quality = fan.result.get("fault"), fan.result.get("quality")
     if not fan.result:
         verdict = Text("not yet", style="dim")
@@ -175,10 +176,6 @@ def _row(name: str, fan: Fan, state: str) -> list[Text]:
     cells += [verdict, Text(str(fan.result.get("cause") or "")), said]
     cells.append(Text(f"{age:.0f} s", style="yellow" if age > _STALE_S else ""))
     return cells
-
-
-def _number(value: object) -> str:
-    return f"{value:.1f}" if isinstance(value, int | float) and not isinstance(value, bool) else "-"
 
 
 def _store(part: Part) -> str:

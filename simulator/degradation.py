@@ -12,12 +12,14 @@ from typing import Final, NamedTuple, TextIO
 import numpy as np
 
 from fanwatch.files import check_directory, replaced
+from fanwatch.sensors import COLUMNS, FEATURES
 from simulator.incidents import Event
 from simulator.machines import Machines, Readings
 from simulator.modes import device_id
 from simulator.physics import DAY_S, Physics
 
-READINGS_HEADER: Final = "DeviceID,Time,Rotation,Temperature,Vibration,Sound,Faulty"
+READINGS_HEADER: Final = ",".join((*COLUMNS, "Faulty"))
+_ROW: Final = "%s,%s" + ",%.2f" * len(FEATURES) + ",%d\n"
 EVENTS_HEADER: Final = "DeviceID,Start,Failure,Repaired,Kind,Mode"
 FIRST_S: Final = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 READINGS_FILE: Final = "readings.csv"
@@ -106,7 +108,7 @@ def _rows(to: TextIO, names: list[str], now_s: float, batch: Readings, present: 
     time = text_of(now_s)
     columns = (names, batch.values.tolist(), batch.faulty.tolist(), present)
     lines = [
-        "%s,%s,%.2f,%.2f,%.2f,%.2f,%d\n" % (name, time, *values, faulty)  # noqa: UP031 - twice as fast
+        _ROW % (name, time, *values, faulty)  # Twice as fast as an f-string.
         for name, values, faulty, there in zip(*columns, strict=True)
         if there
     ]

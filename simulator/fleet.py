@@ -58,7 +58,7 @@ class Fleet:
         return reading / self.per_second
 
     def take(self, first: int, last: int) -> Floats:
-        """Readings number `first` to `last` - 1, of which no fan has two, shape (last - first, 4)."""
+        """Readings number `first` to `last` - 1, of which no fan has two, shape (last - first, sensors)."""
         return self._advance(first, last).values
 
     def entries(self, first: int, last: int) -> list[Entry]:

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanwatch.files import replaced
+from fanwatch.sensors import COLUMNS, FEATURES
 from simulator.boxes import Floats, place
 
-HEADER: Final = "DeviceID,Time,Rotation,Temperature,Vibration,Sound,Faulty"
+HEADER: Final = ",".join((*COLUMNS, "Faulty"))
 STEPS_PER_DAY: Final = 144
 _STEP: Final = timedelta(minutes=10)
 _FIRST: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,7 +33,7 @@ class Day(NamedTuple):
     fan: NDArray[np.int64]
     """Number of the fan from 1 on, shape (n,)."""
     readings: Floats
-    """Rotation, temperature, vibration, sound, two decimals as in a file, shape (n, 4)."""
+    """In the order of FEATURES, two decimals as in a file, shape (n, sensors)."""
     faulty: NDArray[np.bool_]
     """Shape (n,)."""
 
@@ -75,7 +76,7 @@ def _day(random: np.random.Generator, fans: int, first_step: int) -> Day:
     begins = random.integers(STEPS_PER_DAY, size=fans)
     step = np.arange(STEPS_PER_DAY)
     faulty = ((step[:, None] - begins) % STEPS_PER_DAY < STEPS_PER_DAY // 2).reshape(-1)
-    quantiles = random.random((STEPS_PER_DAY * fans, 4))
+    quantiles = random.random((STEPS_PER_DAY * fans, len(FEATURES)))
     readings = np.round(place(quantiles, faulty[:, None].astype(np.float64)), 2)
     fan = np.tile(np.arange(1, fans + 1), STEPS_PER_DAY)
     return Day(np.repeat(first_step + step, fans), fan, readings, faulty)

@@ -1,7 +1,7 @@
 """What befalls fans and their sensors: when it begins, what it is, when it is over.
 
-Each fan has seven slots in which one thing at a time can happen: its own failure, a planned stop, silence, and one
-for each of its four sensors. A slot waits an exponential time, then what happens is drawn, then it waits anew.
+Each fan has slots in which one thing at a time can happen: its own failure, a planned stop, silence, and one
+for each of its sensors. A slot waits an exponential time, then what happens is drawn, then it waits anew.
 Almost all the time nothing begins or ends, so that `Incidents.settle` costs one comparison a reading.
 """
 
@@ -16,8 +16,8 @@ from simulator.boxes import FAULTY, HEALTHY, Floats
 from simulator.modes import MODES, Mode
 from simulator.physics import HOUR_S, MONTH_S, Physics
 
-FAULT, PAUSE, SILENT, SENSORS = 0, 1, 2, slice(3, 7)
-SLOTS: Final = 7
+FAULT, PAUSE, SILENT, SENSORS = 0, 1, 2, slice(3, 3 + len(FEATURES))
+SLOTS: Final = SENSORS.stop
 STUCK, ZERO, DRIFT, SPIKES = 1, 2, 3, 4
 _KINDS: Final = {STUCK: "stuck", ZERO: "zero", DRIFT: "drift", SPIKES: "spikes"}
 HOURS: Final = {STUCK: (1.0, 12.0), ZERO: (0.2, 6.0), DRIFT: (120.0, 360.0), SPIKES: (2.0, 24.0)}
@@ -58,7 +58,7 @@ class Incidents:
         self._random = random
         self._forced: dict[int, Forced] = {}
         sensor = physics.stuck + physics.zero + physics.drift + physics.bursts
-        monthly = np.array([0.0, physics.pauses, physics.silent, *(sensor,) * 4])
+        monthly = np.array([0.0, physics.pauses, physics.silent, *(sensor,) * len(FEATURES)])
         with np.errstate(divide="ignore"):
             self._waits_s = MONTH_S / monthly
         self._waits_s[FAULT] = physics.healthy_h * HOUR_S
@@ -73,11 +73,11 @@ class Incidents:
         self.exponent: Floats = np.ones(fans)
         self.fails: Floats = np.full(fans, np.inf)
         """When a failing fan stops."""
-        self.slide: Floats = np.zeros((fans, 4, 2))
+        self.slide: Floats = np.zeros((fans, len(FEATURES), 2))
         """How far the edges of each sensor's box go at full severity."""
-        self.kind: NDArray[np.int8] = np.zeros((fans, 4), np.int8)
+        self.kind: NDArray[np.int8] = np.zeros((fans, len(FEATURES)), np.int8)
         """What each sensor suffers from; 0: nothing."""
-        self.amount: Floats = np.zeros((fans, 4))
+        self.amount: Floats = np.zeros((fans, len(FEATURES)))
         """The value of a stuck sensor; how far a drifting one is off in the end."""
 
     def force(self, fan: int, at_s: float, forced: Forced) -> None:
@@ -167,8 +167,9 @@ class Incidents:
 
 
 def slide(mode: Mode, factor: float) -> Floats:
-    """How far the edges of each sensor's box go at full severity, shape (4, 2)."""
+    """How far the edges of each sensor's box go at full severity, shape (sensors, 2)."""
     moves: Floats = (FAULTY - HEALTHY) * factor * np.array(mode.weights)[:, None]
     if mode.raises_rotation:
-        moves[0] = -moves[0, ::-1]
+        rotation = FEATURES.index("rotation")
+        moves[rotation] = -moves[rotation, ::-1]
     return moves

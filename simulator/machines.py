@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fanwatch.sensors import FEATURES
 from simulator.boxes import HEALTHY, Floats
 from simulator.incidents import DRIFT, FAULT, PAUSE, SENSORS, SILENT, SPIKES, STUCK, ZERO, Event, Incidents
 from simulator.physics import DAY_S, HOUR_S, Physics
@@ -25,6 +26,10 @@ _ROOM_C: Final = 22.0
 _COOLING_S: Final = 1800.0
 _STANDING_SOUND_DB: Final = 33.0
 _CDF_POINTS: Final = 4097
+_ROTATION, _TEMPERATURE, _VIBRATION, _SOUND = (
+    FEATURES.index(name) for name in ("rotation", "temperature", "vibration", "sound")
+)
+_STATES: Final = 3 + len(FEATURES)
 
 Fans = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -34,7 +39,7 @@ class Readings(NamedTuple):
     """One reading each of some fans, and what is true of them."""
 
     values: Floats
-    """Rotation, temperature, vibration, sound, with two decimals, shape (n, 4)."""
+    """In the order of FEATURES, with two decimals, shape (n, sensors)."""
     faulty: Flags
     """Whether the reading belongs to a failure that can be told from it: from FAULTY_FROM on until the repair."""
     present: Flags
@@ -52,10 +57,10 @@ class Machines:
         self._random, self._spiking = np.random.default_rng(noise), np.random.default_rng(spikes)
         self.fans = fans
         own = np.random.default_rng(born)
-        self._offset = own.normal(0, 1, (fans, 4)) * physics.offset
+        self._offset = own.normal(0, 1, (fans, len(FEATURES))) * physics.offset
         self._late_s = own.normal(0, 1, fans) * HOUR_S
         """How much later than elsewhere a fan's day is."""
-        self._states = self._random.normal(0, 1, (fans, 7))
+        self._states = self._random.normal(0, 1, (fans, _STATES))
         """Load of hours, load of days, surroundings, and what each sensor does by itself; each of variance 1."""
         self._clock = np.full(fans, start_s)
         self._warmth = np.ones(fans)
@@ -64,7 +69,9 @@ class Machines:
         self.events: list[Event] = []
         """What began since the caller last emptied it."""
         hours = (physics.load_short_h, physics.load_long_h, physics.ambient_long_h)
-        self._memory_s = np.array([hour * HOUR_S for hour in hours] + [physics.noise_memory_s] * 4)
+        self._memory_s = np.array(
+            [hour * HOUR_S for hour in hours] + [physics.noise_memory_s] * len(FEATURES)
+        )
         noise_sd = np.array(physics.noise)
         self._jitter = np.minimum(physics.jitter, noise_sd)
         self._noise = np.sqrt(noise_sd**2 - self._jitter**2)
@@ -84,7 +91,7 @@ class Machines:
         for index in np.flatnonzero(incidents.next[fan] <= now_s):
             each = int(fan[index])
             self.events.extend(incidents.settle(each, float(now_s[index]), self._last[each]))
-        drawn = self._random.standard_normal((len(fan), 12))
+        drawn = self._random.standard_normal((len(fan), _STATES + len(FEATURES) + 1))
         elapsed_s = now_s - self._clock[fan]
         self._clock[fan] = now_s
         quantiles = self._spread(self._latent(fan, now_s, elapsed_s, drawn))
@@ -100,7 +107,7 @@ class Machines:
         standing = (now_s >= incidents.fails[fan]) | within[:, PAUSE]
         self._stand(fan, values, standing, elapsed_s, drawn)
         self._spoil(fan, values, within[:, SENSORS], now_s)
-        self._spike(fan, values, within[:, SENSORS], drawn[:, 11])
+        self._spike(fan, values, within[:, SENSORS], drawn[:, -1])
         values = values.round(2)
         self._last[fan] = values
         return Readings(values, severity >= FAULTY_FROM, ~within[:, SILENT], severity)
@@ -115,13 +122,13 @@ class Machines:
         physics = self.physics
         kept = np.exp(-elapsed_s[:, None] / self._memory_s)
         # A process with memory: it forgets a little each step, and noise keeps its spread the same.
-        states = self._states[fan] = kept * self._states[fan] + np.sqrt(1 - kept**2) * drawn[:, :7]
+        states = self._states[fan] = kept * self._states[fan] + np.sqrt(1 - kept**2) * drawn[:, :_STATES]
         day_s = now_s - self._late_s[fan]
         load = physics.load_daily * _daily(day_s, _BUSIEST_H)
         load += physics.load_short * states[:, 0] + physics.load_long * states[:, 1]
         ambient = physics.ambient_daily * _daily(day_s, _WARMEST_H) + physics.ambient_long * states[:, 2]
         latent: Floats = load[:, None] * self._load + ambient[:, None] * self._ambient
-        latent += self._offset[fan] + self._noise * states[:, 3:] + self._jitter * drawn[:, 7:11]
+        latent += self._offset[fan] + self._noise * states[:, 3:] + self._jitter * drawn[:, _STATES:-1]
         return latent
 
     def _stand(self, fan: Fans, values: Floats, standing: Flags, elapsed_s: Floats, drawn: Floats) -> None:
@@ -130,11 +137,11 @@ class Machines:
             return
         aim = np.where(standing, 0.0, 1.0)
         warmth = self._warmth[fan] = aim + (warmth - aim) * np.exp(-elapsed_s / _COOLING_S)
-        values[:, 1] = _ROOM_C + warmth * (values[:, 1] - _ROOM_C)
+        values[:, _TEMPERATURE] = _ROOM_C + warmth * (values[:, _TEMPERATURE] - _ROOM_C)
         still = np.flatnonzero(standing)
-        values[still, 0] = 0.0
-        values[still, 2] = np.abs(drawn[still, 9]) * 0.5
-        values[still, 3] = _STANDING_SOUND_DB + drawn[still, 10]
+        values[still, _ROTATION] = 0.0
+        values[still, _VIBRATION] = np.abs(drawn[still, _STATES + _VIBRATION]) * 0.5
+        values[still, _SOUND] = _STANDING_SOUND_DB + drawn[still, _STATES + _SOUND]
 
     def _spoil(self, fan: Fans, values: Floats, within: Flags, now_s: Floats) -> None:
         """What a sensor shows that is stuck, dead or drifting."""
@@ -155,7 +162,7 @@ class Machines:
         for index in np.flatnonzero(lone | bursting.any(axis=1)):
             hit = bursting[index]
             if lone[index]:
-                hit[self._spiking.integers(4)] = True
+                hit[self._spiking.integers(len(FEATURES))] = True
             for sensor in np.flatnonzero(hit):
                 width = HEALTHY[sensor, 1] - HEALTHY[sensor, 0]
                 far = width * self._spiking.uniform(*_SPIKE_WIDTHS) * self._spiking.choice((-1.0, 1.0))

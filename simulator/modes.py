@@ -2,11 +2,13 @@
 
 from typing import Final, NamedTuple
 
+from simulator.physics import Sensors, each
+
 
 class Mode(NamedTuple):
     """One failure mode."""
 
-    weights: tuple[float, float, float, float]
+    weights: Sensors
     """How far each sensor's box slides to the faulty one at full severity, in the order of FEATURES."""
     life_h: float
     """Median hours from the first sign to the stop."""
@@ -20,11 +22,15 @@ class Mode(NamedTuple):
     """Whether the drive speeds the fan up to make good what it no longer moves, or the fan slows down."""
 
 
+def _shows(rotation: float, temperature: float, vibration: float, sound: float) -> Sensors:
+    return each(0.0, rotation=rotation, temperature=temperature, vibration=vibration, sound=sound)
+
+
 MODES: Final = {
-    "bearing": Mode((0.4, 0.8, 1.0, 0.9), 96.0, 0.5, 2.0, 0.35, raises_rotation=True),
-    "imbalance": Mode((0.25, 0.15, 1.0, 0.6), 72.0, 0.6, 1.0, 0.25, raises_rotation=True),
-    "motor": Mode((1.0, 0.9, 0.2, 0.25), 18.0, 0.6, 0.7, 0.20, raises_rotation=False),
-    "obstruction": Mode((0.7, 1.0, 0.4, 0.9), 36.0, 0.6, 1.0, 0.20, raises_rotation=False),
+    "bearing": Mode(_shows(0.4, 0.8, 1.0, 0.9), 96.0, 0.5, 2.0, 0.35, raises_rotation=True),
+    "imbalance": Mode(_shows(0.25, 0.15, 1.0, 0.6), 72.0, 0.6, 1.0, 0.25, raises_rotation=True),
+    "motor": Mode(_shows(1.0, 0.9, 0.2, 0.25), 18.0, 0.6, 0.7, 0.20, raises_rotation=False),
+    "obstruction": Mode(_shows(0.7, 1.0, 0.4, 0.9), 36.0, 0.6, 1.0, 0.20, raises_rotation=False),
 }
 
 

@@ -11,23 +11,30 @@ from typing import Any, Final
 
 import msgspec
 
+from fanwatch.sensors import FEATURES
+
 HOUR_S: Final = 3600.0
 DAY_S: Final = 86_400.0
 MONTH_S: Final = 30 * DAY_S
 
-Sensors = tuple[float, float, float, float]
+Sensors = tuple[float, ...]
+
+
+def each(others: float, **known: float) -> Sensors:
+    """A number for each sensor, in the order of FEATURES; `others` where this model of a fan knows none."""
+    return tuple(known.get(name, others) for name in FEATURES)
 
 
 class Physics(msgspec.Struct, frozen=True, kw_only=True):
     """How fans of one make behave. `scaled` moves some of it."""
 
-    load: Sensors = (0.70, 0.45, 0.50, 0.55)
+    load: Sensors = each(0.0, rotation=0.70, temperature=0.45, vibration=0.50, sound=0.55)
     """How strongly load moves each sensor. One cause for all is what makes them look like one machine."""
-    ambient: Sensors = (0.0, 0.45, 0.0, 0.10)
+    ambient: Sensors = each(0.0, temperature=0.45, sound=0.10)
     """How strongly the surroundings move each sensor."""
     offset: float = 0.25
     """Standard deviation of what sets fans of one make apart, in each sensor."""
-    noise: Sensors = (0.669, 0.730, 0.829, 0.790)
+    noise: Sensors = each(0.968, rotation=0.669, temperature=0.730, vibration=0.829, sound=0.790)
     """What a sensor does by itself. Readings ten minutes apart have nothing of it in common: white noise there."""
     noise_memory_s: float = 120.0
     """Closer readings share it, so that a fan that is read each second does not flicker over its whole range."""

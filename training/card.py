@@ -33,9 +33,10 @@ def write(metadata: Metadata) -> str:
         f"{metrics['false_positive']:,.0f} false alarms",
         f"{metrics['true_negative']:,.0f} left in peace",
     )
+    count = len(metadata.features)
     return f"""# {metadata.name}, version {metadata.version}
 
-Says from one reading of four sensors whether a turbine fan is faulty. A dense network, 4-60-30-10-1, with its
+Says from one reading of {count} sensors whether a turbine fan is faulty. A dense network, {count}-60-30-10-1, with its
 normalisation inside; it takes raw values in the units below and gives the probability of a fault.
 
 ## What it is for

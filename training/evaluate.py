@@ -81,7 +81,7 @@ def evaluate(
 def probabilities_of(
     bundle: Bundle, features: NDArray[np.float64], *, engine: str | None = None
 ) -> NDArray[np.float64]:
-    """Probabilities as published, to 4 decimals, shape (n,), for features, shape (n, 4).
+    """Probabilities as published, to 4 decimals, shape (n,), for features, shape (n, sensors).
 
     Values beyond the trained ranges are clamped, as in service.
     """

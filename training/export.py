@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanwatch.bundles.anomaly import LITERT_FILE, SAVED_MODEL
+from fanwatch.sensors import FEATURES
 from training.tensorflow import tf
 
-_INPUT = tf.TensorSpec((None, 4), tf.float32, name="params")
+_INPUT = tf.TensorSpec((None, len(FEATURES)), tf.float32, name="params")
 
 
 class _Exported(tf.Module):  # type: ignore[misc]
@@ -30,7 +31,7 @@ class _Exported(tf.Module):  # type: ignore[misc]
 
     @tf.function(input_signature=[_INPUT])  # type: ignore[untyped-decorator]
     def score(self, params: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Probability of a fault, shape (n,), for raw features, shape (n, 4)."""
+        """Probability of a fault, shape (n,), for raw features, shape (n, sensors)."""
         signal = (params - self.mean) / self.deviation
         for weights, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             signal = tf.nn.relu(tf.matmul(signal, weights) + bias)

@@ -28,7 +28,7 @@ class Labelled(NamedTuple):
 
     source: str
     features: NDArray[np.float64]
-    """Shape (n, 4)."""
+    """Shape (n, sensors)."""
     faulty: NDArray[np.bool_]
 
 

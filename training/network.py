@@ -32,7 +32,7 @@ class Fitted(NamedTuple):
     """A trained network and how it went."""
 
     network: Any
-    """keras.Sequential from raw features, shape (n, 4), to the fault's logit, shape (n, 1)."""
+    """keras.Sequential from raw features, shape (n, sensors), to the fault's logit, shape (n, 1)."""
     curve: list[tuple[float, float]]
     """Loss (cross-entropy a row) on training rows, while they were learned, and on validation rows, by epoch."""
 
@@ -51,7 +51,7 @@ def fit(
     features: Floats, labels: Floats, validation: tuple[Floats, Floats], recipe: Recipe,
     on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
 ) -> Fitted:  # fmt: skip
-    """Train on features, shape (n, 4), and labels 0 or 1, shape (n,).
+    """Train on features, shape (n, sensors), and labels 0 or 1, shape (n,).
 
     The weights of the lowest validation loss are kept.
 

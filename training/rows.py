@@ -1,28 +1,26 @@
-"""A history file as batches of rows, hashed on the way, in memory that does not grow with the file."""
+"""A history file as batches of rows, hashed on the way, in memory that does not grow with the file; and as arrays."""
 
-import csv
 import hashlib
 import io
-import itertools
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from fanwatch.errors import FanwatchError
-from fanwatch.messages import misread
+from fanwatch.messages import files, misread
 from fanwatch.problems import Problems
+from fanwatch.sensors import FEATURES
+from training.sample import RowSample
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-ROWS_AT_ONCE: Final = 8192
-_LONGEST_LINE: Final = 65_536
-"""Characters; without a bound, a file that is one long line would be read whole."""
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 """What a file in UTF-16 begins with, as Excel's "Unicode text" does."""
-_FOREIGN: Final = re.compile("[\udc80-\udcff]")
-"""A byte that is no UTF-8, as `surrogateescape` reads it."""
+_LABELS: Final = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1, "False": 0, "True": 1}
+_LABELS_OF_EXCEL: Final = {"FALSE": 0, "TRUE": 1}
 CHECK: Final = "fanwatch history check"
 """The command that lists all problems of a history."""
 
@@ -41,18 +39,6 @@ class HistoryError(FanwatchError):
         """What the message is about, line by line, where it is about lines."""
 
 
-class _Unreadable(Exception):
-    """Nothing behind this line of the file can be read."""
-
-
-class Batch(NamedTuple):
-    """Some rows that follow each other."""
-
-    lines: list[int]
-    """Number of each row's (last) line in the file, from 1 on."""
-    rows: list[list[str]]
-
-
 class Rows:
     """The rows of a CSV file below its header. Iterate once; whoever does adds to `problems` what is wrong in a row."""
 
@@ -62,19 +48,24 @@ class Rows:
         """All that is wrong with the file; the iteration ends with a HistoryError where there is anything."""
         self._progress = progress
         self._digest = hashlib.sha256()
-        self.header: list[str] = []
+        self._rows = files.Rows(io.StringIO(), self.problems)
+
+    @property
+    def header(self) -> list[str]:
         """Column names, stripped; known once iteration began."""
-        self.blank = 0
-        """Empty lines, which are passed over."""
-        self._begun = 0
-        """Lines that were read."""
+        return self._rows.header
+
+    @property
+    def blank(self) -> int:
+        """Rows without content, which are passed over."""
+        return self._rows.blank
 
     @property
     def sha256(self) -> str:
         """Of the file's bytes, once all were read."""
         return self._digest.hexdigest()
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[files.Batch]:
         """Yield all rows in batches. HistoryError, once all were read, says whatever is wrong with the file."""
         try:
             with self.path.open("rb", buffering=0) as file:
@@ -82,7 +73,8 @@ class Rows:
                 buffered = io.BufferedReader(_Hashing(file, self._digest), 1 << 20)
                 self._check_kind(buffered.peek(misread.LOOKED_AT))
                 text = io.TextIOWrapper(buffered, "utf-8-sig", "surrogateescape", newline="")
-                for batch in self._batches(self._lines(text)):
+                self._rows = files.Rows(text, self.problems)
+                for batch in self._rows:
                     self._progress(file.tell(), total)
                     yield batch
                 self._progress(total, total)
@@ -93,59 +85,29 @@ class Rows:
         if self.problems:
             raise HistoryError(str(self.problems), (self.problems,))
 
-    def _batches(self, text: Iterator[str]) -> Iterator[Batch]:
-        line = 0
-        try:
-            first = next(text, "")
-            separator = self._separator(first)
-            reader = csv.reader(itertools.chain([first], text), strict=True, delimiter=separator)
-            self.header = [name.strip() for name in next(reader, [])]
-            self._check_header()
-            line = reader.line_num
-            lines: list[int] = []
-            rows: list[list[str]] = []
-            for row in reader:
-                line = reader.line_num
-                if not row:
-                    self.blank += 1
-                    continue
-                lines.append(line)
-                # Such a file is refused; what else is wrong with it shall be said, and not each decimal comma.
-                rows.append(row if separator == "," else [cell.replace(",", ".") for cell in row])
-                if len(rows) == ROWS_AT_ONCE:
-                    yield Batch(lines, rows)
-                    lines, rows = [], []
-            if rows:
-                yield Batch(lines, rows)
-        except csv.Error as error:
-            self.problems.add(
-                line + 1,
-                "",
-                f"is not CSV ({error}): a quotation mark there is not closed, or stands within a cell. Remove it;"
-                " what follows was not read.",
-            )
-        except _Unreadable:
-            pass
+    def batches(self, names: Sequence[str]) -> Iterator[tuple[files.Batch, list[int]]]:
+        """The same, each with where in its rows the columns `names` stand, -1 for one that is missing.
 
-    def _lines(self, file: io.TextIOWrapper) -> Iterator[str]:
-        while line := file.readline(_LONGEST_LINE):
-            self._begun += 1
-            if len(line) == _LONGEST_LINE and line[-1] not in "\r\n":
-                self.problems.add(
-                    self._begun,
-                    "",
-                    f"has more than {_LONGEST_LINE:,} characters: it is no CSV file. Save it with a line for each row.",
-                )
-                raise _Unreadable
-            if not line.isascii() and (foreign := _FOREIGN.search(line)):
-                byte = f"0x{ord(foreign[0]) - 0xDC00:02x}"
-                self.problems.add(
-                    self._begun,
-                    "",
-                    f"has a byte that is not UTF-8 ({byte}): save the file as CSV UTF-8, or, if Windows or an older"
-                    " Excel wrote it, convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW.",
-                )
-            yield line
+        HistoryError, too, where there is no row.
+        """
+        order: list[int] = []
+        for batch in self:
+            order = order or self._order(names)
+            yield batch, order
+        if not order:
+            self._order(names)
+            if self.problems:
+                raise HistoryError(str(self.problems), (self.problems,))
+
+    def _order(self, names: Sequence[str]) -> list[int]:
+        order = files.places(self.header, names)
+        missing = [name for name, place in zip(names, order, strict=True) if place < 0]
+        if missing:
+            found = f" It names {','.join(self.header)[:200]}." if any(self.header) else ""
+            self.problems.add(
+                1, "", f"has no column {', '.join(missing)}: its header must name {','.join(names)}.{found}"
+            )
+        return order
 
     def _check_kind(self, start: bytes) -> None:
         """HistoryError for a file that is something else than text in lines."""
@@ -160,18 +122,72 @@ class Rows:
         if start.lstrip()[:1] in (b"{", b"["):
             raise HistoryError(f"{self.path} is JSON, and a history is CSV: export it as CSV, with a header.")
 
-    def _separator(self, first: str) -> str:
-        mark = misread.separator(first)
-        if mark != ",":
-            by = misread.SEPARATORS[mark]
-            self.problems.add(
-                1, "", f"separates its columns by {by}: save it with commas (and 0.5, not 0,5)."
-            )
-        return mark
 
-    def _check_header(self) -> None:
-        for name in sorted({name for name in self.header if self.header.count(name) > 1 and name}):
-            self.problems.add(1, "", f"names the column {name} twice: remove or rename one.")
+class Cells:
+    """What the cells of a file hold; `names` are its columns: COLUMNS, and `Faulty` where labels are read."""
+
+    def __init__(self, names: Sequence[str], problems: Problems) -> None:
+        self._names, self._problems = names, problems
+        self.devices, self.times = files.Codes(), files.Times()
+
+    def take(self, batch: files.Batch, order: list[int]) -> RowSample | None:
+        """The rows of a batch; None where something is wrong in any of them, all of which is added to the problems."""
+        try:
+            if min(order) < 0:
+                raise IndexError
+            columns = [[row[index] for row in batch.rows] for index in order]
+            values = np.array([list(map(float, column)) for column in columns[2 : 2 + len(FEATURES)]])
+            if not np.isfinite(values).all():
+                raise ValueError
+            count = len(batch.rows)
+            labelled = len(order) > 2 + len(FEATURES)
+            return RowSample(
+                np.ascontiguousarray(values.T),
+                np.fromiter(map(_label, columns[-1]), np.bool_, count)
+                if labelled
+                else np.zeros(count, np.bool_),
+                np.fromiter(map(self.devices.code, columns[0]), np.int32, count),
+                np.fromiter(map(self.times.ms, columns[1], batch.lines), np.int64, count),
+                np.array(batch.lines, dtype=np.int64),
+            )
+        except (ValueError, IndexError):
+            for line, row in zip(batch.lines, batch.rows, strict=True):
+                self._check(line, row, order)
+            return None
+
+    def _check(self, line: int, row: list[str], order: list[int]) -> None:
+        """Add whatever is wrong in a row."""
+        named = [pair for pair in zip(self._names, order, strict=True) if pair[1] >= 0]
+        short = [name for name, index in named if index >= len(row)]
+        if short:
+            what = f"has {len(row)} values, none of them for {', '.join(short)}: add it, or remove the line."
+            self._problems.add(line, "", what)
+            return
+        cells = {name: row[index].strip() for name, index in named}
+        if wrong := files.foreign(cells.values()):
+            self._problems.add(line, "", wrong)
+            return
+        for name, cell in cells.items():
+            try:
+                if name == "DeviceID":
+                    self.devices.code(cell)
+                elif name == "Time":
+                    self.times.ms(cell, line)
+                elif name == "Faulty":
+                    _label(cell)
+                else:
+                    files.number(cell)
+            except ValueError as error:
+                self._problems.add(line, name, str(error), cell if cell or name != "DeviceID" else None)
+
+
+def _label(cell: str) -> int:
+    found = _LABELS.get(cell)
+    if found is None:
+        found = (_LABELS | _LABELS_OF_EXCEL).get(cell.strip())
+    if found is None:
+        raise ValueError("must be 0 or 1, for healthy or faulty: write one, or remove the line.")
+    return found
 
 
 class _Hashing(io.RawIOBase):

@@ -1,7 +1,5 @@
 """What is kept of a history file while it is read: all rows of a usual one, an even sample of a huge one."""
 
-import re
-from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -9,23 +7,20 @@ from numpy.typing import NDArray
 
 from fanwatch.sensors import SENSORS
 
-_MOST_DEVICES: Final = 100_000
-_REMEMBERED_TIMES: Final = 100_000
 _MOST_OTHERS: Final = 20_000
 """Rows of which the unused columns are kept, to see whether one gives the label away."""
 _LONGEST_CELL: Final = 64
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FORM: Final = re.compile(
-    r"\d{4}-\d\d-\d\d(?:([ Tt])\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII
-)
 
 
 class RowSample(NamedTuple):
     """Rows as arrays, first axis n."""
 
     features: NDArray[np.float64]
+    """In the order of FEATURES, shape (n, sensors)."""
     faulty: NDArray[np.bool_]
+    """False where the file has no labels."""
     device: NDArray[np.int32]
+    """Numbers of the devices in the order of their first appearance."""
     time_ms: NDArray[np.int64]
     line: NDArray[np.int64]
 
@@ -46,69 +41,6 @@ class RowSample(NamedTuple):
         low, high = np.array([sensor.plausible for sensor in SENSORS]).T
         fit: NDArray[np.bool_] = ((self.features >= low) & (self.features <= high)).all(axis=1)
         return fit
-
-
-class Codes:
-    """Numbers for device names, in the order of their first appearance."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self._codes: dict[str, int] = {}
-
-    def code(self, cell: str) -> int:
-        """Of a name. ValueError, a sentence, where it is empty or the names do not end."""
-        found = self._codes.get(cell)
-        if found is not None:
-            return found
-        name = cell.strip()
-        if name != cell:
-            return self.code(name)
-        if not name:
-            raise ValueError("DeviceID is empty.")
-        if len(self.names) == _MOST_DEVICES:
-            raise ValueError(
-                f"DeviceID has more than {_MOST_DEVICES:,} values: it must name a fan, not a row."
-            )
-        self.names.append(name)
-        return self._codes.setdefault(name, len(self.names) - 1)
-
-
-class Times:
-    """Milliseconds of times in the forms that a history file may use; those without a zone are UTC."""
-
-    def __init__(self) -> None:
-        self.forms: dict[str, tuple[str, int]] = {}
-        """Form → its first time and that one's line."""
-        self._known: dict[str, int] = {}
-
-    def ms(self, cell: str, line: int) -> int:
-        """Of a time. ValueError, the end of a sentence, where it is none."""
-        found = self._known.get(cell)
-        if found is not None:
-            return found
-        text = cell.strip()
-        match = _FORM.fullmatch(text)
-        if match is None:
-            raise ValueError(
-                "is not a time such as 2026-01-31 12:00:00 or 2026-01-31T12:00:00Z: write it so."
-            )
-        try:
-            time = datetime.fromisoformat(text)
-            time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise ValueError("is no time of any calendar: correct it, or remove the line.") from None
-        self.forms.setdefault(_form(match), (text, line))
-        if len(self._known) == _REMEMBERED_TIMES:
-            self._known.clear()
-        return self._known.setdefault(cell, (time - _EPOCH) // timedelta(milliseconds=1))
-
-
-def _form(match: re.Match[str]) -> str:
-    separator, _, _, zone = match.groups()
-    if separator is None:
-        return "dates without a time of day"
-    shape = "with T" if separator in "Tt" else "with a space"
-    return f"{shape}, {'no zone' if zone is None else 'UTC (Z)' if zone in 'Zz' else 'an offset'}"
 
 
 class Sample:

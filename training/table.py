@@ -4,37 +4,33 @@ Memory is bounded: of a file with more rows than `LIMIT`, an even sample is kept
 the copies of a row are kept or left out together, whatever their order.
 """
 
-import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fanwatch.problems import Problems
+from fanwatch import sensors
 from fanwatch.sensors import SENSORS
 from training.quality import Quality, notes_on, survey
 from training.repeats import last_of_each
-from training.rows import Batch, HistoryError, Progress, Rows
-from training.sample import Codes, RowSample, Sample, Times
+from training.rows import Cells, HistoryError, Progress, Rows
+from training.sample import Sample
 
 __all__ = ["COLUMNS", "LIMIT", "HistoryError", "Table", "check_learnable", "read"]
 
-COLUMNS: Final = ("DeviceID", "Time", *(sensor.column for sensor in SENSORS), "Faulty")
+COLUMNS: Final = (*sensors.COLUMNS, "Faulty")
 LIMIT: Final = 1_000_000
 """Rows that are kept at most; about 200 MB while reading."""
 _MOST_IMPLAUSIBLE: Final = 0.2
 _FEWEST_OF_A_KIND: Final = 50
-_LABELS: Final = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1, "False": 0, "True": 1}
-_LABELS_OF_EXCEL: Final = {"FALSE": 0, "TRUE": 1}
 
 
 class Table(NamedTuple):
     """The usable rows of a history file. Only `features` are learned from."""
 
     features: NDArray[np.float64]
-    """Rotation rpm, temperature °C, vibration, sound dB, shape (n, 4)."""
+    """In the order and units of SENSORS, shape (n, sensors)."""
     faulty: NDArray[np.bool_]
     """Shape (n,)."""
     implausible: int
@@ -65,16 +61,18 @@ def read(path: Path, progress: Progress = lambda done, total: None, *, limit: in
     HistoryError says all that is wrong, by kind: how many lines have it, and which are the first.
     """
     rows = Rows(path, progress)
-    devices, times = Codes(), Times()
-    sample, order = Sample(limit), None
-    for batch in rows:
-        order = _order(rows) if order is None else order
+    cells, sample = Cells(COLUMNS, rows.problems), Sample(limit)
+    extra: list[int] = []
+    for batch, order in rows.batches(COLUMNS):
         extra = [i for i, name in enumerate(rows.header) if name and i not in order]
-        parsed = _parsed(rows.problems, batch, order, devices, times)
-        if parsed is not None and not rows.problems:
-            sample.add(parsed, batch.rows, extra)
-    if order is None:
-        raise HistoryError(_nothing(path, rows))
+        taken = cells.take(batch, order)
+        if taken is not None and not rows.problems:
+            sample.add(taken, batch.rows, extra)
+    if not sample.seen:
+        raise HistoryError(
+            f"{path} has a header but no rows below it: export it once more, with its readings."
+        )
+    devices, times = cells.devices, cells.times
     all_kept = sample.kept()
     repeats = last_of_each(devices.names, all_kept.device, all_kept.time_ms, all_kept.line, all_kept.differ)
     kept = all_kept.at(repeats.kept) if repeats.repeated else all_kept
@@ -127,94 +125,3 @@ def implausible(quality: Quality) -> str:
             f" where {low:g} to {high:g}{unit} can be"
         )
     return "; ".join(told)
-
-
-def _nothing(path: Path, rows: Rows) -> str:
-    """Of a file without a row."""
-    _order(rows)
-    if rows.problems:
-        return str(rows.problems)
-    return f"{path} has a header but no rows below it: export it once more, with its readings."
-
-
-def _order(rows: Rows) -> list[int]:
-    """Where each of COLUMNS stands in a row; -1 for one that is missing, which is a problem."""
-    missing = [name for name in COLUMNS if name not in rows.header]
-    if missing:
-        found = f" It names {','.join(rows.header)[:200]}." if any(rows.header) else ""
-        rows.problems.add(
-            1, "", f"has no column {', '.join(missing)}: it must name {','.join(COLUMNS)}.{found}"
-        )
-    return [rows.header.index(name) if name in rows.header else -1 for name in COLUMNS]
-
-
-def _parsed(
-    problems: Problems, batch: Batch, order: list[int], devices: Codes, times: Times
-) -> RowSample | None:
-    """The rows of a batch; None where something is wrong in any of them, all of which is added to `problems`."""
-    try:
-        if min(order) < 0:
-            raise IndexError
-        columns = [[row[index] for row in batch.rows] for index in order]
-        values = np.array([list(map(float, column)) for column in columns[2:-1]])
-        if not np.isfinite(values).all():
-            raise ValueError
-        return RowSample(
-            np.ascontiguousarray(values.T),
-            np.fromiter(map(_label, columns[-1]), np.bool_, len(batch.rows)),
-            np.fromiter(map(devices.code, columns[0]), np.int32, len(batch.rows)),
-            np.fromiter(map(times.ms, columns[1], batch.lines), np.int64, len(batch.rows)),
-            np.array(batch.lines, dtype=np.int64),
-        )
-    except (ValueError, KeyError, IndexError):
-        for line, row in zip(batch.lines, batch.rows, strict=True):
-            _check(problems, line, row, order, devices, times)
-        return None
-
-
-def _check(
-    problems: Problems, line: int, row: list[str], order: list[int], devices: Codes, times: Times
-) -> None:
-    """Add whatever is wrong in a row."""
-    short = [name for name, index in zip(COLUMNS, order, strict=True) if index >= len(row)]
-    if short:
-        what = f"has {len(row)} values, none of them for {', '.join(short)}: add it, or remove the line."
-        problems.add(line, "", what)
-    cells = {
-        name: row[index].strip() for name, index in zip(COLUMNS, order, strict=True) if 0 <= index < len(row)
-    }
-    for name, cell in cells.items():
-        wrong = _wrong(name, cell, line, devices, times)
-        if wrong:
-            problems.add(line, name, wrong, cell if cell or name != "DeviceID" else None)
-
-
-def _wrong(name: str, cell: str, line: int, devices: Codes, times: Times) -> str | None:
-    """What is wrong with a cell, the end of a sentence."""
-    try:
-        if name == "DeviceID":
-            devices.code(cell)
-        elif name == "Time":
-            times.ms(cell, line)
-        elif name == "Faulty":
-            if not _holds(lambda: _label(cell) >= 0):
-                return "must be 0 or 1, for healthy or faulty: write one, or remove the line."
-        elif not _holds(lambda: math.isfinite(float(cell))):
-            number = "write one such as 47.9, with a point and without a unit, or remove the line."
-            return f"is not a finite number: {number}"
-    except ValueError as error:
-        told = str(error).removeprefix("DeviceID ")
-        return f"{told} Put the fan's name there, or remove the line." if name == "DeviceID" else told
-    return None
-
-
-def _holds(claim: Callable[[], bool]) -> bool:
-    try:
-        return claim()
-    except (ValueError, KeyError):
-        return False
-
-
-def _label(cell: str) -> int:
-    found = _LABELS.get(cell)
-    return (_LABELS | _LABELS_OF_EXCEL)[cell.strip()] if found is None else found

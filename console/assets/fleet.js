@@ -65,9 +65,9 @@ export default {
       </button>
     </div>
   </div>
-  <div class="fl-scroll" ref="scroll" tabindex="-1" @scroll.passive="look" role="table" aria-label="Fans" :aria-rowcount="n + 1" @keydown="keys">
+  <div class="fl-scroll" :style="{ '--sensors': signals.length }" ref="scroll" tabindex="-1" @scroll.passive="look" role="table" aria-label="Fans" :aria-rowcount="n + 1" @keydown="keys">
     <div class="fl-cols" role="row" aria-rowindex="1">
-      <div v-for="column in columns" :key="column[1]" role="columnheader" :class="'fl-c-' + (column[0] || 'why')"
+      <div v-for="column in columns" :key="column[1]" role="columnheader" :class="['fl-c-' + (column[0] || 'why'), column[2]]"
         :aria-sort="column[0] && wish.sort === column[0] ? (wish.descending ? 'descending' : 'ascending') : null">
         <button v-if="column[0]" type="button" @click="sort(column[0])">{{ column[1] }}<i v-if="wish.sort === column[0]" aria-hidden="true">{{ wish.descending ? '↑' : '↓' }}</i></button>
         <span v-else>{{ column[1] }}</span>
@@ -81,7 +81,7 @@ export default {
         <div class="fl-c-why" role="cell"><b v-if="row.cause">{{ row.cause }}</b><span v-if="row.why">{{ row.why }}</span><span v-else-if="states[row.code].name === 'ok'" class="fl-usual">As usual</span></div>
         <div class="fl-c-left" role="cell"><template v-if="row.latest"><b>{{ row.left }}</b><small>{{ row.until }}</small></template><span v-else-if="row.code > 0 && row.code < 4" class="fl-none">not known</span></div>
         <div class="fl-c-risk" role="cell"><template v-if="row.risk !== null"><span class="fl-bar" aria-hidden="true"><i :style="{ transform: 'scaleX(' + row.risk + ')' }"></i></span><span>{{ row.percent }}</span></template><span v-else class="fl-none" aria-label="no risk known">–</span></div>
-        <div v-for="(signal, k) in signals" :key="signal.name" role="cell" class="fl-signal" :class="['fl-c-' + signal.name, { 'fl-out': row.out[k] }]">
+        <div v-for="(signal, k) in signals" :key="signal.name" role="cell" class="fl-signal fl-sensor" :class="['fl-c-' + signal.name, { 'fl-out': row.out[k] }]">
           <span class="fl-label">{{ signal.word }}</span>
           <span class="fl-value"><b>{{ row.values[k] }}</b> <small>{{ signal.unit }}</small></span>
           <svg class="fl-line" viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true"><rect v-if="signal.to" x="0" width="100" :y="22 - signal.to * 20" :height="(signal.to - signal.from) * 20"/><path :d="row.paths[k]"/></svg>
@@ -126,10 +126,10 @@ export default {
   },
   computed: {
     columns() {
-      return [...COLUMNS, ...this.signals.map((each) => [each.name, each.word]), ["age", "Last"]];
+      return [...COLUMNS, ...this.signals.map((each) => [each.name, each.word, "fl-sensor"]), ["age", "Last"]];
     },
     sorts() {
-      return [["need", "Needs you first"], ["name", "Name"], ["left", "Time left"], ["risk", "Risk"], ...this.signals.map((each) => [each.name, each.word]), ["age", "Oldest reading"]];
+      return [["need", "Needs you first"], ["name", "Name"], ["left", "Time left"], ["risk", "Risk"], ...this.signals.map((each) => [each.name, each.word, "fl-sensor"]), ["age", "Oldest reading"]];
     },
     sorted: {
       get() {

@@ -61,7 +61,7 @@ export default {
         <h2 id="ty-file">A file of readings</h2>
         <label class="ty-drop" :class="{ 'ty-over': over }" @dragover.prevent="over = true" @dragleave="over = false" @drop.prevent="over = false; send($event.dataTransfer.files[0])">
           <input type="file" accept=".csv,.ndjson,.jsonl,.json,text/csv" @change="send($event.target.files[0]); $event.target.value = ''">
-          <span><b>Choose a file</b> or drop it here: CSV with the columns DeviceID, Rotation, Temperature, Vibration, Sound, or a JSON reading a line</span>
+          <span><b>Choose a file</b> or drop it here: CSV with the columns DeviceID, {{ sensors.map((each) => each.label).join(", ") }}, or a JSON reading a line</span>
         </label>
         <p v-if="sending" class="fw-soft" role="status">Scoring {{ sending }} …</p>
         <p v-if="fileError" class="ep-error" role="alert">{{ fileError }}</p>

@@ -8,7 +8,7 @@ import numpy as np
 from console.live.table import Table
 from fanwatch import text
 from fanwatch.fleet import standstill
-from fanwatch.fleet.standstill import ROTATION, STILL_RPM, STILL_VIBRATION, SURE_MS, VIBRATION
+from fanwatch.fleet.standstill import SURE_MS, stands
 from fanwatch.messages.alarm import OUT_OF_SERVICE, Alarm, with_lapsed
 from fanwatch.messages.reasons import reason
 from fanwatch.sensors import Values
@@ -38,7 +38,7 @@ class Standstill:
 
     def take(self, row: int, ms: int, values: Values, *, first: bool) -> bool:
         """Takes a fan's newest reading; whether it stands still, or turns again, from now on."""
-        still = 0 <= values[ROTATION] < STILL_RPM and values[VIBRATION] < STILL_VIBRATION
+        still = stands(values)
         if still == self.still[row]:
             self._turned_ms[row] = 0
         elif not self._turned_ms[row]:

@@ -16,7 +16,7 @@ import msgspec
 from fanwatch.bundles.verified import VerifiedBundle
 from fanwatch.errors import BundleError
 from fanwatch.messages.refusals import in_words
-from fanwatch.sensors import Values
+from fanwatch.sensors import FEATURES, Values
 
 NAME: Final = "fan-anomaly"
 METADATA: Final = "model.json"
@@ -85,7 +85,8 @@ class Metadata(msgspec.Struct, frozen=True):
 
     name: str
     version: int
-    features: tuple[Feature, Feature, Feature, Feature]
+    features: tuple[Feature, ...]
+    """The kind's sensors, in its order."""
     threshold: Threshold
     metrics: dict[str, int | float]
     """Of the test rows, which neither training nor the threshold has seen."""
@@ -171,6 +172,12 @@ def _parse(path: Path, raw: bytes) -> Metadata:
         raise BundleError(
             f"{path / METADATA} is not the description of a model: {in_words(error, Metadata)}. Train it again."
         ) from error
+    sensors = tuple(feature.name for feature in metadata.features)
+    if sensors != FEATURES:
+        raise BundleError(
+            f"{path / METADATA} is of a model for {', '.join(sensors) or 'no sensor'}, and machines/fan.toml declares"
+            f" {', '.join(FEATURES)}: train a model on their history."
+        )
     vector = metadata.test_vector
     if not vector.inputs or len(vector.inputs) != len(vector.probabilities):
         raise BundleError(f"{path / METADATA} has no usable test vector: train the bundle again.")

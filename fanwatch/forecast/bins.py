@@ -30,17 +30,17 @@ class Bins(NamedTuple):
     fans: Ints
     """Which fans of the fleet, by number from 0 on, each once, shape (m,)."""
     mean: Floats
-    """Mean of the values that are neither zero nor implausible, NaN where there were none, shape (m, 4)."""
+    """Mean of the values that are neither zero nor implausible, NaN where there were none, shape (m, sensors)."""
     last: Floats
-    """The newest of them, which is one reading whatever the interval, shape (m, 4)."""
+    """The newest of them, which is one reading whatever the interval, shape (m, sensors)."""
     low: Floats
-    """Lowest of them, shape (m, 4)."""
+    """Lowest of them, shape (m, sensors)."""
     high: Floats
-    """Highest of them, shape (m, 4)."""
+    """Highest of them, shape (m, sensors)."""
     values: Floats
-    """How many they were, shape (m, 4)."""
+    """How many they were, shape (m, sensors)."""
     zeros: Floats
-    """How many values were exactly zero, as a dropped-out sensor and a standing fan give, shape (m, 4)."""
+    """How many values were exactly zero, as a dropped-out sensor and a standing fan give, shape (m, sensors)."""
 
 
 def no_bins(start_ms: int, fans: Ints) -> Bins:
@@ -61,7 +61,7 @@ def take(bins: Bins, rows: NDArray[np.bool_] | Ints) -> Bins:
 def gather(times_ms: Ints, fans: Ints, values: NDArray[np.float64], total: int) -> Iterator[Bins]:
     """Yield the bins of raw readings of `total` fans, oldest first, those in which nothing came included.
 
-    `times_ms` and `fans` have shape (n,), `values` (n, 4); rows may come in any order.
+    `times_ms` and `fans` have shape (n,), `values` (n, sensors); rows may come in any order.
     """
     if not len(times_ms):
         return

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fanwatch.fleet.standstill import ROTATION, STILL_RPM, STILL_VIBRATION, VIBRATION
+from fanwatch.fleet.standstill import stood
 from fanwatch.forecast.bins import Bins, Floats
 from fanwatch.forecast.memory import Memory
 
@@ -26,9 +26,9 @@ class Cleaned(NamedTuple):
     """What one bin says of n fans. Values are shares of the sensor's healthy range: 0 its low edge, 1 its high one."""
 
     value: Floats
-    """NaN where the sensor gave nothing to go by, shape (n, 4)."""
+    """NaN where the sensor gave nothing to go by, shape (n, sensors)."""
     spike: Flags
-    """Whether the value stands for one that was a spike, shape (n, 4)."""
+    """Whether the value stands for one that was a spike, shape (n, sensors)."""
     heard: Flags
     """Whether anything came, shape (n,)."""
     running: Flags
@@ -38,12 +38,9 @@ class Cleaned(NamedTuple):
 
 
 def clean(memory: Memory, bins: Bins, edges: Floats, number: int) -> Cleaned:
-    """Take in bin `number` of the memory's fans; `edges` are the healthy ranges' low and high edges, shape (4, 2)."""
+    """Take in bin `number` of the memory's fans; `edges` are the healthy ranges, shape (sensors, 2)."""
     heard: Flags = np.any((bins.values + bins.zeros) > 0, axis=1)
-    rotation, vibration = bins.mean[:, ROTATION], bins.mean[:, VIBRATION]
-    # A sensor that gives nothing, or zeros, says nothing against standing still: NaN compares as False.
-    still = heard & ~(rotation >= STILL_RPM) & ~(vibration >= STILL_VIBRATION)
-    still &= (bins.zeros[:, ROTATION] + bins.values[:, ROTATION]) > 0
+    still = heard & stood(bins.mean, bins.zeros + bins.values)
     running = heard & ~still
     new = memory.first == 0
     gap = np.maximum(number - memory.heard, 1)

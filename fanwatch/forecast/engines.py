@@ -8,7 +8,7 @@ import numpy as np
 
 from fanwatch.bundles.anomaly import LITERT_FILE, SAVED_MODEL, locate
 from fanwatch.errors import BundleError, SettingsError
-from fanwatch.forecast.bins import Floats
+from fanwatch.forecast.bins import SENSORS, Floats
 from fanwatch.forecast.bundle import OUTPUTS, ForecastBundle, load
 from fanwatch.forecast.model import NAME, Scores
 from fanwatch.forecast.windows import NAMES
@@ -86,7 +86,8 @@ class TensorFlow:
 
 def split(outputs: Floats) -> Scores:
     """The scores in a network's outputs, shape (n, OUTPUTS)."""
-    return Scores(outputs[:, 0].copy(), outputs[:, 1:4].copy(), outputs[:, 4:8].copy(), outputs[:, 8:].copy())
+    risk, hours, drift, cause = np.split(outputs, (1, 4, 4 + SENSORS), axis=1)
+    return Scores(risk[:, 0].copy(), hours.copy(), drift.copy(), cause.copy())
 
 
 class Trained:

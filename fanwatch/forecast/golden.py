@@ -33,7 +33,7 @@ class Golden(NamedTuple):
     time_ms: Ints
     """When the row's bin begins, shape (n,)."""
     values: Floats
-    """One reading of that bin, in the units of readings, shape (n, 4)."""
+    """One reading of that bin, in the units of readings, shape (n, sensors)."""
     risk: Floats
     """What is said at the end of the bin; NaN where the fan was not judged, shape (n,)."""
 

@@ -31,7 +31,7 @@ _SPIKES_KEPT: Final = np.float32(np.exp(-1 / 36))
 
 
 def watch(memory: Memory, bins: Bins, cleaned: Cleaned, number: int) -> Flags:
-    """Update which sensors are broken; returns which of the values to believe, shape (n, 4)."""
+    """Update which sensors are broken; returns which of the values to believe, shape (n, sensors)."""
     running = cleaned.running[:, None]
     there = ~np.isnan(cleaned.value)
     # `earlier` holds the newest value already, and the one before it.
@@ -82,7 +82,7 @@ def drift(memory: Memory, probability: Floats, ready: Flags, limit: float) -> No
 
 
 def _borne_out(memory: Memory) -> Flags:
-    """Which sensors show what at least one other, that is not broken itself, shows as well, shape (n, 4)."""
+    """Which sensors show what at least one other, that is not broken itself, shows as well, shape (n, sensors)."""
     moved = windows.moved(memory)
     sound = np.where(memory.fault > 0, 0, moved)
     others = np.stack([np.delete(sound, sensor, axis=1).max(axis=1) for sensor in range(SENSORS)], axis=1)

@@ -29,7 +29,8 @@ LAYOUT: Final[dict[str, tuple[int, ...]]] = {
     "same": (SENSORS,), "zero_run": (SENSORS,), "outliers": (SENSORS,), "fault": (SENSORS,),
     "fault_since": (SENSORS,), "drifting": (SENSORS,), "drifts": (SENSORS,),
     # Windows.
-    "windows": (SENSORS, 5, 6), "usual": (SENSORS, 5), "sums": (6,), "square": (SENSORS,), "daily": (SENSORS, 2),
+    "windows": (SENSORS, 5, 6), "usual": (SENSORS, 5), "sums": (SENSORS + 2,),
+    "square": (SENSORS,), "daily": (SENSORS, 2),
     "weight": (SENSORS,), "usual_weight": (SENSORS,),
     # Which way each sensor goes, since when, and from what value.
     "way": (SENSORS,), "turned": (SENSORS,), "turned_from": (SENSORS,),

@@ -5,14 +5,15 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 import numpy as np
 
+from fanwatch import sensors
 from fanwatch.forecast.bins import SENSORS, Floats
 from fanwatch.forecast.windows import OVER, UNDER, column
 
 NAME: Final = "fan-forecast"
-HEALTHY: Final[Floats] = np.array([[500, 700], [35, 45], [100, 200], [45, 52]], np.float32)
-"""What healthy fans of the first tutorial's kind show; a trained model brings its own ranges."""
-_FAULTY_SIDES: Final = ((0, UNDER), (1, OVER), (2, OVER), (3, OVER))
-"""Sensor and signal, over or under, by which the box rule knows a fault: too slow, or too much of the others."""
+HEALTHY: Final[Floats] = np.array([sensor.usual for sensor in sensors.SENSORS], np.float32)
+"""A trained model brings its own ranges."""
+_FAULTY_SIDES: Final = tuple((i, UNDER if i in sensors.FALLING else OVER) for i in range(SENSORS))
+"""Sensor and signal, over or under, by which the box rule knows a fault."""
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -48,9 +49,9 @@ class Scores(NamedTuple):
     hours: Floats
     """Hours to failure if one is: 10 %, 50 % and 90 % quantile, shape (n, 3)."""
     drift: Floats
-    """Probability that each sensor drifts, shape (n, 4)."""
+    """Probability that each sensor drifts, shape (n, sensors)."""
     cause: Floats
-    """Probability that the sensor is one of those in which the fault, if there is one, shows most, shape (n, 4)."""
+    """Probability that a fault, if there is one, shows most in the sensor, shape (n, sensors)."""
 
 
 class ForecastModel(Protocol):
@@ -60,7 +61,7 @@ class ForecastModel(Protocol):
     """Name and version, such as fan-forecast@1."""
     machine: Machine
     edges: Floats
-    """The healthy range of each sensor, low and high, in the sensors' units, shape (4, 2)."""
+    """The healthy range of each sensor, low and high, in the sensors' units, shape (sensors, 2)."""
 
     def score(self, features: Floats) -> Scores:
         """Scores of features in the order of `windows.NAMES`, shape (n, len(NAMES)); a row's do not depend on the

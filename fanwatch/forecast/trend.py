@@ -9,11 +9,11 @@ from fanwatch.forecast.memory import Memory
 from fanwatch.forecast.shown import Shown, lately, usually
 from fanwatch.forecast.windows import HOURS, SIGNALS, UNUSUAL, beyond, toward_wear
 from fanwatch.messages.reasons import Reason, reason
-from fanwatch.sensors import FEATURES
+from fanwatch.sensors import FALLING, FEATURES
 
 _VISIBLE: Final = 0.01
 _SAYING: Final = (SIGNALS.index("beginning"), SIGNALS.index("advanced"))
-"""What single values say for a fault, above 0; the second one of the rotation is for one that falls."""
+"""What single values say for a fault, above 0; the second one of FALLING is for one that falls."""
 _LATELY: Final = (HOURS.index(6), HOURS.index(24))
 
 
@@ -24,8 +24,7 @@ def trend(memory: Memory, edges: Floats, cause: int, number: int) -> list[Reason
     # Nothing is said to be higher or lower by a sensor that gave nothing lately.
     off = np.nan_to_num((now - usual) / width)
     told, worse = {cause}, off >= UNUSUAL
-    # Only a fan's rotation can be too low.
-    worse[0] |= off[0] <= -UNUSUAL
+    worse[FALLING] |= off[FALLING] <= -UNUSUAL
     # What is not to be trusted bears out nothing; `_besides` names it.
     trusted = memory.fault[0] <= 0
     worse, beside = worse & (trusted | (np.arange(len(worse)) == cause)), toward_wear(outside) * trusted
@@ -56,16 +55,16 @@ def trend(memory: Memory, edges: Floats, cause: int, number: int) -> list[Reason
 
 def _outside(code: str, sensor: int, outside: Floats, edges: Floats) -> Reason:
     """How long a sensor was there."""
-    side = 1 if sensor else int(outside[sensor].argmax())
+    side = int(outside[sensor].argmax()) if sensor in FALLING else 1
     edge, share = float(edges[sensor, side]), float(outside[sensor, side])
     return reason(code, sensor=FEATURES[sensor], side=("below", "above")[side], edge=edge, share=share)
 
 
 def _excursions(memory: Memory, cause: int, shown: Shown, usual: float, off: float) -> Reason:
-    """Of a sensor whose mean does not say it: single values too high, or of the rotation too low, for the load."""
+    """Of a sensor whose mean does not say it: single values too high, or of FALLING too low, for the load."""
     high, low = (float(memory.windows[0, cause, signal, list(_LATELY)].max()) for signal in _SAYING)
-    # Only for the rotation does the second one speak of values that are too low.
-    way, most = ("low", low) if cause == 0 and low > high else ("high", high)
+    # Only for FALLING does the second one speak of values that are too low.
+    way, most = ("low", low) if cause in FALLING and low > high else ("high", high)
     now = float(shown.mean[cause])
     known = bool(np.isfinite(now + usual))
     mean = {"now": now, "usual": usual, "since": shown.since * BIN_MS} if known else {}

@@ -13,7 +13,7 @@ from fanwatch.forecast import evidence
 from fanwatch.forecast.bins import SENSORS, Floats
 from fanwatch.forecast.cleaning import Cleaned, Flags
 from fanwatch.forecast.memory import Memory
-from fanwatch.sensors import FEATURES
+from fanwatch.sensors import FALLING, FEATURES
 
 HOURS: Final = (1, 3, 6, 12, 24, 72)
 """Time constants of the means. An exponential window forgets e-fold within its constant."""
@@ -30,6 +30,8 @@ _DAILY_TAU: Final = np.float32(5 * _A_DAY)
 _DAILY_FROM: Final = _A_DAY // 2
 _A_SCORE: Final = np.float32(3.4)
 """By how many scores a sensor lies higher that lies higher by its healthy range, on average."""
+_MIDDLE: Final = (SENSORS - 1) // 2, SENSORS // 2
+"""Of the sensors in the order of their values, those in the middle."""
 _EDGE: Final = np.float32(0.06)
 """So far beyond the healthy range, as a share of it, `over` and `under` reach 1: whether, more than how far."""
 UNUSUAL: Final = 0.08
@@ -44,7 +46,7 @@ _A_SENSOR: Final = len(_OF_A_SENSOR)
 NAMES: Final = (
     *(f"{sensor} {what}" for sensor in FEATURES for what in _OF_A_SENSOR),
     "sum of all sensors",
-    "sum of all sensors, rotation falling",
+    f"sum of all sensors, {' and '.join(FEATURES[sensor] for sensor in FALLING)} falling",
 )
 """Names of the features, in order. Levels and spreads are shares of the sensor's healthy range."""
 
@@ -89,22 +91,25 @@ def update(memory: Memory, cleaned: Cleaned, believed: Flags, number: int) -> No
 
 
 def _evidence(memory: Memory, value: Floats, daily_wave: Floats) -> tuple[Floats, Floats]:
-    """For a fault that begins, and for one that is advanced; for the rotation, which may fall too, up and down."""
+    """For a fault that begins, and for one that is advanced; for a sensor that may fall too, up and down."""
     usual = memory.usual[:, :, _LEVEL]
     # Of the two sensors in the middle: one that drifts must not make the others' values look strange.
     moved: Floats = np.sort(memory.windows[:, :, _LEVEL, _THREE] + daily_wave - usual, axis=1)
-    busy: Floats = (moved[:, 1:2] + moved[:, 2:3]) / np.float32(2)
+    busy: Floats = (moved[:, _MIDDLE[0], None] + moved[:, _MIDDLE[1], None]) / np.float32(2)
     expected: Floats = _A_SCORE * (usual - np.float32(0.5) + busy)
     expected[:] = np.where(memory.usual_weight > 0, np.clip(expected, -2.5, 2.5), 0)
     beginning, advanced = (evidence.ratio(value, expected, grown) for grown in evidence.GROWN)
-    advanced[:, 0] = evidence.ratio(1 - value[:, 0], -expected[:, 0], evidence.GROWN[0])
+    for sensor in FALLING:
+        advanced[:, sensor] = evidence.ratio(1 - value[:, sensor], -expected[:, sensor], evidence.GROWN[0])
     return beginning, advanced
 
 
 def _add_up(memory: Memory, beginning: Floats, advanced: Floats) -> None:
     """Sums of evidence that begin anew whenever they say that nothing is wrong: for each sensor, and for the fan."""
     together = beginning.sum(axis=1)
-    slower = together - beginning[:, 0] + advanced[:, 0]
+    slower = together
+    for sensor in FALLING:
+        slower = slower - beginning[:, sensor] + advanced[:, sensor]
     gained = np.column_stack((beginning, together, slower))
     memory.sums[:] = np.clip(memory.sums + gained, 0, _ENOUGH)
 
@@ -119,7 +124,7 @@ def features(memory: Memory) -> Floats:
 
 
 def as_usual(features: Floats, sensors: Flags) -> Floats:
-    """The features as they would be, had some sensors always shown what fans of this kind do; `sensors`: shape (n, 4).
+    """The features as they would be, had some sensors always shown what fans of this kind do; `sensors`: which ones.
 
     What is usual for the fan itself is of no use here: a sensor that has drifted for days has taken it along.
     """
@@ -146,24 +151,24 @@ def turn(memory: Memory, number: int) -> None:
 
 
 def worse(memory: Memory) -> Floats:
-    """How much each sensor shows of wear, in shares of its healthy range, shape (n, 4): too much of it, or, for the
-    rotation, too little as well; and how much of the last six hours lay beyond the healthy range."""
+    """How much each sensor shows of wear, in shares of its healthy range, shape (n, sensors): too much of it, or, where
+    wear may take it down, too little as well; and how much of the last six hours lay beyond the healthy range."""
     found: Floats = moved(memory) + beyond(memory).max(axis=2)
     return found
 
 
 def moved(memory: Memory) -> Floats:
     """How far each sensor's mean of the last six hours is from what is usual for the fan, where wear takes it: above,
-    the rotation below as well. In shares of the healthy range, 0 or more, shape (n, 4)."""
+    or below as well. In shares of the healthy range, 0 or more, shape (n, sensors)."""
     off = levels(memory) - memory.usual[:, :, _LEVEL]
-    off[:, 0] = np.abs(off[:, 0])
+    off[:, FALLING] = np.abs(off[:, FALLING])
     found: Floats = np.maximum(off, 0)
     return found
 
 
 def worn(memory: Memory) -> Floats:
     """Which share of the last six hours each sensor was where wear takes it: beyond what healthy fans show, and worse
-    than usual for this fan; shape (n, 4). 0 for a sensor that is broken."""
+    than usual for this fan; shape (n, sensors). 0 for a sensor that is broken."""
     off = levels(memory) - memory.usual[:, :, _LEVEL]
     unusual = np.stack((-off >= UNUSUAL, off >= UNUSUAL), axis=2)
     return toward_wear(beyond(memory) * unusual) * (memory.fault <= 0)
@@ -171,18 +176,18 @@ def worn(memory: Memory) -> Floats:
 
 def toward_wear(outside: Floats) -> Floats:
     """Of shares of time below and above the healthy range, as `beyond` has them, those where wear takes each sensor:
-    above, the rotation below as well; shape (..., 4)."""
+    above, or below as well; shape (..., sensors)."""
     found = outside[..., 1].copy()
-    found[..., 0] = outside[..., 0, :].max(axis=-1)
+    found[..., FALLING] = outside[..., FALLING, :].max(axis=-1)
     return found
 
 
 def beyond(memory: Memory) -> Floats:
-    """Which share of the last six hours lay below and above the healthy range, shape (n, 4, 2)."""
+    """Which share of the last six hours lay below and above the healthy range, shape (n, sensors, 2)."""
     return memory.windows[:, :, (UNDER, OVER), _SIX]
 
 
 def levels(memory: Memory) -> Floats:
-    """Each sensor's mean of the last six hours, in shares of its healthy range, shape (n, 4)."""
+    """Each sensor's mean of the last six hours, in shares of its healthy range, shape (n, sensors)."""
     found: Floats = memory.windows[:, :, _LEVEL, _SIX]
     return found

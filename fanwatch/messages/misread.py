@@ -7,6 +7,8 @@ import json
 import re
 from typing import Final, NamedTuple
 
+from fanwatch.sensors import EXAMPLE, FEATURES
+
 LOOKED_AT: Final = 32_000
 """So many bytes from the beginning are enough to tell; more are never parsed."""
 
@@ -25,7 +27,7 @@ _UTF8_MARK: Final = b"\xef\xbb\xbf"
 _NDJSON_CALL: Final = "-H 'Content-Type: application/x-ndjson' --data-binary @FILE"
 SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 """What people separate columns by, in words."""
-_HEADER: Final = re.compile(r"device_?id|rotation|temperature|vibration|\btime(?:stamp)?\b", re.IGNORECASE)
+_HEADER: Final = re.compile(rf"device_?id|{'|'.join(FEATURES)}|\btime(?:stamp)?\b", re.IGNORECASE)
 _PAIRS: Final = re.compile(r'"\s*:|\w=')
 """Names with values, as in damaged JSON or InfluxDB's lines: no table."""
 _NUMBER: Final = re.compile(r"\s*-?\d+(?:[.,]\d+)?\s*")
@@ -92,7 +94,8 @@ def _list(text: str) -> Sent | None:
             " -H 'Content-Type: application/x-ndjson' --data-binary @-.",
         )
     return Sent(
-        "a JSON list", 'A reading is one JSON object, such as {"deviceID":"fan-07","rotation":592,…}.'
+        "a JSON list",
+        f'A reading is one JSON object, such as {{"deviceID":"fan-07",{EXAMPLE.split(",")[0]},…}}.',
     )
 
 

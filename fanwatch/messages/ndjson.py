@@ -1,29 +1,31 @@
 """Readings to score, from options, JSON text, a file or standard input, as NDJSON lines."""
 
-import contextlib
-import csv
 import io
 import itertools
 import json
-import math
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
-from fanwatch.errors import FanwatchError
-from fanwatch.messages import misread
-from fanwatch.messages.reading import Rules, faults
-from fanwatch.problems import Problems
-from fanwatch.sensors import FEATURES
+import msgspec
 
-# By lower-case column name: history files' names and those on the wire differ in case only, but for the time.
-_COLUMNS = {
-    "deviceid": "deviceID",
-    "time": "timeStamp",
-    "timestamp": "timeStamp",
-    **{name: name for name in FEATURES},
-}
+from fanwatch.errors import FanwatchError
+from fanwatch.messages import files, misread
+from fanwatch.messages.reading import Rules, faults
+from fanwatch.messages.timestamps import format_ms, parse_written
+from fanwatch.problems import Problems
+from fanwatch.sensors import COLUMNS, FEATURES, SENSORS
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_FIELDS = {"DeviceID": "deviceID", "Time": "timeStamp", **{each.column: each.name for each in SENSORS}}
+"""Column in files → field on the wire."""
 _NEEDED = ("deviceID", *FEATURES)
+_encode = msgspec.json.Encoder().encode
+_SENSORS = frozenset(FEATURES)
+_ANY_TIME = Rules(ZoneInfo("UTC"), retention_ms=0)
 _CHUNK_LINES = 5000
 _CHUNK_BYTES = 1_000_000
 
@@ -42,15 +44,15 @@ def as_line(content: dict[str, Any]) -> bytes:
 
 def lines(source: BinaryIO, name: str) -> Iterator[Line]:
     """The readings of a CSV or NDJSON file; FanwatchError says what `name` lacks. Empty lines are left out."""
-    start = source.readline()
+    blank, start = b"", source.readline()
     while start and not start.strip():
-        start = source.readline()
+        blank, start = blank + start, source.readline()
     found = misread.look(start)
     if found is not None and (found.unpack or found.convert):
         raise FanwatchError(f"{name} is {found.what}. {found.call}")
     if start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"[")):
         return _from_json(start, source)
-    return _from_csv(start, source, name)
+    return _from_csv(blank + start, source, name)
 
 
 def chunks(readings: Iterable[Line]) -> Iterator[list[Line]]:
@@ -99,62 +101,86 @@ def _single(line: bytes) -> bytes:
 
 
 def _from_csv(start: bytes, source: BinaryIO, name: str) -> Iterator[Line]:
-    # A lone carriage return would end the csv module's line.
-    first = start.decode("utf-8-sig", errors="replace").replace("\r", " ")
-    separator = misread.separator(first)
-    header = next(csv.reader([first], delimiter=separator), [])
-    fields = [_COLUMNS.get(column.strip().lower()) for column in header]
-    missing = [field for field in _NEEDED if field not in fields]
-    wrong = []
-    if separator != ",":
-        by = misread.SEPARATORS[separator]
-        wrong.append(f"separates its columns by {by}: save it with commas (and 0.5, not 0,5).")
-    if missing:
-        wrong.append(
-            f"has no column {', '.join(missing)}. A CSV file begins with its column names, such as "
-            "DeviceID,Time,Rotation,Temperature,Vibration,Sound; an NDJSON file has one JSON reading a line."
-        )
-    if wrong:
-        problems = Problems(name)
-        for each in wrong:
-            problems.add(1, "", each)
-        _look_through(source, separator, fields, problems)
-        raise FanwatchError(str(problems))
-    rows = csv.reader(io.TextIOWrapper(source, encoding="utf-8", errors="replace", newline=""))
-    try:
-        for row in rows:
-            if any(cell.strip() for cell in row):
-                pairs = zip(fields, row, strict=False)
-                content = {field: _cell(field, cell) for field, cell in pairs if field and cell.strip()}
-                yield Line(rows.line_num + 1, as_line(content))
-    except csv.Error as error:
-        raise FanwatchError(f"{name}, line {rows.line_num + 1}: {error}. Is it a CSV file?") from error
-
-
-def _look_through(source: BinaryIO, separator: str, fields: list[str | None], problems: Problems) -> None:
-    """Add what else is wrong with a file that is refused for its header, so that it need not be said later."""
-    rules = Rules(ZoneInfo("UTC"), retention_ms=0)
-    rows = csv.reader(
-        io.TextIOWrapper(source, encoding="utf-8", errors="replace", newline=""), delimiter=separator
-    )
-    with contextlib.suppress(csv.Error):
-        for row in rows:
-            # Its commas are decimal ones, which are told with the separator.
-            plain = row if separator == "," else [cell.replace(",", ".") for cell in row]
-            content = {
-                f: _cell(f, cell) for f, cell in zip(fields, plain, strict=False) if f and cell.strip()
-            }
-            for each in faults(as_line(content), rules) if content else ():
+    problems = Problems(name)
+    whole = io.BufferedReader(_Joined(start, source), 1 << 16)
+    rows = files.Rows(io.TextIOWrapper(whole, "utf-8-sig", "surrogateescape", newline=""), problems)
+    fields: list[str | None] = []
+    for batch in rows:
+        fields = fields or _fields(rows, problems)
+        for line, row in zip(batch.lines, batch.rows, strict=True):
+            content = _encode(_content(fields, row))
+            if not problems:
+                yield Line(line, content)
+                continue
+            # Such a file is refused; what else is wrong with it need not be said later.
+            for each in faults(content, _ANY_TIME) if content != b"{}" else ():
                 if each.field in fields:
                     value = None if each.value is None else str(each.value)
-                    problems.add(rows.line_num + 1, "", f"{each}.", value)
+                    problems.add(line, "", f"{each}.", value)
+    if not fields:
+        _fields(rows, problems)
+    if problems:
+        raise FanwatchError(str(problems))
 
 
-def _cell(field: str, cell: str) -> float | str:
-    if field not in FEATURES:
-        return cell.strip()
+def _fields(rows: files.Rows, problems: Problems) -> list[str | None]:
+    """The field on the wire that each column is, if any."""
+    fields = [_FIELDS.get(files.column(column)) for column in rows.header]
+    missing = [field for field in _NEEDED if field not in fields]
+    if missing:
+        problems.add(
+            1,
+            "",
+            f"has no column {', '.join(missing)}. A CSV file begins with its column names, such as"
+            f" {','.join(COLUMNS)}; an NDJSON file has one JSON reading a line.",
+        )
+    return fields or [None]
+
+
+def _content(fields: list[str | None], row: list[str]) -> dict[str, Any]:
+    """As it goes over the wire; score-fan says what is wrong with it."""
+    return {
+        field: _number(text) if field in _SENSORS else _time(text) if field == "timeStamp" else _text(text)
+        for field, cell in zip(fields, row, strict=False)
+        if field and (text := cell.strip())
+    }
+
+
+def _number(text: str) -> float | str:
     try:
-        value = float(cell)
+        return files.number(text)
     except ValueError:
-        return cell.strip()  # score-fan says what is wrong with it
-    return value if math.isfinite(value) else cell.strip()
+        return _text(text)
+
+
+@lru_cache(maxsize=4096)
+def _time(text: str) -> str:
+    # A fleet's rows share their times.
+    try:
+        return format_ms(parse_written(text)[0])
+    except ValueError:
+        return _text(text)
+
+
+def _text(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+class _Joined(io.RawIOBase):
+    """A file of which the beginning was read already."""
+
+    def __init__(self, start: bytes, rest: BinaryIO) -> None:
+        super().__init__()
+        self._start, self._rest = start, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)
+        if not self._start:
+            found = self._rest.read(len(view))
+        else:
+            found, self._start = self._start[: len(view)], self._start[len(view) :]
+        view[: len(found)] = found
+        return len(found)

@@ -10,7 +10,7 @@ from fanwatch.errors import InvalidReading
 from fanwatch.messages import misread
 from fanwatch.messages.refusals import field_of, in_words
 from fanwatch.messages.timestamps import format_ms, parse_ms
-from fanwatch.messages.topics import DEVICE_ID, READINGS, device_of
+from fanwatch.messages.topics import DEVICE_ID, DEVICE_RULE, READINGS, device_of
 from fanwatch.sensors import FEATURES, Values
 
 MAX_READING_BYTES = 32_000
@@ -65,7 +65,7 @@ def parse(payload: bytes, rules: Rules, *, over_mqtt: bool = False) -> Reading:
         raise InvalidReading(f"{name} is not a finite number", field=name, value=value, reason="field")
     if DEVICE_ID.fullmatch(device_id) is None:
         raise InvalidReading(
-            "deviceID must be 1 to 64 letters, digits, _ or -",
+            f"deviceID {DEVICE_RULE}",
             field="deviceID",
             value=device_id[:80],
             reason="deviceID",

@@ -1,4 +1,7 @@
-"""Times on the wire: RFC 3339 or the reference's `YYYY-MM-DD HH:MM:SS`, truncated to milliseconds since the epoch."""
+"""Times on the wire: RFC 3339 or the reference's `YYYY-MM-DD HH:MM:SS`, truncated to milliseconds since the epoch.
+
+Files may write them in a few more ways (`parse_written`).
+"""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -11,6 +14,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = re.compile(r"\d{4}-\d\d-\d\d[Tt](?:[01]\d|2[0-3]):\d\d:\d\d", re.ASCII)
 _REST = re.compile(r"(?:\.(\d{1,9}))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))", re.ASCII)
 _PLAIN = re.compile(r"\d{4}-\d\d-\d\d (?:[01]\d|2[0-3]):\d\d:\d\d", re.ASCII)
+_WRITTEN = re.compile(
+    r"\d{4}-\d\d-\d\d(?:([ Tt])\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII
+)
 # The years 1 to 9999: an offset must not lead beyond what can be written again.
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 
@@ -66,6 +72,27 @@ def _in_zone(text: str, timezone: ZoneInfo) -> int:
         raise ValueError("neither RFC 3339 nor YYYY-MM-DD HH:MM:SS")
     local = datetime.fromisoformat(text).replace(tzinfo=timezone)
     return (local - _EPOCH) // timedelta(milliseconds=1)
+
+
+def parse_written(text: str) -> tuple[int, str]:
+    """Milliseconds of a time as people and programs write it into files, and the name of its form.
+
+    Without a zone it is UTC. ValueError, the end of a sentence, for anything else.
+    """
+    match = _WRITTEN.fullmatch(text)
+    if match is None:
+        raise ValueError("is not a time such as 2026-01-31 12:00:00 or 2026-01-31T12:00:00Z: write it so.")
+    try:
+        time = datetime.fromisoformat(text.upper())
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("is no time of any calendar: correct it, or remove the line.") from None
+    separator, _, _, zone = match.groups()
+    form = "dates without a time of day"
+    if separator is not None:
+        shape = "with T" if separator in "Tt" else "with a space"
+        form = f"{shape}, {'no zone' if zone is None else 'UTC (Z)' if zone in 'Zz' else 'an offset'}"
+    return (time - _EPOCH) // timedelta(milliseconds=1), form
 
 
 @lru_cache(maxsize=4096)

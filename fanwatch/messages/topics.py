@@ -16,6 +16,8 @@ OPENFAAS_ANNOTATION = "topic"
 """The same for OpenFaaS's own connectors, whose Community Edition refuses a function with more than one topic in it."""
 DEAD_LETTER_PREFIX = "dead-letter/"
 DEVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+DEVICE_RULE = "must be 1 to 64 letters, digits, _ or -"
+"""The same, the end of a sentence."""
 NAMED_DEVICE = re.compile(rb'"deviceID"\s*:\s*"([^"]*)"')
 """Where a payload names its device; also in one that is no JSON as a whole."""
 

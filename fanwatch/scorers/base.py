@@ -24,7 +24,7 @@ class Scorer(Protocol):
         """Load the network; BundleError where the bundle's file for this engine does not load."""
 
     def score(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probability of a fault, shape (n,), for raw features, shape (n, 4); higher is worse.
+        """Probability of a fault, shape (n,), for raw features, shape (n, sensors); higher is worse.
 
         A row's probability does not depend, not in its last bit, on which other rows are in the batch.
         """

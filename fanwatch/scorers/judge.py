@@ -36,7 +36,7 @@ class Judge:
         self._occluded = (slice(None), 1 + diagonal, diagonal)
 
     def judge(self, rows: ArrayLike) -> list[Decision]:
-        """One decision for each row of raw features, shape (n, 4); all in one call of the engine.
+        """One decision for each row of raw features, shape (n, sensors); all in one call of the engine.
 
         A row beyond the plausible ranges gets neither fault nor probability; one beyond the trained ranges is
         scored at their edge. Either names its fields. A fault's cause is the sensor without which the

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fanwatch.bundles.anomaly import LITERT_FILE, Bundle
 from fanwatch.errors import BundleError
+from fanwatch.sensors import FEATURES
 
 
 class LiteRt:
@@ -38,7 +39,7 @@ class LiteRt:
         return result
 
     def _resize(self, rows: int) -> None:
-        self._interpreter.resize_tensor_input(self._input, [rows, 4])
+        self._interpreter.resize_tensor_input(self._input, [rows, len(FEATURES)])
         self._interpreter.allocate_tensors()
         self._write = self._interpreter.tensor(self._input)
         self._read = self._interpreter.tensor(self._output)

@@ -31,7 +31,7 @@ class TensorFlow:
     def score(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Scorer`."""
         rows = len(batch)
-        padded = np.zeros((-(-rows // _PADDED_ROWS) * _PADDED_ROWS, 4), dtype=np.float32)
+        padded = np.zeros((-(-rows // _PADDED_ROWS) * _PADDED_ROWS, batch.shape[1]), dtype=np.float32)
         padded[:rows] = batch
         result: NDArray[np.float32] = self._function(params=tf.constant(padded))["probability"].numpy()[:rows]
         return result

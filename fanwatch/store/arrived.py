@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 from fanwatch.errors import FanwatchError
+from fanwatch.sensors import COUNTED
 from fanwatch.store.influx import Store
 
 _POLL_S = 1.0
@@ -12,7 +13,7 @@ _POLL_S = 1.0
 def newest_ms(store: Store, from_ms: int, before_ms: int) -> dict[str, int]:
     """The newest stored reading of each device between two times, in ms. FanwatchError where nobody can say."""
     rows = store.query(
-        f'SELECT last("rotation") FROM "telemetry" WHERE time >= {from_ms}ms AND time < {before_ms}ms '
+        f'SELECT last("{COUNTED}") FROM "telemetry" WHERE time >= {from_ms}ms AND time < {before_ms}ms '
         f'GROUP BY "deviceID"'
     )
     return {str(row["deviceID"]): int(row["time"]) // 1_000_000 for row in rows}

@@ -14,6 +14,7 @@ from local.lock import acquire
 from local.programs import simulator
 from local.view import Picture, alarm_line, table
 from tests.support.mosquitto import Mosquitto
+from tests.support.readings import reading
 from tests.support.wait import until
 
 
@@ -80,11 +81,11 @@ def test_alarms_are_told_when_they_change_and_their_fans_come_first(broker: Mosq
 
     try:
         until(
-            lambda: bool(broker.publish("fan/fan-01/messages", {"deviceID": "fan-01"}) or feed.fans()),
+            lambda: bool(broker.publish("fan/fan-01/messages", reading("fan-01", -7200)) or feed.fans()),
             10,
             "fans",
         )
-        broker.publish("fan/fan-02/messages", {"deviceID": "fan-02", "timeStamp": "2026-11-23T14:00:00.000Z"})
+        broker.publish("fan/fan-02/messages", reading("fan-02", -7200))
         for state in ("ok", "warning", "warning", "alarm"):
             broker.publish("fan/fan-02/alarm", {**alarm, "state": state})
         until(lambda: hear(2), 10, "both changes")

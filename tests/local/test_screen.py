@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from fanwatch import output
+from fanwatch.messages.reading import Reading
 from fanwatch.settings import BrokerSettings
 from local.feed import Feed, News
 from local.health import Ledger, Part
@@ -26,12 +27,11 @@ def feed_of(fans: int, name: str = "") -> Feed:
     made = Feed(BrokerSettings())
     for number in range(1, fans + 1):
         device = {"deviceID": name or f"fan-{number:02d}"}
-        values = {"rotation": 12592.4, "temperature": 141.2, "vibration": 1160.4, "sound": 147.9}
-        made.note("readings", device | values)
+        made.note_reading(Reading(device["deviceID"], None, (12592.4, 141.2, 1160.4, 147.9)))
         result = {"fault": 1, "probability": 0.9912, "quality": "ok", "cause": "obstruction"}
         if number % 2:
             result = {"fault": None, "probability": None, "quality": "implausible", "cause": None}
-        made.note("results", device | result)
+        made.note_result(device | result)
         made.note_alarm(device["deviceID"], {"state": "instrument", "why": _WHY})
     for _, fan in made.fans():
         fan.read_at = fan.scored_at = time.monotonic() - 86_399

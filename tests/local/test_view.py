@@ -7,12 +7,13 @@ import pytest
 from rich.console import Console
 
 from fanwatch.fleet.faulty import VERDICT_S
+from fanwatch.messages.reading import Reading
 from fanwatch.settings import BrokerSettings
 from local.feed import Feed, News
 from local.health import Ledger
 from local.view import Picture, alarm_line, counts, line, table
 
-READING = {"rotation": 592.0, "temperature": 41.2, "vibration": 160.4, "sound": 47.9}
+READING = (592.0, 41.2, 160.4, 47.9)
 RESULT = {"fault": 0, "probability": 0.02, "quality": "ok", "cause": None}
 
 
@@ -25,8 +26,8 @@ def feed() -> Feed:
     """Four fans, connected to nothing: one judged well, one unknown, one of which nothing was said, one in alarm."""
     made = Feed(BrokerSettings())
     for number in range(1, 5):
-        for kind, content in (("readings", READING), ("results", RESULT)):
-            made.note(kind, {"deviceID": f"fan-{number:02d}", **content})
+        made.note_reading(Reading(f"fan-{number:02d}", None, READING))
+        made.note_result({"deviceID": f"fan-{number:02d}", **RESULT})
     made.note_alarm("fan-01", {"state": "ok", "risk": 0.02, "why": "All sensors are as usual for this fan."})
     made.note_alarm("fan-02", {"state": "unknown", "risk": None, "why": "It is known only since today."})
     made.note_alarm("fan-04", {"state": "alarm", "risk": 0.9, "why": "sound has risen"})

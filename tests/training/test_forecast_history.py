@@ -41,7 +41,7 @@ def ticking(fan: str, count: int, minutes: int = 10) -> list[str]:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("a,2026-01-01 00:20:00,600,40,abc,48", "line 4: Vibration 'abc' is not a finite number: correct it"),
+        ("a,2026-01-01 00:20:00,600,40,abc,48", "line 4: Vibration 'abc' is not a finite number: write one"),
         ("a,2026-01-01 00:20:00,600,40,150,", "line 4: Sound '' is not a finite number"),
         ("a,2026-01-01 00:20:00,600,inf,150,48", "line 4: Temperature 'inf' is not a finite number"),
         ("a,2026-01-01 00:20:00,nan,40,150,48", "line 4: Rotation 'nan' is not a finite number"),
@@ -225,10 +225,11 @@ def test_all_that_is_wrong_with_both_files_is_said_at_once(tmp_path: Path) -> No
     said = str(error.value)
     assert f"{tmp_path / 'readings.csv'} has 9 problems:" in said
     assert (
-        "Rotation is not a finite number: correct it, or take the line out. In 7 lines: 8 ('6OO'), 9" in said
+        "Rotation is not a finite number: write one such as 47.9, with a point and without a unit, or remove the"
+        " line. In 7 lines: 8 ('6OO'), 9" in said
     )
     assert "Time is not a time such as" in said
-    assert "- has 2 values; the header names more. In line 15." in said
+    assert "- has 2 values, none of them for Rotation, Temperature, Vibration, Sound: add it" in said
     assert f"{tmp_path / 'events.csv'} has 4 problems:" in said
     assert (
         "Kind must be fault, or instrument with a Mode such as vibration:stuck or silent. In line 4" in said

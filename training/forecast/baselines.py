@@ -37,7 +37,7 @@ _UNTOLD: Final = ("cause", "recognised", "named")
 """In the names of figures of what baselines do not tell."""
 
 Score = Callable[[Floats, Floats], Floats]
-"""Risk, shape (n,), of window features, shape (n, len(NAMES)), and of the newest cleaned values, shape (n, 4)."""
+"""Risk, shape (n,), of window features, shape (n, len(NAMES)), and of the newest cleaned values, shape (n, sensors)."""
 
 
 class _Baseline(NamedTuple):

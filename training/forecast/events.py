@@ -3,19 +3,16 @@
 import difflib
 from pathlib import Path
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from fanwatch.messages.alarm import INSTRUMENT_CAUSES
 from fanwatch.messages.command import FAULT_MODES
-from fanwatch.messages.timestamps import parse_ms
+from fanwatch.messages.timestamps import parse_written
 from fanwatch.problems import Problems
 from fanwatch.sensors import FEATURES
-from training.forecast import columns
 from training.rows import HistoryError, Rows
 
 COLUMNS: Final = ("DeviceID", "Start", "Failure", "Repaired", "Kind", "Mode")
 FOREVER_MS: Final = 2**62
-_UTC: Final = ZoneInfo("UTC")
 _NAMED: Final = 3
 """Of names that are not known, so many are said."""
 
@@ -78,9 +75,9 @@ def read(path: Path, fans: list[str] | None, first_ms: list[int]) -> Events:
     names = fans or []
     number = {name: fan for fan, name in enumerate(names)}
     found: dict[Fault | Broken, None] = {}
-    for batch, order in columns.batches(rows, COLUMNS):
+    for batch, order in rows.batches(COLUMNS):
         for line, row in zip(batch.lines, batch.rows, strict=True):
-            cells = columns.cells(rows.problems, line, row, order)
+            cells = _cells(rows.problems, line, row, order)
             if cells is None:
                 continue
             fan = number.get(cells[0], -1)
@@ -113,6 +110,14 @@ def read(path: Path, fans: list[str] | None, first_ms: list[int]) -> Events:
     count.unseen = sum(each.unseen for each in faults)
     broken = [each for each in found if isinstance(each, Broken)]
     return Events(faults, broken, _notes(path.name, count, names), rows.sha256)
+
+
+def _cells(problems: Problems, line: int, row: list[str], order: list[int]) -> list[str] | None:
+    """The row's cells in that order, stripped; None, and a problem, where it ends before or a column is missing."""
+    if len(row) <= max(order):
+        problems.add(line, "", f"has {len(row)} values; the header names more.")
+        return None
+    return [row[index].strip() for index in order] if min(order) >= 0 else None
 
 
 def _notes(name: str, count: _Count, fans: list[str]) -> list[str]:
@@ -169,9 +174,9 @@ def _event(problems: Problems, line: int, fan: int, cells: list[str]) -> Fault |
     times: list[int | None] = []
     for column, cell in zip(COLUMNS[1:4], cells[1:4], strict=True):
         try:
-            times.append(parse_ms(cell, _UTC) if cell else None)
+            times.append(parse_written(cell)[0] if cell else None)
         except ValueError as error:
-            problems.add(line, column, f"is {error}.", cell[:40])
+            problems.add(line, column, str(error), cell[:40])
             wrong = True
     if not cells[1]:
         problems.add(line, "Start", "is empty.")

@@ -1,6 +1,5 @@
 """A fleet's history: `readings.csv`, what its sensors showed, and `events.csv`, what was true."""
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -10,20 +9,18 @@ from numpy.typing import NDArray
 
 from fanwatch.forecast import PLAUSIBLE, Bins, gather
 from fanwatch.forecast.bins import Floats, Ints
-from fanwatch.problems import Problems
-from training.forecast import columns, events
+from fanwatch.messages.files import Batch
+from fanwatch.sensors import COLUMNS
+from training.forecast import events
 from training.forecast.events import FOREVER_MS, Broken, Fault
 from training.forecast.preparation import fitting_rows, notes_on
 from training.repeats import last_of_each
-from training.rows import Batch, HistoryError, Progress, Rows
-from training.sample import Codes, Times
-from training.table import COLUMNS
+from training.rows import Cells, HistoryError, Progress, Rows
 
 __all__ = ["EVENTS", "FOREVER_MS", "READINGS", "Broken", "Fault", "History", "HistoryError", "read"]
 
 READINGS: Final = "readings.csv"
 EVENTS: Final = "events.csv"
-_COLUMNS: Final = COLUMNS[:-1]
 _OUTSIDE: Final = (0.001, 0.999)
 _FEWEST_A_FAN: Final = 100
 _SHORTEST_MS: Final = 86_400_000
@@ -41,7 +38,7 @@ class History(NamedTuple):
     time_ms: Ints
     fan: Ints
     values: NDArray[np.float64]
-    """Shape (n, 4)."""
+    """Shape (n, sensors)."""
     faults: list[Fault]
     broken: list[Broken]
     sha256: str
@@ -100,7 +97,8 @@ class History(NamedTuple):
             )
 
     def edges(self) -> Floats:
-        """The healthy range of each sensor: of what healthy, running fans with sound sensors showed, shape (4, 2)."""
+        """The healthy range of each sensor: what healthy, running fans with sound sensors showed,
+        shape (sensors, 2)."""
         low, high = np.array(PLAUSIBLE).T
         good = ((self.values >= low) & (self.values <= high)).all(axis=1)
         known: list[Fault | Broken] = [*self.faults, *self.broken]
@@ -123,7 +121,7 @@ class History(NamedTuple):
             count = int(((self.values[:, index] < low) | (self.values[:, index] > high)).sum())
             if count:
                 told.append(
-                    f"{_COLUMNS[2 + index]} in {count:,} of {len(self.values):,} rows, where {low:g} to {high:g} can be"
+                    f"{COLUMNS[2 + index]} in {count:,} of {len(self.values):,} rows, where {low:g} to {high:g} can be"
                 )
         return "; ".join(told)
 
@@ -175,13 +173,15 @@ class _Readings(NamedTuple):
 
 def _readings(path: Path, progress: Progress, most: int) -> _Readings:
     """The first of the two files."""
-    rows, devices, times = Rows(path, progress), Codes(), Times()
+    rows = Rows(path, progress)
+    cells = Cells(COLUMNS, rows.problems)
+    devices, times = cells.devices, cells.times
     parts: Parts = []
     count = 0
-    for batch, order in columns.batches(rows, _COLUMNS):
-        parsed = _parsed(rows.problems, batch, order, devices, times)
-        if parsed is not None and not rows.problems:
-            parts.append(parsed)
+    for batch, order in rows.batches(COLUMNS):
+        taken = cells.take(batch, order)
+        if taken is not None and not rows.problems:
+            parts.append((taken.time_ms, taken.device.astype(np.int64), taken.features, taken.line))
         count += len(batch.lines)
         # A huge file is refused by its first rows' length, and not minutes later.
         expected = count if count > len(batch.lines) else max(count, int(_expected(path, batch) / _CLEARLY))
@@ -225,54 +225,3 @@ def _whole(parts: Parts, column: int) -> NDArray[Any]:
     for index, part in enumerate(parts):
         parts[index] = (*part[:column], nothing, *part[column + 1 :])  # type: ignore[assignment]
     return whole
-
-
-def _parsed(
-    problems: Problems, batch: Batch, order: list[int], devices: Codes, times: Times
-) -> tuple[Ints, Ints, NDArray[np.float64], Ints] | None:
-    """Times, fans, values and lines of a batch; None where something is wrong in it, all of which is a problem."""
-    try:
-        if min(order) < 0:
-            raise IndexError
-        columns = [[row[index] for row in batch.rows] for index in order]
-        values = np.array([list(map(float, column)) for column in columns[2:]])
-        if not np.isfinite(values).all():
-            raise ValueError
-        return (
-            np.fromiter(map(times.ms, columns[1], batch.lines), np.int64, len(batch.rows)),
-            np.fromiter(map(devices.code, columns[0]), np.int64, len(batch.rows)),
-            np.ascontiguousarray(values.T),
-            np.array(batch.lines, dtype=np.int64),
-        )
-    except (ValueError, IndexError):
-        for line, row in zip(batch.lines, batch.rows, strict=True):
-            _check(problems, line, row, order, devices, times)
-        return None
-
-
-def _check(
-    problems: Problems, line: int, row: list[str], order: list[int], devices: Codes, times: Times
-) -> None:
-    """Add whatever is wrong in a row."""
-    cells = columns.cells(problems, line, row, order)
-    if cells is None:
-        return
-    for name, cell in zip(_COLUMNS, cells, strict=True):
-        try:
-            if name == "DeviceID":
-                devices.code(cell)
-            elif name == "Time":
-                times.ms(cell, line)
-            elif not _is_finite(cell):
-                raise ValueError("is not a finite number: correct it, or take the line out.")
-        except ValueError as error:
-            problems.add(
-                line, name, str(error).removeprefix("DeviceID "), cell or ("" if name != "DeviceID" else None)
-            )
-
-
-def _is_finite(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell))
-    except ValueError:
-        return False

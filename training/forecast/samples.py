@@ -29,9 +29,9 @@ class Samples(NamedTuple):
     hours: Floats
     """To the failure, NaN where there is none, shape (n,)."""
     drift: Floats
-    """1 where the sensor drifts, shape (n, 4)."""
+    """1 where the sensor drifts, shape (n, sensors)."""
     cause: Floats
-    """1 for the sensors in which the fault's mode shows most, -1 for all where none is known, shape (n, 4)."""
+    """1 for the sensors in which the fault's mode shows most, -1 for all where none is known, shape (n, sensors)."""
     fan: NDArray[np.int64]
     """Whose row it is, shape (n,)."""
 

@@ -29,7 +29,7 @@ class Trace(NamedTuple):
     cause: NDArray[np.int8]
     """Sensor from 1 on, or an instrument's kind from 1 on; 0: none."""
     fault: NDArray[np.int8]
-    """What each sensor suffers from, an instrument's kind from 1 on, (bins, fans, 4)."""
+    """What each sensor suffers from, an instrument's kind from 1 on, (bins, fans, sensors)."""
     hours: Floats
     """The network's quantiles, shape (bins, fans, 3), or none of them, (0, fans, 3)."""
 

@@ -33,9 +33,10 @@ class Truth(NamedTuple):
     hours: Floats
     """Hours from the bin's end to the failure; NaN where there is none to come, or it is not known."""
     drift: Flags
-    """Shape (bins, fans, 4)."""
+    """Shape (bins, fans, sensors)."""
     cause: NDArray[np.int8]
-    """1 for the sensors in which the fault under way shows most, -1 for all where it is not known, (bins, fans, 4)."""
+    """1 for the sensors in which the fault under way shows most, -1 for all where that is not known,
+    (bins, fans, sensors)."""
 
 
 def of(history: History) -> Truth:

@@ -8,7 +8,9 @@ thresholds and intervals are chosen from is never changed.
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fanwatch.fleet.standstill import STILL
 from fanwatch.forecast import evidence
 from fanwatch.forecast.bins import PLAUSIBLE, SENSORS, Floats
 from training.forecast.history import Broken, History
@@ -26,14 +28,14 @@ _DAY_MS: Final = 86_400_000
 
 
 def varied(history: History, edges: Floats, seed: int) -> History:
-    """The history and its changed copy, as one; `edges` are the healthy ranges, shape (4, 2)."""
+    """The history and its changed copy, as one; `edges` are the healthy ranges, shape (sensors, 2)."""
     random = np.random.default_rng(seed)
     fans = len(history.devices)
     low, high = edges.astype(np.float64).T
     lowest, highest = np.array(PLAUSIBLE).T
     values = history.values.copy()
     sound = (values >= lowest) & (values <= highest)
-    sound &= (values[:, :1] > 0) | (values[:, 2:3] >= low[2])
+    sound &= _turning(values, low)
     middle = (low + high) / 2
     spread = np.exp(random.normal(0, _SPREAD, fans))[history.fan][:, None]
     changed = middle + spread * (values - middle)
@@ -58,6 +60,16 @@ def varied(history: History, edges: Floats, seed: int) -> History:
             values[those, sensor] += off * (history.time_ms[those] - start) / (over - start)
             broken.append(Broken(fan, start, over, sensor, "drift"))
     return _joined(history, history._replace(values=values.round(2), broken=broken))
+
+
+def _turning(values: NDArray[np.float64], low: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether a fan turns by a reading, shape (n, 1): the first sensor that tells shows something, or another one
+    what healthy fans show."""
+    turning = np.zeros((len(values), 1), np.bool_)
+    for place, sensor in enumerate(STILL):
+        shown = values[:, sensor, None]
+        turning |= shown >= low[sensor] if place else shown > 0
+    return turning
 
 
 def _joined(one: History, other: History) -> History:

@@ -28,9 +28,9 @@ def _opened(engine: str) -> Callable[[int], object]:
         model = network()
         return lambda rows: model.predict(batches[rows], verbose=0)
     from fanwatch.bundles.anomaly import load
-    from fanwatch.scorers import open_scorer
+    from fanwatch.bundles.engines import open_engine
 
-    scorer = open_scorer(load(_BUNDLE), engine)
+    scorer = open_engine(load(_BUNDLE), engine)
     return lambda rows: scorer.score(batches[rows])
 
 

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fanwatch.bundles import anomaly as bundles
+from fanwatch.bundles import verified
 from fanwatch.errors import FanwatchError
 from simulator.boxes import likelihood_ratio
 from simulator.history import history
@@ -52,7 +53,7 @@ def main() -> int:
     parser.add_argument("--model", type=Path, help="directory of a bundle; default: the committed one")
     chosen = parser.parse_args()
     try:
-        bundle = bundles.load(chosen.model or bundles.locate(None))
+        bundle = bundles.load(chosen.model or verified.locate(None))
     except FanwatchError as error:
         print(error, file=sys.stderr)
         return 1

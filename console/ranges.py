@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from console.live.fleet import Fleet
-from fanwatch.bundles import anomaly
+from fanwatch.bundles import anomaly, verified
 from fanwatch.errors import BundleError
 from fanwatch.logs import Log
 
@@ -37,7 +37,7 @@ class Ranges:
 
     def _load(self, directory: str | None) -> None:
         try:
-            loaded = anomaly.load(anomaly.locate(directory))
+            loaded = anomaly.load(verified.locate(directory))
         except BundleError as error:
             # The page is worth more than the ranges that it draws.
             self._features = ()

@@ -9,8 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from fanwatch.bundles import anomaly as bundles
-from fanwatch.bundles.anomaly import Metadata
+import msgspec
+
+from fanwatch.bundles import verified
 from fanwatch.errors import FanwatchError
 from training import card
 
@@ -32,7 +33,7 @@ def check_target(out: Path) -> None:
     Clears away what a killed process left beside it.
     """
     _recover(out)
-    if not out.exists() or (out / bundles.METADATA).is_file():
+    if not out.exists() or (out / verified.METADATA).is_file():
         return
     if not out.is_dir() or any(out.iterdir()):
         raise TrainingError(f"{out} exists and is no model bundle: name another directory.")
@@ -54,17 +55,10 @@ def directory(out: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def seal(directory: Path, metadata: Metadata, text: str) -> str:
+def seal(directory: Path, metadata: msgspec.Struct, text: str, indent: int = 2) -> str:
     """Write the card, hash every file, write model.json and return its SHA-256."""
     (directory / card.FILE).write_text(text, encoding="utf-8")
-    files = {
-        file.relative_to(directory).as_posix(): bundles.sha256(file.read_bytes())
-        for file in sorted(directory.rglob("*"))
-        if file.is_file() and file.name != bundles.METADATA
-    }
-    content = bundles.encode(bundles.with_files(metadata, files))
-    (directory / bundles.METADATA).write_bytes(content)
-    return bundles.sha256(content)
+    return verified.seal(directory, metadata, indent)
 
 
 def _recover(out: Path) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fanwatch.bundles import anomaly as bundles
 from fanwatch.bundles.anomaly import Bundle, Metadata
-from fanwatch.scorers import open_scorer
+from fanwatch.bundles.engines import open_engine
 from training.metrics import Interval, Metrics, intervals, measured
 from training.rows import Progress
 from training.scores import Scores, count
@@ -85,7 +85,7 @@ def probabilities_of(
 
     Values beyond the trained ranges are clamped, as in service.
     """
-    scorer = open_scorer(bundle, engine)
+    scorer = open_engine(bundle, engine)
     low, high = np.array([feature.trained for feature in bundle.metadata.features]).T
     clamped = np.clip(features, low, high).astype(np.float32)
     parts = [scorer.score(clamped[i : i + _ROWS_AT_ONCE]) for i in range(0, len(clamped), _ROWS_AT_ONCE)]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fanwatch.bundles.anomaly import LITERT_FILE, SAVED_MODEL
+from fanwatch.bundles.verified import LITERT_FILE, SAVED_MODEL
 from fanwatch.sensors import FEATURES
 from training.tensorflow import tf
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanwatch.bundles import anomaly as bundles
+from fanwatch.bundles import verified
 from fanwatch.bundles.anomaly import Bundle
 from fanwatch.errors import BundleError, FanwatchError
 from training import kinds, pins, table
@@ -77,7 +78,7 @@ def plan(source: Path, stack: Path) -> Plan:
     metadata = bundle.metadata
     place = f"models/{metadata.name}/{metadata.version}"
     target = stack.resolve().parent / place
-    if target.is_dir() and bundles.sha256(_described(target)) != bundle.digest:
+    if target.is_dir() and verified.sha256(_described(target)) != bundle.digest:
         raise InstallError(
             f"{place} is another bundle of that version, and results name the version: train with --version"
             f" {newest(stack, metadata.name) + 1} (or move the threshold of {source} as that version)."
@@ -147,7 +148,7 @@ def versions(stack: Path, name: str = "*") -> list[Path]:
 
 def _described(target: Path) -> bytes:
     try:
-        return (target / bundles.METADATA).read_bytes()
+        return (target / verified.METADATA).read_bytes()
     except OSError:
         return b""
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanwatch.bundles import anomaly as bundles
+from fanwatch.bundles import verified
 from fanwatch.sensors import SENSORS
 from training import card
 from training import scores as score_files
@@ -166,6 +167,6 @@ def _compared(table: Table, parts: Split) -> str:
     return "\n".join([",".join(COLUMNS[2:]), *lines]) + "\n"
 
 
-def _origin(table: Table, parts: Split, recipe: "Recipe") -> bundles.Origin:
+def _origin(table: Table, parts: Split, recipe: "Recipe") -> verified.Origin:
     rows = {name: len(part) for name, part in parts._asdict().items()}
-    return bundles.Origin(table.sha256, rows, recipe._asdict(), libraries())
+    return verified.Origin(table.sha256, rows, recipe._asdict(), libraries())

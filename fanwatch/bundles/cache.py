@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from fanwatch.bundles.anomaly import METADATA, sha256
+from fanwatch.bundles.verified import METADATA, Listing, sha256
 from fanwatch.errors import SettingsError
 
 KEPT: Final = 4
@@ -25,12 +25,6 @@ LATELY_S: Final = 3600.0
 """What was used so lately stays in any case: another process may be reading it, or still writing."""
 _PIN: Final = re.compile(r"[0-9a-f]{64}")
 _UNFINISHED: Final = "fanwatch-new-"
-
-
-class Listing(msgspec.Struct, frozen=True):
-    """What every kind of bundle says in its `model.json`."""
-
-    files: dict[str, str]
 
 
 def folder(setting: str | None) -> Path:

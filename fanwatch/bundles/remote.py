@@ -12,14 +12,11 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote, urlsplit
 
-import msgspec
-
 from fanwatch.bundles import cache
-from fanwatch.bundles.anomaly import METADATA, check_name, sha256
+from fanwatch.bundles.verified import METADATA, Listing, check_name, parse, sha256
 from fanwatch.errors import BundleError, SettingsError
 from fanwatch.gateway.http import HttpConnection, HttpError, TooLarge
 from fanwatch.logs import Log
-from fanwatch.messages.refusals import in_words
 from fanwatch.settings import ModelStoreSettings
 
 T = TypeVar("T")
@@ -190,12 +187,7 @@ def _download(store: _Store, pin: str, kept: Path) -> None:
 
 
 def _listed(store: _Store, raw: bytes) -> dict[str, str]:
-    try:
-        files = msgspec.json.decode(raw, type=cache.Listing).files
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BundleError(
-            f"{store.url}/{METADATA} is not the description of a model: {in_words(error)}."
-        ) from error
+    files = parse(f"{store.url}/{METADATA}", raw, Listing, "").files
     if len(files) > MOST_FILES:
         raise BundleError(
             f"{store.url}/{METADATA} names {len(files)} files; a bundle has at most {MOST_FILES}."

@@ -11,7 +11,7 @@ that are missing as bins in which nothing came. Only whole bins count: do not ha
 """
 
 from fanwatch.forecast.bins import BIN_MS, PLAUSIBLE, Bins, gather, no_bins
-from fanwatch.forecast.engines import open_model
+from fanwatch.forecast.bundle import open_model
 from fanwatch.forecast.fleet import Fleet
 from fanwatch.forecast.memory import STATE_VERSION, StateError
 from fanwatch.forecast.model import BoxRule, ForecastModel, Machine, Scores

@@ -1,4 +1,4 @@
-"""The bundle of a forecast model: the same directory as a reading model's, `model.json` vouching for every file."""
+"""The bundle of a forecast model, and the model that it holds."""
 
 from pathlib import Path
 from typing import Final
@@ -6,13 +6,13 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from fanwatch.bundles import anomaly as bundles
-from fanwatch.bundles.anomaly import Origin, Range
-from fanwatch.bundles.verified import VerifiedBundle
+from fanwatch.bundles import verified
+from fanwatch.bundles.engines import Engine, open_engine
+from fanwatch.bundles.verified import Origin, Range, VerifiedBundle
 from fanwatch.errors import BundleError
-from fanwatch.forecast.model import NAME, Machine
+from fanwatch.forecast.bins import SENSORS, Floats
+from fanwatch.forecast.model import NAME, Machine, Scores
 from fanwatch.forecast.windows import NAMES
-from fanwatch.messages.refusals import in_words
 from fanwatch.sensors import FEATURES
 
 OUTPUT_NAMES: Final = (
@@ -66,18 +66,42 @@ class ForecastBundle(VerifiedBundle[ForecastMetadata]):
     """A bundle that forecasts."""
 
 
+class NetworkModel:
+    """A forecast model whose risks come from a network; see `ForecastModel`."""
+
+    def __init__(self, name: str, engine: Engine, edges: Floats, machine: Machine) -> None:
+        self.name, self.edges, self.machine = name, edges, machine
+        self._engine = engine
+
+    def score(self, features: Floats) -> Scores:
+        """See `ForecastModel`."""
+        outputs = self._engine.score(np.ascontiguousarray(features, np.float32))
+        risk, hours, drift, cause = np.split(outputs, (1, 4, 4 + SENSORS), axis=1)
+        return Scores(risk[:, 0].copy(), hours.copy(), drift.copy(), cause.copy())
+
+
 def load(source: str | Path, pin: str | None = None) -> ForecastBundle:
     """Check the bundle in directory `source`; BundleError, naming the file, where it is not what it should be."""
-    path, raw, digest = bundles.vouched(source, pin)
-    try:
-        metadata = msgspec.json.decode(raw, type=ForecastMetadata)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BundleError(
-            f"{path / bundles.METADATA} does not describe a forecast model:"
-            f" {in_words(error, ForecastMetadata)}. Train it again."
-        ) from error
-    _check(path / bundles.METADATA, metadata)
-    return ForecastBundle(path, digest, metadata, bundles.checked(path, metadata.files))
+    return verified.load(ForecastBundle, ForecastMetadata, source, pin, _check)
+
+
+def open_model(
+    source: str | Path | None = None, pin: str | None = None, engine: str | None = None
+) -> NetworkModel:
+    """The forecast model of the bundle in directory `source`, by default the newest of models/fan-forecast.
+
+    `pin` is the SHA-256 that `model.json` must have; `engine` is `litert` or `tensorflow`, by default what is
+    installed. Raises BundleError or SettingsError, each one line for a person.
+    """
+    bundle = load(verified.locate(None if source is None else str(source), NAME), pin)
+    return model_of(bundle, engine)
+
+
+def model_of(bundle: ForecastBundle, engine: str | None = None) -> NetworkModel:
+    """The model that a bundle holds; errors as of `open_engine`."""
+    metadata = bundle.metadata
+    edges: Floats = np.array([sensor.healthy for sensor in metadata.sensors], np.float32)
+    return NetworkModel(bundle.model, open_engine(bundle, engine), edges, metadata.machine)
 
 
 def _check(file: Path, metadata: ForecastMetadata) -> None:

@@ -1,12 +1,11 @@
-"""Engines that run the network of a bundle, and the judge that turns its probabilities into decisions."""
+"""The judge that turns the probabilities of a bundle's network into decisions."""
 
-from fanwatch.bundles import remote
-from fanwatch.bundles.anomaly import load, locate
-from fanwatch.scorers.base import Scorer, open_scorer
+from fanwatch.bundles import anomaly, remote, verified
+from fanwatch.bundles.engines import open_engine
 from fanwatch.scorers.judge import Judge
 from fanwatch.settings import InferSettings
 
-__all__ = ["Judge", "Scorer", "open_judge", "open_scorer"]
+__all__ = ["Judge", "open_judge"]
 
 
 def open_judge(settings: InferSettings) -> Judge:
@@ -16,7 +15,7 @@ def open_judge(settings: InferSettings) -> Judge:
     """
 
     def opener(place: str | None) -> Judge:
-        bundle = load(locate(place), settings.bundle_sha256)
-        return Judge(bundle, open_scorer(bundle, settings.engine))
+        bundle = anomaly.load(verified.locate(place), settings.bundle_sha256)
+        return Judge(bundle, open_engine(bundle, settings.engine))
 
     return remote.opened(settings.bundle, settings.bundle_sha256, settings, "FANWATCH_BUNDLE", opener)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fanwatch.bundles.anomaly import Bundle
+from fanwatch.bundles.engines import Engine
 from fanwatch.messages.result import Decision
-from fanwatch.scorers.base import Scorer
 
 _VISIBLE_DROP: Final = 0.01
 """A probability that falls by less when a sensor is made healthy does not make that sensor the cause."""
@@ -20,10 +20,10 @@ class Judge:
     Rounding comes before the threshold, so that what is published is what was compared.
     """
 
-    def __init__(self, bundle: Bundle, scorer: Scorer) -> None:
+    def __init__(self, bundle: Bundle, engine: Engine) -> None:
         metadata = bundle.metadata
         features = metadata.features
-        self._scorer = scorer
+        self._engine = engine
         self._model = bundle.model
         self._names = [feature.name for feature in features]
         self._threshold = metadata.threshold.value
@@ -50,7 +50,7 @@ class Judge:
         # Each row five times: as it is, and with one sensor at a time replaced by its healthy median.
         batch = np.repeat(clamped.astype(np.float32)[:, None, :], 1 + len(self._names), axis=1)
         batch[self._occluded] = self._median
-        scored = self._scorer.score(batch.reshape(-1, len(self._names))).astype(np.float64)
+        scored = self._engine.score(batch.reshape(-1, len(self._names))).astype(np.float64)
         probabilities = np.round(scored.reshape(-1, 1 + len(self._names)), 4)
         published = probabilities[:, 0].tolist()
         decisions = [

@@ -18,7 +18,8 @@ from console.live.trends import MINUTES
 from console.live.view import FleetView, text
 from console.pages.fan import described
 from console.ranges import Ranges
-from fanwatch.bundles.anomaly import load, locate
+from fanwatch.bundles.anomaly import load
+from fanwatch.bundles.verified import locate
 from fanwatch.errors import InvalidReading
 from fanwatch.logs import Log
 from fanwatch.messages import topics

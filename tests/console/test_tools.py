@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from console import file_scoring, whatif
 from console.scoring import score
-from fanwatch.bundles import anomaly
+from fanwatch.bundles import anomaly, verified
 from fanwatch.errors import FanwatchError
 from fanwatch.gateway.client import Gateway
 from fanwatch.messages.result import Result
@@ -31,7 +31,7 @@ from tests.support.wait import until
 expect.set_options(timeout=30_000)
 
 SPOILED = b'{"deviceID": "fan-01\xff<script>window.hurt = true</script>'
-FEATURES = anomaly.load(anomaly.locate(None)).metadata.features
+FEATURES = anomaly.load(verified.locate(None)).metadata.features
 HEALTHY = {feature.name: feature.healthy.median for feature in FEATURES}
 
 

@@ -7,10 +7,11 @@ import msgspec
 import pytest
 
 from fanwatch.bundles import anomaly as bundles
+from fanwatch.bundles import verified
+from fanwatch.bundles.engines import open_engine
 from fanwatch.errors import BundleError
-from fanwatch.scorers import open_scorer
 
-DEFAULT = bundles.locate(None)
+DEFAULT = verified.locate(None)
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def copy(tmp_path: Path) -> Path:
 
 def rewrite(bundle: Path, **changes: object) -> None:
     """Change fields of model.json, leaving the rest as it is."""
-    file = bundle / bundles.METADATA
+    file = bundle / verified.METADATA
     file.write_bytes(msgspec.json.encode(msgspec.json.decode(file.read_bytes()) | changes))
 
 
@@ -35,7 +36,7 @@ def refused(bundle: Path, *words: str, pin: str | None = None) -> None:
 
 
 def test_the_default_bundle_is_whole_and_its_pin_is_the_hash_of_its_description() -> None:
-    digest = bundles.sha256((DEFAULT / "model.json").read_bytes())
+    digest = verified.sha256((DEFAULT / "model.json").read_bytes())
     bundle = bundles.load(DEFAULT, digest.upper())
     assert bundle.digest == digest
     assert bundle.model == "fan-anomaly@1"
@@ -44,7 +45,7 @@ def test_the_default_bundle_is_whole_and_its_pin_is_the_hash_of_its_description(
         "saved_model/variables/variables.data-00000-of-00001", "saved_model/variables/variables.index",
         "scores.csv", "validation.csv",
     ]  # fmt: skip
-    assert bundles.encode(bundle.metadata) == (DEFAULT / "model.json").read_bytes()
+    assert verified.encode(bundle.metadata) == (DEFAULT / "model.json").read_bytes()
 
 
 def test_another_pin_is_refused(copy: Path) -> None:
@@ -80,7 +81,7 @@ def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "saved_model/../../secret", "..\\secret"])
 def test_a_path_out_of_the_bundle_is_refused(copy: Path, name: str) -> None:
     (copy.parent / "secret").write_bytes(b"x")
-    rewrite(copy, files={name: bundles.sha256(b"x")})
+    rewrite(copy, files={name: verified.sha256(b"x")})
     refused(copy, "outside")
 
 
@@ -100,7 +101,7 @@ def test_contradicting_ranges_are_refused(copy: Path) -> None:
 def test_checked_bytes_are_used_even_if_the_file_changes_afterwards(copy: Path) -> None:
     bundle = bundles.load(copy)
     (copy / "model.tflite").write_bytes(b"something else")
-    assert open_scorer(bundle, "litert") is not None
+    assert open_engine(bundle, "litert") is not None
     with pytest.raises(BundleError, match=r"no model\.onnx"):
         bundle.read("model.onnx")
 
@@ -111,7 +112,7 @@ def test_the_newest_version_is_found_and_a_setting_goes_before_it(
     monkeypatch.chdir(tmp_path)
     for version in ("2", "10", "draft"):
         (tmp_path / "models" / "fan-anomaly" / version).mkdir(parents=True)
-    assert bundles.locate(None) == tmp_path / "models" / "fan-anomaly" / "10"
-    assert bundles.locate("models/fan-anomaly/2") == tmp_path / "models" / "fan-anomaly" / "2"
-    assert bundles.locate("models/fan-anomaly/1") == DEFAULT
-    assert bundles.locate("/nowhere") == Path("/nowhere")
+    assert verified.locate(None) == tmp_path / "models" / "fan-anomaly" / "10"
+    assert verified.locate("models/fan-anomaly/2") == tmp_path / "models" / "fan-anomaly" / "2"
+    assert verified.locate("models/fan-anomaly/1") == DEFAULT
+    assert verified.locate("/nowhere") == Path("/nowhere")

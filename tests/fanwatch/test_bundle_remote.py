@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from fanwatch.bundles import anomaly as bundles
-from fanwatch.bundles import remote
+from fanwatch.bundles import remote, verified
 from fanwatch.errors import BundleError, FanwatchError, SettingsError
 from fanwatch.scorers import open_judge
 from fanwatch.settings import InferSettings
@@ -21,8 +21,8 @@ from tests.support.process import Process
 from tests.support.servers import ROOT, Server
 from tests.support.wait import until
 
-DEFAULT = bundles.locate(None)
-DIGEST = bundles.sha256((DEFAULT / "model.json").read_bytes())
+DEFAULT = verified.locate(None)
+DIGEST = verified.sha256((DEFAULT / "model.json").read_bytes())
 HEALTHY = (600.0, 40.0, 150.0, 48.0)
 PLACE = "/fan-anomaly/7"
 
@@ -249,7 +249,7 @@ def test_a_pinned_description_may_not_reach_out_either(
     store: HttpStub, files: dict[str, bytes], tmp_path: Path, listed: object, word: str
 ) -> None:
     files["model.json"] = msgspec.json.encode({"files": listed})
-    pin = bundles.sha256(files["model.json"])
+    pin = verified.sha256(files["model.json"])
     refused(settings(store, tmp_path / "cache", bundle_sha256=pin), word)
     assert paths(store) == ["model.json"]
 
@@ -260,7 +260,7 @@ def test_a_network_that_fails_its_test_vector_is_refused_by_its_url(
     described = msgspec.json.decode(files["model.json"])
     described["test_vector"]["probabilities"][0] += 0.01
     files["model.json"] = msgspec.json.encode(described)
-    given = settings(store, tmp_path / "cache", bundle_sha256=bundles.sha256(files["model.json"]))
+    given = settings(store, tmp_path / "cache", bundle_sha256=verified.sha256(files["model.json"]))
     with pytest.raises(BundleError, match=rf"{store.url}{PLACE}: .* test vector"):
         open_judge(given)
 

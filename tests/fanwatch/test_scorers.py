@@ -9,24 +9,26 @@ import numpy as np
 import pytest
 
 from fanwatch.bundles import anomaly as bundles
+from fanwatch.bundles import verified
+from fanwatch.bundles.engines import Engine, open_engine
 from fanwatch.errors import BundleError, SettingsError
 from fanwatch.messages.result import Decision
-from fanwatch.scorers import Judge, Scorer, open_judge, open_scorer
+from fanwatch.scorers import Judge, open_judge
 from fanwatch.settings import InferSettings
 
 ENGINES = ("litert", "tensorflow")
-BUNDLE = bundles.load(bundles.locate(None))
+BUNDLE = bundles.load(verified.locate(None))
 HEALTHY, HOT = [600.0, 40.0, 150.0, 48.0], [600.0, 53.0, 150.0, 48.0]
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def scorer(request: pytest.FixtureRequest) -> Scorer:
+def scorer(request: pytest.FixtureRequest) -> Engine:
     """Every engine."""
-    return open_scorer(BUNDLE, request.param)
+    return open_engine(BUNDLE, request.param)
 
 
 @pytest.fixture(scope="module")
-def judge(scorer: Scorer) -> Judge:
+def judge(scorer: Engine) -> Judge:
     """The judge above every engine."""
     return Judge(BUNDLE, scorer)
 
@@ -37,15 +39,15 @@ def readings(count: int) -> np.ndarray:
     return np.random.default_rng(1).uniform(low - 5, high + 5, (count, 4)).astype(np.float32)
 
 
-def test_probabilities_are_the_test_vectors_and_higher_is_worse(scorer: Scorer) -> None:
+def test_probabilities_are_the_test_vectors_and_higher_is_worse(scorer: Engine) -> None:
     vector = BUNDLE.metadata.test_vector
     found = scorer.score(np.array(vector.inputs, dtype=np.float32))
-    assert np.abs(found - vector.probabilities).max() <= 1e-5
+    assert np.abs(found - vector.outputs).max() <= 1e-5
     healthy, hot = scorer.score(np.array([HEALTHY, HOT], dtype=np.float32))
     assert healthy < 0.2 < 0.99 < hot
 
 
-def test_a_rows_probability_is_the_same_to_the_last_bit_in_any_batch(scorer: Scorer) -> None:
+def test_a_rows_probability_is_the_same_to_the_last_bit_in_any_batch(scorer: Engine) -> None:
     rows = readings(600)
     whole = scorer.score(rows)
     assert whole.shape == (600,)
@@ -55,7 +57,7 @@ def test_a_rows_probability_is_the_same_to_the_last_bit_in_any_batch(scorer: Sco
         assert (np.concatenate(parts) == whole).all()
 
 
-def test_no_rows_give_no_probabilities_and_results_are_the_callers_own(scorer: Scorer) -> None:
+def test_no_rows_give_no_probabilities_and_results_are_the_callers_own(scorer: Engine) -> None:
     assert scorer.score(np.empty((0, 4), dtype=np.float32)).shape == (0,)
     first = scorer.score(readings(3))
     kept = first.copy()
@@ -63,7 +65,7 @@ def test_no_rows_give_no_probabilities_and_results_are_the_callers_own(scorer: S
     assert (first == kept).all()
 
 
-def test_threads_do_not_get_each_others_results(scorer: Scorer) -> None:
+def test_threads_do_not_get_each_others_results(scorer: Engine) -> None:
     rows = readings(64)
     expected, wrong = scorer.score(rows), []
 
@@ -82,18 +84,18 @@ def test_threads_do_not_get_each_others_results(scorer: Scorer) -> None:
 
 def test_engines_agree() -> None:
     rows = readings(2000)
-    first, second = (open_scorer(BUNDLE, engine).score(rows) for engine in ENGINES)
+    first, second = (open_engine(BUNDLE, engine).score(rows) for engine in ENGINES)
     assert np.abs(first - second).max() <= 1e-5
 
 
 def test_a_bundle_that_does_not_give_its_test_vector_is_refused(tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(bundles.locate(None), tmp_path / "bundle"))
+    copy = Path(shutil.copytree(verified.locate(None), tmp_path / "bundle"))
     content = msgspec.json.decode((copy / "model.json").read_bytes())
     content["test_vector"]["probabilities"][0] += 2e-5
     (copy / "model.json").write_bytes(msgspec.json.encode(content))
     for engine in ENGINES:
         with pytest.raises(BundleError, match="fails its test vector"):
-            open_scorer(bundles.load(copy), engine)
+            open_engine(bundles.load(copy), engine)
 
 
 @pytest.mark.parametrize(
@@ -102,18 +104,18 @@ def test_a_bundle_that_does_not_give_its_test_vector_is_refused(tmp_path: Path) 
 def test_a_network_that_does_not_load_is_named_although_its_hash_is_right(
     tmp_path: Path, engine: str, spoilt: str
 ) -> None:
-    copy = Path(shutil.copytree(bundles.locate(None), tmp_path / "bundle"))
+    copy = Path(shutil.copytree(verified.locate(None), tmp_path / "bundle"))
     (copy / spoilt).write_bytes(b"no network")
     content = msgspec.json.decode((copy / "model.json").read_bytes())
-    content["files"][spoilt] = bundles.sha256(b"no network")
+    content["files"][spoilt] = verified.sha256(b"no network")
     (copy / "model.json").write_bytes(msgspec.json.encode(content))
     with pytest.raises(BundleError, match=spoilt.split("/")[0]):
-        open_scorer(bundles.load(copy), engine)
+        open_engine(bundles.load(copy), engine)
 
 
 def test_an_unknown_engine_and_a_wrong_pin_are_named() -> None:
     with pytest.raises(SettingsError, match="FANWATCH_ENGINE=torch"):
-        open_scorer(BUNDLE, "torch")
+        open_engine(BUNDLE, "torch")
     with pytest.raises(BundleError, match="pinned"):
         open_judge(InferSettings(bundle_sha256="0" * 64))
     assert open_judge(InferSettings(bundle_sha256=BUNDLE.digest, engine="litert")).judge([HEALTHY])
@@ -188,7 +190,7 @@ class Fixed:
         self.probability = probability
 
     def score(self, batch: np.ndarray) -> np.ndarray:
-        """See Scorer."""
+        """See Engine."""
         return np.full(len(batch), self.probability, dtype=np.float32)
 
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fanwatch.bundles import anomaly as bundles
+from fanwatch.bundles import verified
 from fanwatch.errors import BundleError, SettingsError
 from fanwatch.messages.result import decode_decisions
 from tests.support.flask_template import ROOT, app, import_handler
@@ -27,7 +28,7 @@ def client(request: pytest.FixtureRequest) -> flask.testing.FlaskClient:
     """The handler behind Flask, with every engine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FANWATCH_ENGINE", request.param)
-        patch.setenv("FANWATCH_BUNDLE_SHA256", bundles.load(bundles.locate(None)).digest)
+        patch.setenv("FANWATCH_BUNDLE_SHA256", bundles.load(verified.locate(None)).digest)
         return app(import_handler("infer_fan").handle).test_client()
 
 

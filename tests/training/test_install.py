@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fanwatch.bundles import anomaly as bundles
+from fanwatch.bundles import verified
 from fanwatch.errors import BundleError
 from training import install, kinds, pins, scores, threshold
 from training.bundling import TrainingError
@@ -17,7 +18,7 @@ from training.install import InstallError
 from training.pins import PinError
 from training.scores import Costs
 
-DEFAULT = bundles.locate("models/fan-anomaly/1")
+DEFAULT = verified.locate("models/fan-anomaly/1")
 STACK = """functions:
   # Decides.
   infer-fan:
@@ -69,7 +70,7 @@ def test_a_moved_threshold_is_a_new_version_of_the_same_network(moved: Path) -> 
     assert (data.threshold.miss_cost, data.threshold.false_alarm_cost) == (10, 1)
     assert data.metrics["recall"] > before.metadata.metrics["recall"]
     assert data.metrics["true_positive"] + data.metrics["false_negative"] == 4536
-    assert after.read(bundles.LITERT_FILE) == before.read(bundles.LITERT_FILE)
+    assert after.read(verified.LITERT_FILE) == before.read(verified.LITERT_FILE)
     card = after.read("MODEL_CARD.md").decode()
     assert f"**{data.threshold.value:g}**" in card
     assert "a miss costs 10 and a false alarm 1" in card
@@ -135,14 +136,14 @@ def test_an_altered_bundle_and_a_version_that_is_taken_change_nothing(
     with pytest.raises(BundleError, match=r"validation\.csv is not the file"):
         install.plan(spoiled, stack)
     wrong = Path(shutil.copytree(moved, tmp_path / "wrong"))
-    content = msgspec.json.decode((wrong / bundles.METADATA).read_bytes())
+    content = msgspec.json.decode((wrong / verified.METADATA).read_bytes())
     content["test_vector"]["probabilities"][0] = 0.5
-    (wrong / bundles.METADATA).write_bytes(msgspec.json.encode(content))
+    (wrong / verified.METADATA).write_bytes(msgspec.json.encode(content))
     with pytest.raises(BundleError, match="fails its test vector"):
         install.plan(wrong, stack)
     content["version"] = 1
     content["test_vector"] = msgspec.to_builtins(bundles.load(DEFAULT).metadata.test_vector)
-    (wrong / bundles.METADATA).write_bytes(msgspec.json.encode(content))
+    (wrong / verified.METADATA).write_bytes(msgspec.json.encode(content))
     with pytest.raises(InstallError, match=r"models/fan-anomaly/1 is another bundle .* --version 2"):
         install.plan(wrong, stack)
     assert pins.read(stack) == before

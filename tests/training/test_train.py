@@ -12,8 +12,9 @@ import pytest
 
 from benchmarks.single import compare
 from fanwatch.bundles import anomaly as bundles
+from fanwatch.bundles import verified
+from fanwatch.bundles.engines import open_engine
 from fanwatch.errors import BundleError
-from fanwatch.scorers import open_scorer
 from simulator.boxes import ideal_rule
 from simulator.history import history, save
 from tests.support.flask_template import ROOT
@@ -22,7 +23,7 @@ from training.evaluate import evaluate, probabilities_of
 from training.table import HistoryError
 from training.train import Trained, TrainingError, train
 
-DEFAULT = bundles.locate(None)
+DEFAULT = verified.locate(None)
 TEST_ROWS = 201_600
 
 
@@ -47,7 +48,7 @@ def test_a_bundle_holds_both_engines_and_says_what_it_was_made_from(csv: Path, t
     assert metadata.features[0].healthy.median == pytest.approx(600, abs=10)
     assert metadata.features[0].trained == pytest.approx((400, 700), abs=3)
     rows = unseen(1000)[0].astype(np.float32)
-    first, second = (open_scorer(bundle, engine).score(rows) for engine in ("litert", "tensorflow"))
+    first, second = (open_engine(bundle, engine).score(rows) for engine in ("litert", "tensorflow"))
     assert np.abs(first - second).max() <= 1e-5
     assert f"{metadata.threshold.value:g}" in (trained.path / "MODEL_CARD.md").read_text(encoding="utf-8")
 
@@ -141,7 +142,7 @@ def test_the_documented_command_gives_the_default_bundle_again(tmp_path: Path) -
     assert ended.returncode == 0, ended.stderr
     again, default = bundles.load(tmp_path / "1"), bundles.load(DEFAULT)
     assert again.metadata.origin == default.metadata.origin, "run `make model` and commit what it gives"
-    if again.read(bundles.LITERT_FILE) != default.read(bundles.LITERT_FILE):
+    if again.read(verified.LITERT_FILE) != default.read(verified.LITERT_FILE):
         readings = unseen(10_000)[0]
         first, second = probabilities_of(again, readings), probabilities_of(default, readings)
         assert np.abs(first - second).mean() < 0.01

@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from fanwatch.bundles.anomaly import LITERT_FILE, SAVED_MODEL
+from fanwatch.bundles.engines import LiteRt
+from fanwatch.bundles.verified import LITERT_FILE, SAVED_MODEL
 from fanwatch.forecast.bins import Floats
 from fanwatch.forecast.bundle import OUTPUTS
-from fanwatch.forecast.engines import LiteRt
 from fanwatch.forecast.windows import NAMES
 from training.export import _make_reproducible as make_reproducible
 from training.forecast.samples import Samples

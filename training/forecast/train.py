@@ -5,18 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import msgspec
 import numpy as np
 
-from fanwatch.bundles import anomaly as bundles
-from fanwatch.forecast import Machine, engines, windows
+from fanwatch.bundles import verified
+from fanwatch.bundles.engines import open_engine
+from fanwatch.forecast import Machine, windows
 from fanwatch.forecast import bundle as forecast_bundles
 from fanwatch.forecast import golden as golden_file
 from fanwatch.forecast.bins import Floats, Ints
-from fanwatch.forecast.bundle import OUTPUT_NAMES, ForecastMetadata, Sensor, TestVector
-from fanwatch.forecast.model import NAME, Scores
+from fanwatch.forecast.bundle import OUTPUT_NAMES, ForecastMetadata, NetworkModel, Sensor, TestVector
+from fanwatch.forecast.model import NAME
 from fanwatch.sensors import SENSORS
-from training.bundling import TrainingError, check_target, directory, libraries
+from training.bundling import TrainingError, check_target, directory, libraries, seal
 from training.forecast import card, choosing, figures, truth
 from training.forecast.golden import golden
 from training.forecast.history import History, read
@@ -51,21 +51,6 @@ class Trained(NamedTuple):
     notes: tuple[str, ...]
     losses: list[float]
     """Of the network, after each epoch."""
-
-
-class _Adjusted:
-    """A network in numpy's hands while its machine is not chosen yet, for following validation fans."""
-
-    def __init__(self, engine: engines.Engine, edges: Floats, machine: Machine) -> None:
-        self.name, self.machine, self.edges = NAME, machine, edges
-        self._engine = engine
-
-    def score(self, features: Floats) -> Scores:
-        """See `ForecastModel`."""
-        if not len(features):
-            return engines.split(np.empty((0, len(OUTPUT_NAMES)), np.float32))
-        outputs = self._engine.run(np.ascontiguousarray(features, np.float32))
-        return engines.split(outputs)
 
 
 def train(
@@ -110,7 +95,7 @@ def train(
         wider = choosing.wider(followed, followed.hours, true, choice.machine.warning, validation.failures)
         fitted = network.with_intervals(fitted, wider)
         network.export(fitted, fresh)
-        seen = golden(history, _Adjusted(network.in_memory(fitted), edges, choice.machine))
+        seen = golden(history, NetworkModel(NAME, network.in_memory(fitted), edges, choice.machine))
         (fresh / golden_file.FILE).write_text(golden_file.write(seen), encoding="ascii")
         found = _figures(validation, followed, choice.machine, true)
         probe = samples.features[np.random.default_rng(seed).choice(len(samples.features), _PROBES)]
@@ -134,9 +119,9 @@ def train(
                 probe.astype(np.float64).tolist(), network.outputs(fitted, probe).tolist()
             ),
         )
-        digest = _seal(fresh, metadata)
+        digest = seal(fresh, metadata, card.write(metadata), indent=1)
         # The same check as at every start, by the other engine: a bundle that fails it is not kept.
-        engines.open_engine(forecast_bundles.load(fresh, digest), "litert")
+        open_engine(forecast_bundles.load(fresh, digest), "litert")
     return Trained(out, digest, choice.machine, found, len(samples.features), history.notes, losses["epoch"])
 
 
@@ -152,7 +137,7 @@ def _validate(
             # The rows of a fan and of its copy are of one fan.
             others = ~np.isin(samples.fan % len(learned.devices), fans)
             fitted = fit(samples.of(others), f"checking, part {number} of {len(folds)}: epoch")
-        model = _Adjusted(network.in_memory(fitted), edges, choosing.provisional())
+        model = NetworkModel(NAME, network.in_memory(fitted), edges, choosing.provisional())
         traces.append(
             follow(
                 history.only(fans), model, lambda done, total: say("following validation fans", done, total),
@@ -222,7 +207,7 @@ def _check_learnable(source: Path, history: History, samples: Samples) -> None:
 
 def _origin(
     history: History, samples: Samples, validation: History, recipe: Any, false_alarms: float
-) -> bundles.Origin:
+) -> verified.Origin:
     rows = {"train": len(samples.features), "validation": len(validation.time_ms)}
     settings = {
         **recipe._asdict(),
@@ -230,19 +215,4 @@ def _origin(
         "fans": len(history.devices),
         "days": round(history.days, 2),
     }
-    return bundles.Origin(hashlib.sha256(history.sha256.encode()).hexdigest(), rows, settings, libraries())
-
-
-def _seal(fresh: Path, metadata: ForecastMetadata) -> str:
-    (fresh / "MODEL_CARD.md").write_text(card.write(metadata), encoding="utf-8")
-    files = {
-        file.relative_to(fresh).as_posix(): bundles.sha256(file.read_bytes())
-        for file in sorted(fresh.rglob("*"))
-        if file.is_file()
-    }
-    content = (
-        msgspec.json.format(msgspec.json.encode(msgspec.structs.replace(metadata, files=files)), indent=1)
-        + b"\n"
-    )
-    (fresh / bundles.METADATA).write_bytes(content)
-    return bundles.sha256(content)
+    return verified.Origin(hashlib.sha256(history.sha256.encode()).hexdigest(), rows, settings, libraries())

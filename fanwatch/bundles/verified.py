@@ -37,8 +37,8 @@ class Origin(msgspec.Struct, frozen=True):
 class Listing(msgspec.Struct, frozen=True):
     """What every kind of `model.json` says: enough to check the files, and to know the kind."""
 
-    name: str
     files: dict[str, str]
+    name: str = ""
 
 
 class Described(Protocol):

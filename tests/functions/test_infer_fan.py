@@ -112,11 +112,13 @@ def test_the_model_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FANWATCH_ENGINE", "litert")
     loads: list[object] = []
 
+    really = bundles.load
+
     def load(*given: Any) -> bundles.Bundle:
         loads.append(given)
-        return bundles.load(*given)
+        return really(*given)
 
-    monkeypatch.setattr("fanwatch.scorers.load", load)
+    monkeypatch.setattr(bundles, "load", load)
     client = app(import_handler("infer_fan").handle).test_client()
     for _ in range(3):
         assert ask(client, {"params": HEALTHY})[0] == 200

@@ -21,7 +21,7 @@ class CallBatch:
         self.calling = True
         """Whether others wait for this one's answer."""
         self._queue = queue
-        self._left: Counter[int] | None = None
+        self.left: Counter[int] | None = None
         """Messages by device that are not settled; counted once only some are."""
 
     def retrying(self) -> None:
@@ -30,20 +30,20 @@ class CallBatch:
 
     def settled(self, deliveries: Sequence[Delivery]) -> None:
         """These of its messages are: devices that have no others in it may be called for again."""
-        if self._left is None:
-            self._left = Counter([delivery.key for delivery in self.deliveries])
+        if self.left is None:
+            self.left = Counter([delivery.key for delivery in self.deliveries])
         free = []
         for delivery in deliveries:
-            self._left[delivery.key] -= 1
-            if not self._left[delivery.key]:
-                del self._left[delivery.key]
+            self.left[delivery.key] -= 1
+            if not self.left[delivery.key]:
+                del self.left[delivery.key]
                 free.append(delivery.key)
         if free:
             self._queue.release(self, free)
 
     def over(self) -> None:
         """Nothing of it is left: its devices' later messages may be called for."""
-        free = self._left if self._left is not None else {delivery.key for delivery in self.deliveries}
+        free = self.left if self.left is not None else {delivery.key for delivery in self.deliveries}
         self._queue.release(self, free)
 
 
@@ -56,7 +56,8 @@ class Queue:
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self.changed = threading.Condition()
+        """Held while something changes; whoever holds it puts several messages as one."""
         self._queue: deque[Delivery] = deque()
         self._queued: Counter[int] = Counter()
         """Messages in the queue by device; never 0."""
@@ -72,7 +73,7 @@ class Queue:
 
     def put(self, delivery: Delivery) -> None:
         """Adds a message; its `key` is that of its device."""
-        with self._changed:
+        with self.changed:
             self._queue.append(delivery)
             self._queued[delivery.key] += 1
             if delivery.key in self._busy:
@@ -81,11 +82,11 @@ class Queue:
             ready = len(self._queue) - self._blocked
             # The first one wakes somebody up, who then looks how long the call under way takes.
             if ready == 1 or ready >= self._enough or not self._calling:
-                self._changed.notify()
+                self.changed.notify()
 
     def take(self, size: int) -> CallBatch | None:
         """The next call's messages, at most `size`; waits until one may begin. None at the end, or when dismissed."""
-        with self._changed:
+        with self.changed:
             self._enough = max(1, size // _SHARE)
             while not self._stopped:
                 if self._dismissed:
@@ -96,16 +97,16 @@ class Queue:
                     pause_s = self._pause_s(ready)
                     if pause_s <= 0:
                         return self._pick(size)
-                    self._changed.wait(pause_s)
+                    self.changed.wait(pause_s)
                 elif self._ended and not self._queue:
                     break
                 else:
-                    self._changed.wait()
+                    self.changed.wait()
             return None
 
     def release(self, batch: CallBatch, free: Iterable[int]) -> None:
         """Nobody waits for the batch any more, and these of its devices may be called for again; see CallBatch."""
-        with self._changed:
+        with self.changed:
             if batch.calling:
                 batch.calling = False
                 self._calling -= 1
@@ -113,32 +114,32 @@ class Queue:
                 self._busy.discard(key)
                 self._blocked -= self._queued.get(key, 0)
             if self._ended:
-                self._changed.notify_all()
+                self.changed.notify_all()
             elif len(self._queue) > self._blocked:
-                self._changed.notify()
+                self.changed.notify()
 
     def dismiss(self, count: int) -> None:
         """So many of those who take get None, each as it takes next."""
-        with self._changed:
+        with self.changed:
             self._dismissed += count
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def another(self) -> bytes | None:
         """The payload of some message that waits."""
-        with self._changed:
+        with self.changed:
             return self._queue[-1].payload if self._queue else None
 
     def end(self) -> None:
         """Nothing more is put in: `take` hands out what is there, and then None."""
-        with self._changed:
+        with self.changed:
             self._ended = True
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def stop(self) -> None:
         """`take` hands out nothing more: the broker keeps what waits."""
-        with self._changed:
+        with self.changed:
             self._stopped = True
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def _pause_s(self, ready: int) -> float:
         if self._ended or not self._calling or ready >= self._enough:
@@ -163,5 +164,5 @@ class Queue:
         self._calling += 1
         self._began = time.monotonic()
         if len(self._queue) > self._blocked:
-            self._changed.notify()
+            self.changed.notify()
         return CallBatch(self, taken)

@@ -56,9 +56,7 @@ class Taker:
 
     def idle(self) -> bool:
         """Whether it still waits, once it surely is where it waits."""
-        waiters = self._waiting._changed._waiters  # type: ignore[attr-defined]
-        until(lambda: self.done.is_set() or len(waiters) > 0, 10, "it waits")
-        return not self.done.wait(0.05)
+        return not self.done.wait(0.25)
 
 
 def test_a_call_takes_all_that_waits_and_the_next_one_what_came_meanwhile() -> None:
@@ -249,7 +247,7 @@ class Crowd:
 
     @staticmethod
     def _left(batch: CallBatch) -> set[int]:
-        left = batch._left
+        left = batch.left
         return {delivery.key for delivery in batch.deliveries} if left is None else set(left)
 
 

@@ -1,6 +1,7 @@
 """What a worker does with messages that were taken before their function changed."""
 
 import threading
+import time
 from collections.abc import Sequence
 
 from connectors.mqtt.calls import Answer, Calls, Verdict
@@ -21,6 +22,17 @@ class Counted(Calls):
     def __init__(self, size: int, sizes: list[int]) -> None:
         super().__init__(Gateway(load(GatewaySettings), 1.0), "counted", size)
         self._sizes = sizes
+        self.asked = threading.Event()
+        """Whether a worker has begun to wait for messages."""
+
+    @property
+    def size(self) -> int:
+        self.asked.set()
+        return max(1, self.batch_size)
+
+    @size.setter
+    def size(self, _size: int) -> None:
+        """As many as fit one call follows from the batch size."""
 
     def invoke(self, deliveries: Sequence[Delivery]) -> Answer:
         self._sizes.append(len(deliveries))
@@ -40,11 +52,13 @@ def put(function: Function, number: int, settled: list[Delivery], key: int = 0) 
 def test_a_function_that_takes_fewer_at_once_from_now_on_gets_no_more() -> None:
     sizes: list[int] = []
     settled: list[Delivery] = []
-    function = Function(Counted(256, sizes), lambda *_: None, Log("test"))
+    before = Counted(256, sizes)
+    function = Function(before, lambda *_: None, Log("test"))
     worker = Worker(function, 0)
-    until(lambda: len(function.queue._changed._waiters) > 0, 10, "it waits")  # type: ignore[attr-defined]
+    assert before.asked.wait(10), "it waits"
+    time.sleep(0.1)
     function.calls = Counted(0, sizes)
-    with function.queue._changed:
+    with function.queue.changed:
         for number in range(5):
             put(function, number, settled)
     function.queue.end()
@@ -69,7 +83,7 @@ def test_devices_of_a_call_that_was_settled_in_part_go_on_while_the_rest_is_retr
     calls, settled = Picky(), list[Delivery]()
     function = Function(calls, lambda *_: None, Log("test"))
     entry = Entry("picky", function, 2)
-    with function.queue._changed:
+    with function.queue.changed:
         put(function, 0, settled, key=1)
         put(function, 1, settled, key=2)
     until(lambda: len(settled) == 1, 10, "the other device's")

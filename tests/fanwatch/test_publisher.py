@@ -1,5 +1,6 @@
 """Publisher against a real Mosquitto."""
 
+import os
 import signal
 import socket
 import threading
@@ -146,6 +147,7 @@ def test_pahos_private_hook_is_still_there(shared_broker: Mosquitto) -> None:
     client.connect("127.0.0.1", shared_broker.port)
     opened = client.socket()
     assert isinstance(opened, BufferedSocket), "paho no longer calls _create_socket: see broker/transport.py"
-    assert opened._raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+    with socket.socket(fileno=os.dup(opened.fileno())) as below:
+        assert below.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
     assert opened.unsent, "paho no longer writes CONNECT through the socket it was given"
     opened.close()

@@ -16,6 +16,7 @@ import pytest
 from fanwatch.errors import Unavailable
 from fanwatch.store.influx import MEANS, point
 from fanwatch.store.lease import Lease, LeaseHeld, Lost
+from history import windows
 from tests.support.history import DAY_MS, Record
 from tests.support.influx import ROOT, Influx
 from tests.support.process import Process
@@ -150,15 +151,16 @@ def test_a_first_run_that_is_killed_goes_on_where_it_was(
 ) -> None:
     now = time.time_ns() // 10**6
     record.add("fan-01", range(now - 6 * DAY_MS, now, 600_000))
-    fleet, days = record.rollup._fleet, []
+    pieces, days = windows.pieces, []
 
-    def third_fails(start: int, end: int, **options: Any) -> None:
-        days.append(start)
+    def third_fails(start: int, end: int) -> Any:
+        if start not in days[-1:]:
+            days.append(start)
         if len(days) == 4:
             raise Unavailable("gone")
-        fleet(start, end, **options)
+        return pieces(start, end)
 
-    monkeypatch.setattr(record.rollup, "_fleet", third_fails)
+    monkeypatch.setattr(windows, "pieces", third_fails)
     with pytest.raises(Unavailable):
         record.rollup.run()
     days[:] = [0, 0, 0]

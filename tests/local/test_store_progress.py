@@ -3,16 +3,19 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from fanwatch.settings import StoreSettings
 from fanwatch.store.influx import point
-from local import store_progress
 from local.store_progress import Stored
 from tests.support.influx import Influx
 
 HOUR_NS = 3600 * 10**9
 
 
-def test_the_days_that_are_played_in_count_and_those_of_earlier_runs_do_not(tmp_path: Path) -> None:
+def test_the_days_that_are_played_in_count_and_those_of_earlier_runs_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     influx = Influx(tmp_path / "influxdb")
     try:
         start_ns = time.time_ns()
@@ -32,7 +35,8 @@ def test_the_days_that_are_played_in_count_and_those_of_earlier_runs_do_not(tmp_
         write("telemetry", {"rotation": 600.0}, 1.5, 5, -0.001)
         assert counted.counts() == {"telemetry": 2, "anomaly": 6, "dead_letter": 0}
         # Once nothing more comes of them, the days before are counted seldom, and what happens now each time.
-        counted._changed -= store_progress._SETTLED_S + 1
+        later = time.monotonic() + 61
+        monkeypatch.setattr("local.store_progress.time.monotonic", lambda: later)
         write("anomaly", {"quality": "ok"}, 9, -0.003)
         assert counted.counts() == {"telemetry": 2, "anomaly": 7, "dead_letter": 0}
         influx.kill()

@@ -19,6 +19,7 @@ from rich.table import Table
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
 from fanwatch.gateway.client import Gateway
 from fanwatch.messages import ndjson
+from fanwatch.messages.fields import DEVICE, TIME
 from fanwatch.messages.reading import faults
 from fanwatch.problems import Problems
 from fanwatch.sensors import FEATURES, SENSORS
@@ -86,7 +87,7 @@ def score(
         )
     with ExitStack() as stack:
         if source is None:
-            reading = {"deviceID": device, "timeStamp": time} | given
+            reading = {DEVICE: device, TIME: time} | given
             content = iter([ndjson.Line(1, ndjson.as_line(reading))])
         elif source.lstrip().startswith("{"):
             content = iter([ndjson.Line(1, " ".join(source.splitlines()).encode(errors="replace"))])

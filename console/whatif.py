@@ -15,6 +15,7 @@ from console.scoring import Answer, Refused, score
 from fanwatch.bundles.anomaly import Feature
 from fanwatch.errors import FanwatchError
 from fanwatch.gateway.client import Gateway
+from fanwatch.messages.fields import DEVICE
 from fanwatch.messages.result import Result
 from fanwatch.sensors import FEATURES
 
@@ -122,7 +123,7 @@ def _grid(feature: Feature, now: float) -> list[float]:
 
 def as_line(device: str, row: Values) -> bytes:
     """A reading without a time, as score-fan takes it."""
-    return msgspec.json.encode({"deviceID": device, **row})
+    return msgspec.json.encode({DEVICE: device, **row})
 
 
 def _curve(feature: Feature, now: float, judged: Sequence[tuple[float, Result]]) -> Curve:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fanwatch import proxies
 from fanwatch.messages import topics
+from fanwatch.messages.fields import DEVICE, TIME
 from fanwatch.sensors import EXAMPLE
 from local.runtime import Runtime
 
@@ -33,10 +34,10 @@ def hints(machine: Runtime) -> str:
         [
             *page,
             "[bold]Score a reading:[/bold]    "
-            f'{curl} -s localhost:{gateway}/function/score-fan -d \'{{"deviceID":"mine",{EXAMPLE}}}\'',
+            f'{curl} -s localhost:{gateway}/function/score-fan -d \'{{"{DEVICE}":"mine",{EXAMPLE}}}\'',
             "[bold]Publish a reading:[/bold]  "
-            f'mosquitto_pub -p {broker} -q 1 -t {topics.READINGS} -m \'{{"deviceID":"mine",'
-            f'"timeStamp":"\'$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)\'",{EXAMPLE}}}\'',
+            f'mosquitto_pub -p {broker} -q 1 -t {topics.READINGS} -m \'{{"{DEVICE}":"mine",'
+            f'"{TIME}":"\'$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)\'",{EXAMPLE}}}\'',
             f"[bold]Follow the results:[/bold] mosquitto_sub -p {broker} -t {topics.RESULTS}",
             *shown,
             f"[bold]Logs:[/bold]               {machine.layout.logs}   [bold]Health:[/bold] {command()} status   "

@@ -1,5 +1,6 @@
 """Simulated readings as they go over the wire."""
 
+from fanwatch.messages.fields import DEVICE, TIME
 from fanwatch.messages.timestamps import format_ms
 from fanwatch.sensors import FEATURES
 from simulator.machines import Readings
@@ -11,7 +12,7 @@ def entry(fan: int, timestamp_ms: int, row: list[float]) -> Entry:
     """The reading of fan number `fan`, from 0 on."""
     device = device_id(fan + 1)
     values = "".join(f', "{name}": {value}' for name, value in zip(FEATURES, row, strict=True))
-    payload = f'{{"deviceID": "{device}", "timeStamp": "{format_ms(timestamp_ms)}"{values}}}'
+    payload = f'{{"{DEVICE}": "{device}", "{TIME}": "{format_ms(timestamp_ms)}"{values}}}'
     return Entry(device, timestamp_ms, payload.encode())
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from fanwatch.messages.alarm import Alarm, HeardCause
+from fanwatch.messages.fields import TIME
 from fanwatch.messages.reasons import Reason, Reasons, reason
 from fanwatch.messages.timestamps import parse_ms
 from fanwatch.sensors import FEATURES
@@ -145,7 +146,7 @@ def _lacking(content: Mapping[str, Any], missing: list[str]) -> dict[str, Any]:
 
 def _time(content: Mapping[str, Any], timezone: ZoneInfo) -> int | None:
     try:
-        return parse_ms(content["timeStamp"], timezone)
+        return parse_ms(content[TIME], timezone)
     except (KeyError, ValueError, TypeError):
         return None
 

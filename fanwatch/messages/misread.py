@@ -7,6 +7,7 @@ import json
 import re
 from typing import Final, NamedTuple
 
+from fanwatch.messages.fields import DEVICE
 from fanwatch.sensors import EXAMPLE, FEATURES
 
 LOOKED_AT: Final = 32_000
@@ -95,7 +96,7 @@ def _list(text: str) -> Sent | None:
         )
     return Sent(
         "a JSON list",
-        f'A reading is one JSON object, such as {{"deviceID":"fan-07",{EXAMPLE.split(",")[0]},…}}.',
+        f'A reading is one JSON object, such as {{"{DEVICE}":"fan-07",{EXAMPLE.split(",")[0]},…}}.',
     )
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from fanwatch.errors import FanwatchError
 from fanwatch.messages import files, misread
+from fanwatch.messages.fields import DEVICE, TIME
 from fanwatch.messages.reading import Rules, faults
 from fanwatch.messages.timestamps import format_ms, parse_written
 from fanwatch.problems import Problems
@@ -20,9 +21,9 @@ from fanwatch.sensors import COLUMNS, FEATURES, SENSORS
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_FIELDS = {"DeviceID": "deviceID", "Time": "timeStamp", **{each.column: each.name for each in SENSORS}}
+_FIELDS = {"DeviceID": DEVICE, "Time": TIME, **{each.column: each.name for each in SENSORS}}
 """Column in files → field on the wire."""
-_NEEDED = ("deviceID", *FEATURES)
+_NEEDED = (DEVICE, *FEATURES)
 _encode = msgspec.json.Encoder().encode
 _SENSORS = frozenset(FEATURES)
 _ANY_TIME = Rules(ZoneInfo("UTC"), retention_ms=0)
@@ -140,7 +141,7 @@ def _fields(rows: files.Rows, problems: Problems) -> list[str | None]:
 def _content(fields: list[str | None], row: list[str]) -> dict[str, Any]:
     """As it goes over the wire; score-fan says what is wrong with it."""
     return {
-        field: _number(text) if field in _SENSORS else _time(text) if field == "timeStamp" else _text(text)
+        field: _number(text) if field in _SENSORS else _time(text) if field == TIME else _text(text)
         for field, cell in zip(fields, row, strict=False)
         if field and (text := cell.strip())
     }

@@ -8,6 +8,7 @@ import msgspec
 
 from fanwatch.errors import InvalidReading
 from fanwatch.messages import misread
+from fanwatch.messages.fields import DEVICE, TIME
 from fanwatch.messages.refusals import field_of, in_words
 from fanwatch.messages.timestamps import format_ms, parse_ms
 from fanwatch.messages.topics import DEVICE_ID, DEVICE_RULE, READINGS, device_of
@@ -32,7 +33,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
 _Wire = msgspec.defstruct(
     "_Wire",
-    [("deviceID", str), *((name, float) for name in FEATURES), ("timeStamp", str | None, None)],
+    [(DEVICE, str), *((name, float) for name in FEATURES), (TIME, str | None, None)],
     frozen=True,
     gc=False,
 )
@@ -65,8 +66,8 @@ def parse(payload: bytes, rules: Rules, *, over_mqtt: bool = False) -> Reading:
         raise InvalidReading(f"{name} is not a finite number", field=name, value=value, reason="field")
     if DEVICE_ID.fullmatch(device_id) is None:
         raise InvalidReading(
-            f"deviceID {DEVICE_RULE}",
-            field="deviceID",
+            f"{DEVICE} {DEVICE_RULE}",
+            field=DEVICE,
             value=device_id[:80],
             reason="deviceID",
         )
@@ -80,8 +81,8 @@ def faults(payload: bytes, rules: Rules) -> list[InvalidReading]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         content = None
     found = []
-    sound = dict.fromkeys(FEATURES, msgspec.Raw(b"0")) | {"deviceID": msgspec.Raw(b'"a"')}
-    for name in ("deviceID", "timeStamp", *FEATURES) if content is not None else ():
+    sound = dict.fromkeys(FEATURES, msgspec.Raw(b"0")) | {DEVICE: msgspec.Raw(b'"a"')}
+    for name in (DEVICE, TIME, *FEATURES) if content is not None else ():
         alone = {key: value for key, value in sound.items() if key != name}
         if name in (content or ()):
             alone[name] = (content or {})[name]
@@ -106,13 +107,13 @@ def parse_from_topic(topic: str, payload: bytes, rules: Rules, now_ms: int) -> R
             raise InvalidReading(f"no readings are expected on the topic {topic[:80]!r}", reason="topic")
     elif device != reading.device_id:
         raise InvalidReading(
-            f"deviceID differs from its topic's, {device[:80]!r}",
-            field="deviceID",
+            f"{DEVICE} differs from its topic's, {device[:80]!r}",
+            field=DEVICE,
             value=reading.device_id,
             reason="topic",
         )
     if reading.timestamp_ms is None:
-        raise InvalidReading("a reading on a topic needs a timeStamp", field="timeStamp", reason="time")
+        raise InvalidReading(f"a reading on a topic needs a {TIME}", field=TIME, reason="time")
     if reading.timestamp_ms > now_ms + AHEAD_MS:
         raise _unbelievable(reading.timestamp_ms, "more than 5 minutes ahead of the clock here")
     if reading.timestamp_ms < now_ms - rules.retention_ms:
@@ -121,9 +122,7 @@ def parse_from_topic(topic: str, payload: bytes, rules: Rules, now_ms: int) -> R
 
 
 def _unbelievable(timestamp_ms: int, why: str) -> InvalidReading:
-    return InvalidReading(
-        f"the time is {why}", field="timeStamp", value=format_ms(timestamp_ms), reason="clock"
-    )
+    return InvalidReading(f"the time is {why}", field=TIME, value=format_ms(timestamp_ms), reason="clock")
 
 
 def _time_ms(text: str | None, timezone: ZoneInfo) -> int | None:
@@ -133,8 +132,8 @@ def _time_ms(text: str | None, timezone: ZoneInfo) -> int | None:
         return parse_ms(text, timezone)
     except ValueError as error:
         raise InvalidReading(
-            "timeStamp is not a time such as 2026-11-23T12:00:00.250Z or 2026-11-23 12:00:00",
-            field="timeStamp",
+            f"{TIME} is not a time such as 2026-11-23T12:00:00.250Z or 2026-11-23 12:00:00",
+            field=TIME,
             value=text[:80],
             reason="time",
         ) from error

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from fanwatch.messages.fields import DEVICE
+
 READINGS = "fan/messages"
 EVERY_READING = (READINGS, "fan/+/messages")
 """All topics that fans send to."""
@@ -18,7 +20,7 @@ DEAD_LETTER_PREFIX = "dead-letter/"
 DEVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 DEVICE_RULE = "must be 1 to 64 letters, digits, _ or -"
 """The same, the end of a sentence."""
-NAMED_DEVICE = re.compile(rb'"deviceID"\s*:\s*"([^"]*)"')
+NAMED_DEVICE = re.compile(rb'"%b"\s*:\s*"([^"]*)"' % DEVICE.encode())
 """Where a payload names its device; also in one that is no JSON as a whole."""
 
 # What we publish ourselves: a subscription that matched any of it would feed results back into scoring.

@@ -8,7 +8,7 @@ import msgspec
 from fanwatch.bundles import verified
 from fanwatch.bundles.verified import Origin, Range, VerifiedBundle
 from fanwatch.errors import BundleError
-from fanwatch.sensors import FEATURES, Values
+from fanwatch.sensors import Values
 
 NAME: Final = "fan-anomaly"
 SCORES_FILE: Final = "scores.csv"
@@ -85,12 +85,7 @@ def load(source: str | Path, pin: str | None = None) -> Bundle:
 
 
 def _check(file: Path, metadata: Metadata) -> None:
-    sensors = tuple(feature.name for feature in metadata.features)
-    if sensors != FEATURES:
-        raise BundleError(
-            f"{file} is of a model for {', '.join(sensors) or 'no sensor'}, and machines/fan.toml declares"
-            f" {', '.join(FEATURES)}: train a model on their history."
-        )
+    verified.check_sensors(file, [feature.name for feature in metadata.features])
     vector = metadata.test_vector
     if not vector.inputs or len(vector.inputs) != len(vector.outputs):
         raise BundleError(f"{file} has no usable test vector: train the bundle again.")

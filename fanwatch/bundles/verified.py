@@ -7,7 +7,7 @@ line.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -15,6 +15,7 @@ import msgspec
 
 from fanwatch.errors import BundleError
 from fanwatch.messages.refusals import in_words
+from fanwatch.sensors import FEATURES
 
 METADATA: Final = "model.json"
 LITERT_FILE: Final = "model.tflite"
@@ -174,6 +175,15 @@ def seal(directory: Path, metadata: msgspec.Struct, indent: int = 2) -> str:
     content = encode(described, indent)
     (directory / METADATA).write_bytes(content)
     return sha256(content)
+
+
+def check_sensors(file: Path, names: Sequence[str]) -> None:
+    """BundleError where a model is not for the sensors of the kind of machine, in its order."""
+    if tuple(names) != FEATURES:
+        raise BundleError(
+            f"{file} is of a model for {', '.join(names) or 'no sensor'}, and machines/fan.toml declares"
+            f" {', '.join(FEATURES)}: train a model on their history."
+        )
 
 
 def check_name(described: str | Path, name: str) -> None:

@@ -47,7 +47,8 @@ class ForecastMetadata(msgspec.Struct, frozen=True):
 
     name: str
     version: int
-    sensors: tuple[Sensor, Sensor, Sensor, Sensor]
+    sensors: tuple[Sensor, ...]
+    """The kind's sensors, in its order."""
     features: tuple[str, ...]
     """Names of the network's inputs, in order: those of the software that trained it."""
     outputs: tuple[str, ...]
@@ -107,6 +108,7 @@ def model_of(bundle: ForecastBundle, engine: str | None = None) -> NetworkModel:
 def _check(file: Path, metadata: ForecastMetadata) -> None:
     if metadata.name != NAME:
         raise BundleError(f"{file} is of {metadata.name}, no {NAME}: name a forecast model's bundle.")
+    verified.check_sensors(file, [sensor.name for sensor in metadata.sensors])
     if metadata.features != NAMES:
         raise BundleError(
             f"{file} was trained for other features than this software computes: train it again."

@@ -103,7 +103,7 @@ def train(
             name=NAME,
             version=version,
             sensors=tuple(
-                Sensor(sensor.name, sensor.described_unit, tuple(pair))  # type: ignore[arg-type]
+                Sensor(sensor.name, sensor.described_unit, tuple(pair))
                 for sensor, pair in zip(SENSORS, edges.astype(np.float64).round(2).tolist(), strict=True)
             ),
             features=windows.NAMES,

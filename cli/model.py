@@ -160,7 +160,7 @@ def _explain(plan: "Plan", compared: "Compared | None", lived: "list[Evaluation]
     files = len(bundle.metadata.files)
     print(f"{bundle.path}: {bundle.model}, {files} files as model.json says, test vector right.")
     if running is None:
-        print(f"The one in use cannot be compared: {plan.trouble}.")
+        print(f"The one in use cannot be compared: {plan.trouble}")
     if compared is None or running is None:
         if running is not None and running.digest != bundle.digest:
             _forecasts(running, bundle, lived)

@@ -6,7 +6,7 @@ from dashboards import chosen, look
 from dashboards.bundle import Bundle
 from dashboards.influxql import SOURCE, Events, Query
 from dashboards.look import ORANGE, PURPLE, RED, YELLOW, fixed, prop
-from dashboards.page import FAN, page
+from dashboards.page import FAN, page, pairs
 from dashboards.panels import rows, series, stacked, timeline
 from dashboards.sdk import dashboard, statetimeline, table, timeseries
 from dashboards.shared import JOINED_MS, fans_table, renamed, sensor_panel
@@ -15,7 +15,6 @@ from fanwatch.sensors import FEATURES
 
 def fan(bundle: Bundle) -> Dashboard:
     """The dashboard."""
-    sensors = [(12, _signal(bundle, name)) for name in FEATURES]
     return page(
         FAN,
         "Fanwatch: one fan",
@@ -24,7 +23,7 @@ def fan(bundle: Bundle) -> Dashboard:
             (4, [(24, _now(bundle))]),
             (7, [(16, _probability()), (8, _quality())]),
             (4, [(12, _states()), (12, _causes())]),
-            *((7, sensors[at : at + 2]) for at in range(0, len(sensors), 2)),
+            *pairs(7, [_signal(bundle, name) for name in FEATURES]),
             "Alarms",
             (4, [(24, _severities())]),
             (6, [(24, _episodes())]),

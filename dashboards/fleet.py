@@ -6,7 +6,7 @@ from dashboards import chosen, look, queries
 from dashboards.bundle import Bundle
 from dashboards.influxql import SOURCE, Query
 from dashboards.look import BLUE, GREEN, ORANGE, PURPLE, RED, YELLOW, fixed, prop
-from dashboards.page import FLEET, page
+from dashboards.page import FLEET, page, pairs
 from dashboards.panels import figure, timeline
 from dashboards.sdk import dashboard, stat, statetimeline, table, timeseries
 from dashboards.shared import PER_SECOND, fans_table, sensor_panel
@@ -19,7 +19,6 @@ _ATTENTION = 10
 
 def fleet(bundle: Bundle) -> Dashboard:
     """The dashboard."""
-    sensors = [(12, _signal(bundle, name)) for name in FEATURES]
     return page(
         FLEET,
         "Fanwatch: fleet",
@@ -29,7 +28,7 @@ def fleet(bundle: Bundle) -> Dashboard:
             (9, [(24, _worst(bundle))]),
             (7, [(24, _states())]),
             "Signals of all fans",
-            *((7, sensors[at : at + 2]) for at in range(0, len(sensors), 2)),
+            *pairs(7, [_signal(bundle, name) for name in FEATURES]),
         ],
         span="1h",
         variables=[_attention()],

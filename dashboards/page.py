@@ -74,6 +74,12 @@ def page(
     return built.build()
 
 
+def pairs(height: int, panels: Sequence[Panel]) -> list[Row]:
+    """Rows of two panels each; the last one has the width for itself where they are an odd number."""
+    rows = [panels[at : at + 2] for at in range(0, len(panels), 2)]
+    return [(height, [(_COLUMNS // len(row), panel) for panel in row]) for row in rows]
+
+
 def link_to_fan(field: str) -> dict[str, str]:
     """A link from a cell to the fan that `field` of its row names, over the same time."""
     return {

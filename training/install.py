@@ -156,7 +156,7 @@ def _described(target: Path) -> bytes:
 def _running(text: str, stack: Path, name: str) -> tuple[AnyBundle | None, str]:
     pinned = pins.find(text, name)
     if not pinned:
-        return None, "stack.yml names none"
+        return None, "stack.yml names none."
     try:
         return kinds.load(stack.resolve().parent / pinned[0].path, pinned[0].sha256), ""
     except BundleError as error:

@@ -17,6 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from fanwatch.broker.tools import end_loop
 from fanwatch.errors import InvalidReading
 from fanwatch.messages import topics
+from fanwatch.messages.fields import DEVICE
 from fanwatch.messages.reading import Reading, Rules, parse_from_topic
 from fanwatch.settings import BrokerSettings, ReadingSettings
 
@@ -191,7 +192,7 @@ class Feed:
 
     def note_result(self, content: dict[str, object]) -> None:
         """Takes a result as it came; hold the lock."""
-        device = content.get("deviceID")
+        device = content.get(DEVICE)
         if isinstance(device, str) and topics.DEVICE_ID.fullmatch(device):
             fan = self._fan(device)
             fan.result, fan.scored_at = content, time.monotonic()

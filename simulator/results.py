@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 import paho.mqtt.client as mqtt
 
+from fanwatch.messages.fields import TIME
 from fanwatch.messages.topics import RESULTS
 
 _WINDOW: Final = 1000
@@ -16,7 +17,7 @@ _PATIENCE_S: Final = 10.0
 
 
 class _Result(msgspec.Struct):
-    timeStamp: str | None = None  # noqa: N815 - the name on the wire
+    time: str | None = msgspec.field(default=None, name=TIME)
 
 
 class Results:
@@ -58,7 +59,7 @@ class Results:
 
     def _on_result(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
         try:
-            time_stamp = self._decode(message.payload).timeStamp
+            time_stamp = self._decode(message.payload).time
         except msgspec.DecodeError:
             return
         if time_stamp is not None and time_stamp < self._start:

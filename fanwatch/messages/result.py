@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from fanwatch.errors import FanwatchError
+from fanwatch.messages.fields import DEVICE, TIME
 from fanwatch.messages.reading import MAX_READING_BYTES, Reading
 from fanwatch.messages.timestamps import format_ms, parse_ms
 from fanwatch.messages.topics import DEVICE_ID
@@ -31,7 +32,9 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     fields: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
-class Result(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Result(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, rename={"deviceID": DEVICE, "timeStamp": TIME}
+):
     """A decision with the reading it belongs to."""
 
     deviceID: str  # noqa: N815 - the names on the wire

@@ -89,7 +89,8 @@ def _run(service: Service, what: str, influxd: int) -> Measured:
 def _row_bytes(store: Store) -> float:
     """What one run writes of a fan."""
     found = checkpoints.latest(store, 0)
-    return sum(len(checkpoints.line(row, row.told_ms)) for row in found.values()) / max(1, len(found))
+    written = [str(checkpoints.to_point(row, row.told_ms)) for row in found.values()]
+    return sum(len(text) for text in written) / max(1, len(found))
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from influxdb_client.client.write.point import Point
 from rich.console import Console
 from rich.table import Table
 
@@ -144,7 +145,7 @@ class Feed:
                 ends.append(min(last, ends[-1] + fleet.fans))
             store.write(self._lines(ends, measurements))
 
-    def _lines(self, ends: list[int], measurements: tuple[str, ...]) -> Iterator[str]:
+    def _lines(self, ends: list[int], measurements: tuple[str, ...]) -> Iterator[Point]:
         first = self.readings
         taken = []
         for end in ends:

@@ -2,9 +2,6 @@
 
 import json
 import os
-import urllib.error
-import urllib.request
-from http.client import HTTPException
 from typing import Annotated
 
 import typer
@@ -26,20 +23,20 @@ def prune(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] 
     The connector only ever adds topics by itself, so that a deploy cannot lose readings.
     """
     from fanwatch.errors import FanwatchError, Unavailable
-    from fanwatch.proxies import open_part
+    from fanwatch.proxies import direct, no_answer
     from fanwatch.settings import ConnectorSettings, load
     from local.report import reachable
 
     settings = load(ConnectorSettings, reachable(os.environ))
     url = f"http://{settings.connector_host}:{settings.connector_port}/prune"
     try:
-        with open_part(urllib.request.Request(url, method="POST"), _TIMEOUT_S) as response:
-            removed: list[str] = json.load(response)["removed"]
-    except urllib.error.HTTPError as error:
-        said = error.read(300).decode(errors="replace").strip()
-        raise FanwatchError(f"The connector refused: {error.code} {said}") from error
-    except (OSError, HTTPException, ValueError, KeyError) as error:
-        raise Unavailable(f"The connector at {url} does not answer ({error}). Is it running?") from error
+        answer = direct().post(url, timeout=_TIMEOUT_S)
+        if not answer.ok:
+            raise FanwatchError(f"The connector refused: {answer.status_code} {answer.text[:300].strip()}")
+        removed: list[str] = answer.json()["removed"]
+    except (OSError, ValueError, KeyError) as error:
+        why = no_answer(error)
+        raise Unavailable(f"The connector at {url} does not answer ({why}). Is it running?") from error
     if as_json:
         print(json.dumps({"removed": removed}))
     else:

@@ -8,19 +8,42 @@ site: the address of a webhook, Grafana's contact points, and the tools that are
 import ipaddress
 import urllib.request
 from collections.abc import Mapping
-from http.client import HTTPResponse
-from typing import Any, Final
+from typing import Final
+from urllib.parse import urlsplit
+
+import requests
 
 _KINDS: Final = ("http", "https", "ftp", "all", "no", "socks", "ws", "wss", "mqtt")
 _VARIABLES: Final = frozenset(f"{kind}_proxy" for kind in _KINDS)
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def open_part(request: str | urllib.request.Request, timeout_s: float) -> HTTPResponse:
-    """Asks one of our own parts, past every proxy; the errors are those of urllib.request.urlopen."""
-    answer: HTTPResponse = _direct.open(request, timeout=timeout_s)
-    return answer
+def direct() -> requests.Session:
+    """For asking our own parts, past every proxy; kept-alive. Every call needs a `timeout`."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
+def session_to(url: str) -> requests.Session:
+    """For an address that may lie outside the site: by the environment's proxy, as NO_PROXY allows it.
+
+    Never for this machine itself.
+    """
+    return direct() if _is_loopback(urlsplit(url).hostname or "") else requests.Session()
+
+
+def no_answer(error: BaseException) -> str:
+    """Why nothing came of a request, in a few words: requests' own texts name its pools and retries."""
+    if isinstance(error, requests.Timeout):
+        return "timed out"
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        inner = getattr(cause, "reason", None) or next(iter(cause.args), None)
+        cause = inner if isinstance(inner, BaseException) else cause.__cause__ or cause.__context__
+    return type(error).__name__
 
 
 def without(environment: Mapping[str, str]) -> dict[str, str]:
@@ -54,18 +77,7 @@ def in_the_way() -> bool:
     return bool(named) and not urllib.request.proxy_bypass("localhost")
 
 
-class Outward(urllib.request.ProxyHandler):
-    """For urllib: the environment's proxy, as NO_PROXY allows it, and never for this machine itself."""
-
-    def proxy_open(self, req: urllib.request.Request, proxy: str, type: str) -> Any:  # noqa: A002 - urllib's name
-        """None where no proxy is to be asked."""
-        return None if _is_loopback(req.host) else super().proxy_open(req, proxy, type)
-
-
-def _is_loopback(address: str) -> bool:
-    """Of HOST or HOST:PORT."""
-    bracketed = address.startswith("[")
-    host = (address[1:].partition("]") if bracketed else address.lower().partition(":"))[0]
+def _is_loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -9,6 +9,7 @@ points are still kept for all of it: what has begun to expire keeps the means it
 import contextlib
 import time
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,6 +20,9 @@ from fanwatch.store.lease import Lease
 from fanwatch.store.means import ANOMALY, DAY_NS, SCORES, TELEMETRY, WINDOW_NS, Print
 from history import windows
 from history.setup import hours
+
+if TYPE_CHECKING:
+    from influxdb_client.client.write.point import Point
 
 _RECENT_NS = 2 * 3600 * 10**9
 _AHEAD_NS = 300 * 10**9
@@ -31,7 +35,7 @@ _NAMED = 100
 _RUNS = "rollup"
 _LATE_DONE = "late_done"
 
-_MAKERS: dict[str, Callable[[Store, str], list[str]]] = {
+_MAKERS: dict[str, Callable[[Store, str], "list[Point]"]] = {
     TELEMETRY: means.telemetry,
     ANOMALY: means.anomalies,
     SCORES: means.scores,
@@ -158,11 +162,11 @@ class Rollup:
 
     def _compute(self, kind: str, run: windows.Run, fans: Iterable[str] = ()) -> None:
         self._lease.keep()
-        lines = _MAKERS[kind](self._store, means.period(run[0][0], run[-1][0] + WINDOW_NS, fans))
+        points = _MAKERS[kind](self._store, means.period(run[0][0], run[-1][0] + WINDOW_NS, fans))
         # Whoever was held up between reading and writing has read what another one may have gone beyond.
         self._lease.require()
-        self._store.write(lines, MEANS)
-        self._summary.points += len(lines)
+        self._store.write(points, MEANS)
+        self._summary.points += len(points)
         self._summary.windows += len(run) if kind == TELEMETRY else 0
 
     def _progress(self, at: int, until: int, fields: dict[str, object]) -> None:

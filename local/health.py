@@ -1,19 +1,19 @@
 """Whether each part works, and the ledger of what went through."""
 
 import contextlib
-import http.client
 import os
 import re
 import socket
-import urllib.error
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.proxies import open_part
+from fanwatch.proxies import direct
 from fanwatch.settings import (
     BrokerSettings,
     ConnectorSettings,
@@ -37,7 +37,6 @@ _TIMEOUT_S = 2.0
 _ROOM_BYTES = 10_000_000
 """Free space below which the disk is as good as full."""
 _SILENT = "does not answer"
-_SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)(?: \d+)?")
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -65,12 +64,8 @@ class Ledger(msgspec.Struct, frozen=True):
 def http_status(url: str, timeout_s: float = _TIMEOUT_S) -> int | None:
     """The status of a GET; None where nothing answers."""
     try:
-        with open_part(url, timeout_s) as response:
-            return int(response.status)
-    except urllib.error.HTTPError as error:
-        error.close()
-        return error.code
-    except (OSError, http.client.HTTPException):
+        return direct().get(url, timeout=timeout_s).status_code
+    except requests.RequestException:
         return None
 
 
@@ -88,13 +83,10 @@ def connector_trouble(settings: ConnectorSettings) -> str | None:
     """Why the connector is not ready, as it says itself; None where it says nothing."""
     url = f"http://{settings.connector_host}:{settings.connector_port}/readyz"
     try:
-        with open_part(url, _TIMEOUT_S):
-            return None
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.read(1000).decode(errors="replace").strip() or None
-    except (OSError, http.client.HTTPException):
+        answer = direct().get(url, timeout=_TIMEOUT_S)
+    except requests.RequestException:
         return None
+    return None if answer.ok else answer.text[:1000].strip() or None
 
 
 def telegraf_storing(port: int) -> bool:
@@ -255,34 +247,20 @@ def _listens(port: int) -> bool:
         return False
 
 
-def metrics(url: str) -> dict[str, float] | None:
-    """Prometheus samples by name, with their labels in braces as they stand; None where nothing answers."""
-    try:
-        with open_part(url, _TIMEOUT_S) as response:
-            text = response.read(4_000_000).decode(errors="replace")
-    except (OSError, http.client.HTTPException):
-        return None
-    found: dict[str, float] = defaultdict(float)
-    for line in text.splitlines():
-        sample = _SAMPLE.fullmatch(line)
-        if sample and not line.startswith("#"):
-            labels = f"{{{sample[2]}}}" if sample[2] else ""
-            found[sample[1] + labels] = float(sample[3])
-    return dict(found)
-
-
 def connector_counts(settings: ConnectorSettings) -> dict[str, float] | None:
     """The connector's own counters, without their common prefix and suffix; None where it does not answer."""
-    samples = metrics(f"http://{settings.connector_host}:{settings.connector_port}/metrics")
-    if samples is None:
+    url = f"http://{settings.connector_host}:{settings.connector_port}/metrics"
+    try:
+        families = list(text_string_to_metric_families(direct().get(url, timeout=_TIMEOUT_S).text))
+    except (requests.RequestException, ValueError):
         return None
-    prefix = "fanwatch_connector_"
-    wanted = {
-        name.removeprefix(prefix).replace("_total", ""): value
-        for name, value in samples.items()
-        if name.startswith(prefix) and "_created" not in name and "_bucket" not in name
-    }
-    return dict(sorted(wanted.items()))
+    found = {}
+    for sample in (sample for family in families for sample in family.samples):
+        name = sample.name.removeprefix("fanwatch_connector_")
+        if name != sample.name and not name.endswith(("_created", "_bucket")):
+            labels = ",".join(f'{label}="{value}"' for label, value in sample.labels.items())
+            found[name.replace("_total", "") + (f"{{{labels}}}" if labels else "")] = sample.value
+    return dict(sorted(found.items()))
 
 
 def stored_counts(

@@ -7,23 +7,21 @@ side's answer and the store's lies a moment in which this process may die: then 
 Idempotency-Key.
 """
 
-import http.client
 import queue
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
+import requests
 
 from fanwatch.errors import FanwatchError, SettingsError
 from fanwatch.fleet.outage import LEAST
 from fanwatch.logs import Log
 from fanwatch.messages.alarm import EPISODES, Alarm
 from fanwatch.notify.outages import Many, many
-from fanwatch.proxies import Outward
+from fanwatch.proxies import no_answer, session_to
 from fanwatch.settings import ForecastSettings, secret
 from fanwatch.store import forecast_runs
 from fanwatch.store.checkpoints import Row
@@ -46,13 +44,6 @@ class _Telling(NamedTuple):
     """What is told by it: by key, the fan."""
 
 
-class _Stays(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: urllib would make a GET of the POST, and take the page that it gets for a success."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
 class Webhook:
     """Give it the fleet after each run: `tell`."""
 
@@ -63,8 +54,7 @@ class Webhook:
         if self.url and not self.url.startswith(("http://", "https://")):
             raise SettingsError("FANWATCH_WEBHOOK_URL is no address such as https://example.com/alarms.")
         self._timeout_s = settings.webhook_timeout
-        # It may lie outside the site: a proxy of the environment is asked, but never for this machine.
-        self._opener = urllib.request.build_opener(_Stays, Outward())
+        self._session = session_to(self.url or "")
         self._store, self._log = store, log
         self._queue: queue.Queue[_Telling] = queue.Queue(_QUEUED)
         self.waiting: set[str] = set()
@@ -137,31 +127,33 @@ class Webhook:
     def post(self, key: str, about: Alarm | Many) -> str | None:
         """Sends one message; what went wrong, but never the address, which may be a secret."""
         content = about.content() if isinstance(about, Many) else _content(about)
-        request = urllib.request.Request(
-            str(self.url),
-            data=msgspec.json.encode(content),
-            headers={"Content-Type": "application/json", "Idempotency-Key": key},
-            method="POST",
-        )
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         try:
-            with self._opener.open(request, timeout=self._timeout_s) as response:
-                response.read(1)
-        except urllib.error.HTTPError as error:
-            error.close()
-            moved = ", a redirect, which is not followed: set FANWATCH_WEBHOOK_URL to where it leads"
-            return f"it answered {error.code}{moved if 300 <= error.code < 400 else ''}"
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            return f"it gave no answer ({type(error).__name__})"
-        return None
+            # A redirect is not followed: it would make a GET of the POST, and take the page it gets for a success.
+            with self._session.post(
+                str(self.url),
+                msgspec.json.encode(content),
+                headers=headers,
+                timeout=self._timeout_s,
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                code = answer.status_code
+        except (requests.RequestException, ValueError) as error:
+            return f"it gave no answer ({no_answer(error)})"
+        if code < 300:
+            return None
+        moved = ", a redirect, which is not followed: set FANWATCH_WEBHOOK_URL to where it leads"
+        return f"it answered {code}{moved if code < 400 else ''}"
 
     def _note(self, telling: _Telling) -> None:
-        lines = [
+        points = [
             point(forecast_runs.TOLD, {"deviceID": device} if device else {}, {"episode": key}, None)
             for key, device in telling.told.items()
         ]
         for wait_s in (*_WAITS_S, None):
             try:
-                self._store.write(lines)
+                self._store.write(points)
                 return
             except FanwatchError:
                 if wait_s is None:

@@ -8,7 +8,7 @@ fields: InfluxDB would keep the old value of one that is left out.
 import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -16,6 +16,9 @@ from fanwatch.messages.alarm import Alarm
 from fanwatch.messages.reasons import Reasons, reason
 from fanwatch.store.fan_names import among
 from fanwatch.store.influx import Store, point, quoted
+
+if TYPE_CHECKING:
+    from influxdb_client.client.write.point import Point
 
 MEASUREMENT = "forecast_state"
 DAY_MS = 86_400_000
@@ -127,27 +130,27 @@ def days(store: Store, fans: Sequence[str], since_ms: int) -> dict[str, list[Row
 
 def save(store: Store, rows: Iterable[Row]) -> None:
     """Writes these; each overwrites the point of its fan and day."""
-    store.write(line(row, row.checkpoint_ms or row.through_ms) for row in rows)
+    store.write(to_point(row, row.checkpoint_ms or row.through_ms) for row in rows)
 
 
 def make_void(store: Store, rows: Iterable[Row]) -> None:
     """Says of points that their states count no longer; alarm and note go on to count."""
     store.write(
-        line(Row(fan=row.fan, told_ms=row.told_ms, alarm=row.alarm, note=row.note), row.checkpoint_ms)
+        to_point(Row(fan=row.fan, told_ms=row.told_ms, alarm=row.alarm, note=row.note), row.checkpoint_ms)
         for row in rows
     )
 
 
 def erase(store: Store, rows: Iterable[Row]) -> None:
     """Makes points, as they were read, ones that count for nothing at all."""
-    store.write(line(Row(fan=row.fan), row.day_ms) for row in rows)
+    store.write(to_point(Row(fan=row.fan), row.day_ms) for row in rows)
 
 
 def _select() -> str:
     return "SELECT " + ", ".join(f'"{name}"' for name in _FIELDS) + f' FROM "{MEASUREMENT}"'
 
 
-def line(row: Row, at_ms: int) -> str:
+def to_point(row: Row, at_ms: int) -> "Point":
     """The point of a row, on the day of that time."""
     fields: dict[str, object] = {
         "from_ms": row.from_ms,

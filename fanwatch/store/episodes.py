@@ -75,7 +75,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
 
 def record(store: Store, turns: Iterable[EpisodeEvent]) -> None:
     """Writes down when fans stopped and episodes ended; fields of a point that is there already stay."""
-    lines = [
+    points = [
         point(
             EPISODES,
             {"deviceID": turn.alarm.deviceID},
@@ -90,8 +90,8 @@ def record(store: Store, turns: Iterable[EpisodeEvent]) -> None:
         )
         for turn in turns
     ]
-    if lines:
-        store.write(lines, MEANS)
+    if points:
+        store.write(points, MEANS)
 
 
 def _instrument(alarm: Alarm) -> dict[str, str]:
@@ -180,10 +180,10 @@ def write_label(
         "since_ms": since_ms,
         "closed_ms": now_ms,
     }
-    line = point(LABELS, {"deviceID": command.device}, fields, since_ms * _MS)
-    store.write([line], MEANS)
+    label = point(LABELS, {"deviceID": command.device}, fields, since_ms * _MS)
+    store.write([label], MEANS)
     try:
-        store.write([line])
+        store.write([label])
     except Refused:
         # Raw points of that time are no longer kept.
         return

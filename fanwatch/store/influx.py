@@ -1,31 +1,33 @@
-"""InfluxDB over HTTP: reads in InfluxQL, which 1.x, 2.x and 3 understand, and writes in line protocol.
+"""InfluxDB over HTTP: reads in InfluxQL, which 1.x, 2.x and 3 understand, and writes by its own client library.
 
-Writes go to /write of the 1.x API, which 2.x has too, by plain HTTP: one POST with a timeout needs no client library,
-and unlike the library's batching it has either stored everything or says what it has not.
+A write is synchronous: it has stored all points, or says what it has not.
 """
 
 import copy
-import http.client
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+import requests
 
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.messages.refusals import in_words
-from fanwatch.proxies import open_part
+from fanwatch.proxies import direct, no_answer
 from fanwatch.settings import StoreSettings, secret
+
+if TYPE_CHECKING:
+    # It takes a tenth of a second to import, which what only reads need not wait for.
+    from influxdb_client.client.write.point import Point
+    from influxdb_client.client.write_api import WriteApi
 
 RAW = "raw"
 """The policy of points as they come."""
 MEANS = "means"
 """The policy of what is computed from them, kept for longer."""
-_LINES = 5000
+_AT_ONCE = 5000
 """Points in one write."""
 _AWAY = (502, 503, 504)
 _NO_DATABASE = "database not found"
@@ -56,8 +58,12 @@ class Store:
         self.url = settings.influx_url.rstrip("/")
         self.database = settings.influx_database
         self._timeout_s = settings.influx_timeout
-        token = secret(settings.influx_token_file, "FANWATCH_INFLUX_TOKEN_FILE")
-        self._headers = {"Authorization": f"Token {token}"} if token else {}
+        self._token = secret(settings.influx_token_file, "FANWATCH_INFLUX_TOKEN_FILE")
+        # 1.x has no organizations.
+        self._org = settings.influx_org or "-"
+        self._session = direct()
+        if self._token:
+            self._session.headers["Authorization"] = f"Token {self._token}"
         self._deadline: float | None = None
 
     def until(self, deadline: float) -> "Store":
@@ -72,12 +78,11 @@ class Store:
 
     def version(self) -> str | None:
         """What it calls itself, such as 1.8.10; empty where it does not say, None where it does not answer."""
-        request = urllib.request.Request(f"{self.url}/ping", headers=self._headers)
         try:
-            with open_part(request, self._timeout_s) as response:
-                return str(response.headers.get("X-Influxdb-Version") or "")
-        except (OSError, http.client.HTTPException):
+            answer = self._session.get(f"{self.url}/ping", timeout=self._timeout_s)
+        except requests.RequestException:
             return None
+        return answer.headers.get("X-Influxdb-Version", "") if answer.ok else None
 
     def query(self, text: str, policy: str = RAW) -> list[dict[str, Any]]:
         """The rows of one InfluxQL query on the database, tags among the columns; `time` in ns since the epoch."""
@@ -96,20 +101,28 @@ class Store:
         rows = self.query(f'SELECT count("{field}") AS n FROM "{measurement}"')
         return int(rows[0]["n"]) if rows else 0
 
-    def write(self, lines: Iterable[str], policy: str = RAW, timeout_s: float | None = None) -> None:
-        """Stores points in line protocol, times in ns; one without a time gets the store's. Refused otherwise.
+    def write(self, points: "Iterable[Point]", policy: str = RAW, timeout_s: float | None = None) -> None:
+        """Stores points; one without a time gets the store's. Refused where it says no.
 
         `timeout_s` for each exchange, where it shall not be that of the settings.
         """
-        target = urllib.parse.urlencode({"db": self.database, "rp": policy, "precision": "ns"})
-        pending = iter(lines)
-        while batch := list(islice(pending, _LINES)):
-            self._exchange("POST", f"/write?{target}", "\n".join(batch).encode(), timeout_s=timeout_s)
+        from influxdb_client.rest import ApiException
+        from urllib3.exceptions import HTTPError
+
+        pending = iter(points)
+        while batch := list(islice(pending, _AT_ONCE)):
+            within_ms = self._left_s(timeout_s or self._timeout_s) * 1000
+            try:
+                self._writer.write(f"{self.database}/{policy}", self._org, batch, _request_timeout=within_ms)
+            except ApiException as error:
+                raise self._refusal(error.status or 0, str(error.body or "")) from error
+            except (OSError, HTTPError) as error:
+                raise self._silence(no_answer(error)) from error
 
     def call(self, method: str, path: str, content: object = None) -> Any:
         """One request to the API of 2.x, JSON both ways; None for an answer without content."""
         body = None if content is None else msgspec.json.encode(content)
-        return self._exchange(method, path, body, {"Content-Type": "application/json"})
+        return self._exchange(method, path, body, "application/json")
 
     def _rows(self, text: str, form: dict[str, str]) -> list[dict[str, Any]]:
         return [
@@ -119,7 +132,7 @@ class Store:
         ]
 
     def _answered(self, text: str, form: dict[str, str]) -> list[Series]:
-        answer = self._exchange("POST", "/query", urllib.parse.urlencode(form).encode())
+        answer = self._exchange("POST", "/query", form)
         result = (answer.get("results") or [{}])[0]
         if "error" in result:
             self._set_up(result["error"])
@@ -129,35 +142,45 @@ class Store:
             for found in result.get("series", [])
         ]
 
+    @cached_property
+    def _writer(self) -> "WriteApi":
+        from influxdb_client.client.influxdb_client import InfluxDBClient
+        from influxdb_client.client.write_api import SYNCHRONOUS
+
+        client = InfluxDBClient(self.url, self._token or "", org=self._org, retries=False)
+        return client.write_api(write_options=SYNCHRONOUS)
+
     def _exchange(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        headers: dict[str, str] | None = None,
-        timeout_s: float | None = None,
+        self, method: str, path: str, body: bytes | dict[str, str] | None, kind: str | None = None
     ) -> Any:
-        timeout_s = self._left_s(timeout_s or self._timeout_s)
-        request = urllib.request.Request(
-            self.url + path, data=body, headers=self._headers | (headers or {}), method=method
-        )
+        headers = {"Content-Type": kind} if kind else {}
+        timeout_s = self._left_s(self._timeout_s)
         try:
-            with open_part(request, timeout_s) as response:
-                content = response.read()
-            return msgspec.json.decode(content) if content else None
-        except urllib.error.HTTPError as error:
-            detail = " ".join(error.read(500).decode(errors="replace").split())
-            message = f"InfluxDB at {self.url} answered {error.code}: {detail}."
-            if error.code in _AWAY:
-                raise Unavailable(message) from error
-            self._set_up(detail)
-            raise Refused(message, error.code) from error
-        except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
-            self._left_s(0.0)
-            why = in_words(error) if isinstance(error, msgspec.DecodeError) else error
-            raise Unavailable(
-                f"InfluxDB at {self.url} does not answer ({why}). Is it running? `fanwatch status` shows it."
-            ) from error
+            answer = self._session.request(
+                method, self.url + path, data=body, headers=headers, timeout=timeout_s
+            )
+            content = answer.content
+            if answer.ok:
+                return msgspec.json.decode(content) if content else None
+        except requests.RequestException as error:
+            raise self._silence(no_answer(error)) from error
+        except msgspec.DecodeError as error:
+            raise self._silence(in_words(error)) from error
+        raise self._refusal(answer.status_code, content[:500].decode(errors="replace"))
+
+    def _silence(self, why: str) -> Unavailable:
+        self._left_s(0.0)
+        return Unavailable(
+            f"InfluxDB at {self.url} does not answer ({why}). Is it running? `fanwatch status` shows it."
+        )
+
+    def _refusal(self, code: int, body: str) -> FanwatchError:
+        detail = " ".join(body[:500].split())
+        message = f"InfluxDB at {self.url} answered {code}: {detail}."
+        if code in _AWAY:
+            return Unavailable(message)
+        self._set_up(detail)
+        return Refused(message, code)
 
     def _set_up(self, refusal: str) -> None:
         """Unavailable where it refuses for want of its database: whoever starts it makes that before long."""
@@ -186,25 +209,10 @@ def quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-def point(measurement: str, tags: dict[str, str], fields: dict[str, object], time_ns: int | None) -> str:
-    """One line of line protocol: ints, floats and strings among `fields` keep their type, None is left out."""
-    head = ",".join([measurement, *(f"{name}={_tag(value)}" for name, value in tags.items() if value)])
-    body = ",".join(f"{name}={_field(value)}" for name, value in fields.items() if value is not None)
-    return f"{head} {body}" if time_ns is None else f"{head} {body} {time_ns}"
+def point(measurement: str, tags: dict[str, str], fields: dict[str, object], time_ns: int | None) -> "Point":
+    """A point to write: ints, floats and strings among `fields` keep their type, None is left out."""
+    from influxdb_client.client.write.point import Point
 
-
-def _tag(text: str) -> str:
-    for character in ",= ":
-        text = text.replace(character, "\\" + character)
-    return text
-
-
-def _field(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return f"{value}i"
-    if isinstance(value, float):
-        return repr(value)
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    content = {"measurement": measurement, "tags": tags, "fields": fields, "time": time_ns}
+    made: Point = Point.from_dict(content)
+    return made

@@ -1,16 +1,19 @@
 """What a mean is: the queries that make points of policy `means` from raw ones.
 
 A window is 10 minutes long, begins at a multiple of that in UTC, and is called by its beginning in ns since the epoch.
-Means are read here and written by line protocol, and not with INTO: InfluxDB spends the same on both, 2.x has no INTO,
+Means are read here and written back, and not with INTO: InfluxDB spends the same on both, 2.x has no INTO,
 and a window becomes one whole point, its zeros among it.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fanwatch.sensors import COUNTED as COUNTED_SENSOR
 from fanwatch.sensors import FEATURES
 from fanwatch.store.influx import Store, point, quoted
+
+if TYPE_CHECKING:
+    from influxdb_client.client.write.point import Point
 
 WINDOW_NS = 600 * 10**9
 DAY_NS = 86_400 * 10**9
@@ -68,7 +71,7 @@ def prints(store: Store, measurement: str, where: str) -> dict[int, Print]:
     return {row["time"]: Print(row) for row in rows if row["n"]}
 
 
-def telemetry(store: Store, where: str) -> list[str]:
+def telemetry(store: Store, where: str) -> "list[Point]":
     """Points of `telemetry`, one a fan and window that has raw ones."""
     rows = store.query(
         f'SELECT {_TELEMETRY_FIELDS} FROM "telemetry" WHERE {where} GROUP BY time(10m), "deviceID" fill(none)'
@@ -76,7 +79,7 @@ def telemetry(store: Store, where: str) -> list[str]:
     return [_fan_point(TELEMETRY, row) for row in rows if row["n"]]
 
 
-def anomalies(store: Store, where: str) -> list[str]:
+def anomalies(store: Store, where: str) -> "list[Point]":
     """Points of `anomaly`, one a fan and window that has raw ones."""
     grouped = 'GROUP BY time(10m), "deviceID" fill(none)'
     rows = store.query(
@@ -96,20 +99,20 @@ def anomalies(store: Store, where: str) -> list[str]:
     return [_fan_point(ANOMALY, row) for row in found.values()]
 
 
-def scores(store: Store, where: str) -> list[str]:
+def scores(store: Store, where: str) -> "list[Point]":
     """Points of `scores`, one a model and window that has results."""
     models = [
         row["distinct"] for row in store.query(f'SELECT distinct("model") FROM "anomaly" WHERE {where}')
     ]
-    lines: list[str] = []
+    points: list[Point] = []
     for model in models:
         # One model is the rule, and comparing strings takes half of the time.
         only = f'{where} AND "model" = {quoted(model)}' if len(models) > 1 else where
-        lines += _scores_of(store, model, only)
-    return lines
+        points += _scores_of(store, model, only)
+    return points
 
 
-def _scores_of(store: Store, model: str, where: str) -> list[str]:
+def _scores_of(store: Store, model: str, where: str) -> "list[Point]":
     def select(fields: str, condition: str = "") -> list[dict[str, Any]]:
         text = f'SELECT {fields} FROM "anomaly" WHERE {where}{condition} GROUP BY time(10m) fill(none)'
         return [row for row in store.query(text) if row["n"]]
@@ -129,11 +132,11 @@ def _scores_of(store: Store, model: str, where: str) -> list[str]:
     return [_point(SCORES, {"model": model}, row) for row in found.values()]
 
 
-def _fan_point(measurement: str, row: dict[str, Any]) -> str:
+def _fan_point(measurement: str, row: dict[str, Any]) -> "Point":
     return _point(measurement, {"deviceID": row.pop("deviceID")}, row)
 
 
-def _point(measurement: str, tags: dict[str, str], row: dict[str, Any]) -> str:
+def _point(measurement: str, tags: dict[str, str], row: dict[str, Any]) -> "Point":
     time_ns = row.pop("time")
     fields = {
         # JSON writes a float that happens to be whole as an int.

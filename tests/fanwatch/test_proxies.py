@@ -2,12 +2,11 @@
 
 import contextlib
 import re
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
 
 import pytest
+import requests
 
 from fanwatch import proxies
 from fanwatch.logs import Log
@@ -67,17 +66,17 @@ def test_what_reaches_out_keeps_it_and_excepts_this_machine() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.3.2.1", "LOCALHOST", "hooks.localhost"])
 def test_out_of_the_site_means_never_this_machine(proxy: Recorder, stub: HttpStub, host: str) -> None:
-    opener = urllib.request.build_opener(proxies.Outward())
+    url = f"http://{host}:{stub.url.rpartition(':')[2]}/"
     # Not every system resolves each name, and the stub listens on 127.0.0.1 alone.
     with contextlib.suppress(OSError):
-        opener.open(f"http://{host}:{stub.url.rpartition(':')[2]}/", timeout=5).close()
+        proxies.session_to(url).get(url, timeout=5)
     assert proxy.heard == []
 
 
 def test_out_of_the_site_asks_it(proxy: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     def ask() -> None:
-        with pytest.raises(URLError):
-            urllib.request.build_opener(proxies.Outward()).open("http://hooks.invalid/x", timeout=5)
+        with pytest.raises(requests.ConnectionError):
+            proxies.session_to("http://hooks.invalid/x").get("http://hooks.invalid/x", timeout=5)
 
     ask()
     assert [line.split(b"\r")[0] for line in proxy.heard] == [b"GET http://hooks.invalid/x HTTP/1.1"]
@@ -87,9 +86,10 @@ def test_out_of_the_site_asks_it(proxy: Recorder, monkeypatch: pytest.MonkeyPatc
 
 
 def test_every_client_goes_through_it() -> None:
-    """Whoever asks over HTTP by urllib asks one of our parts, and so past every proxy; there is one exception."""
+    """Whoever asks over HTTP does so by one of two sessions: past every proxy, or out of the site by the machine's."""
     asks = re.compile(
-        r"urllib\.request\.(urlopen|build_opener|urlretrieve)|^import requests|^import httpx", re.MULTILINE
+        r"urllib\.request\.(urlopen|build_opener|urlretrieve)|requests\.(get|post|request|Session)\(|^import httpx",
+        re.MULTILINE,
     )
     found = {
         str(path.relative_to(ROOT))
@@ -98,7 +98,7 @@ def test_every_client_goes_through_it() -> None:
         for path in (ROOT / folder).rglob("*.py")
         if asks.search(path.read_text(encoding="utf-8"))
     }  # fmt: skip
-    assert found == {"fanwatch/proxies.py", "fanwatch/notify/webhook.py"}
+    assert found == {"fanwatch/proxies.py"}
 
 
 def test_a_webhook_asks_it(proxy: Recorder, stub: HttpStub) -> None:

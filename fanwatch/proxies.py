@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
 _KINDS: Final = ("http", "https", "ftp", "all", "no", "socks", "ws", "wss", "mqtt")
 _VARIABLES: Final = frozenset(f"{kind}_proxy" for kind in _KINDS)
@@ -35,14 +36,14 @@ def session_to(url: str) -> requests.Session:
 
 def no_answer(error: BaseException) -> str:
     """Why nothing came of a request, in a few words: requests' own texts name its pools and retries."""
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
         return "timed out"
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
-        inner = getattr(cause, "reason", None) or next(iter(cause.args), None)
-        cause = inner if isinstance(inner, BaseException) else cause.__cause__ or cause.__context__
+        named = (getattr(cause, "reason", None), *cause.args, cause.__cause__, cause.__context__)
+        error, cause = cause, next((inner for inner in named if isinstance(inner, BaseException)), None)
     return type(error).__name__
 
 

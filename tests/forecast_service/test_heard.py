@@ -176,6 +176,6 @@ def test_nobody_is_said_to_send_nothing_while_scoring_is_away(watch: Watch) -> N
     watched = blind(watch)
     unmarked(watched)
     lines = list(watched.reading("a", now_ms() - MINUTE_MS, np.array([600.0, 40.0, 150.0, 48.5])))
-    watched.store.write(line for line in lines if line.startswith("telemetry"))
+    watched.store.write(line for line in lines if str(line).startswith("telemetry"))
     [why] = whys(watched, ("a",))
     assert why.endswith(", though readings arrive: `fanwatch status` says what is away.")

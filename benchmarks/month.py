@@ -1,8 +1,8 @@
 """How long the dashboards' queries take on a store of 1,000 fans: `python -m benchmarks.month`.
 
 A real InfluxDB is filled with a day of a reading in ten seconds of each fan, and with 28 days before it of a reading
-in ten minutes, which makes the same means; then `python -m dashboards.timing` asks it. Filling takes a quarter of an
-hour: `--state DIR` keeps the store, and asks one that is there already.
+in ten minutes, which makes the same means; then `python -m benchmarks.dashboards` asks it. Filling takes a quarter of
+an hour: `--state DIR` keeps the store, and asks one that is there already.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def ask(url: str, now_s: int) -> None:
         argv = [
             sys.executable,
             "-m",
-            "dashboards.timing",
+            "benchmarks.dashboards",
             "--url",
             url,
             "--database",

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from benchmarks.grafana import panels
 from dashboards.bundle import newest
-from dashboards.expansion import panels
 from dashboards.page import FAN, FLEET, MODEL, PIPELINE, text
 from dashboards.sdk import Dashboard, register_default_plugins
 from tests.support import grafana

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dashboards.expansion import Values, expand, panels, settings
+from benchmarks.grafana import Values, expand, panels, settings
 from fanwatch.store.influx import Store
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from dashboards.expansion import panels
+from benchmarks.grafana import panels
 from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import StoreSettings
 from fanwatch.store.influx import Store

@@ -1,6 +1,7 @@
-"""`python -m dashboards.timing` says how long a store takes for each query of a dashboard: rows, and the best of three.
+"""`python -m benchmarks.dashboards` says how long a store takes for each query of a dashboard.
 
-The best, for a query that shares the machine with something else says nothing of itself.
+It gives the rows and the best of three, for a query that shares the machine with something else says nothing of
+itself.
 """
 
 import argparse
@@ -8,9 +9,7 @@ import sys
 import time
 from typing import Any
 
-from dashboards.expansion import panels, settings
-from dashboards.page import FLEET
-from dashboards.source import Source, committed
+from benchmarks.grafana import Source, committed, panels, settings
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import StoreSettings
 from fanwatch.store.influx import Store
@@ -20,10 +19,10 @@ _RUNS = 3
 
 def main() -> int:
     """0, or 1 where the store cannot be read."""
-    parser = argparse.ArgumentParser(prog="python -m dashboards.timing", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.dashboards", description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8086", help="InfluxDB")
     parser.add_argument("--database", default=StoreSettings().influx_database)
-    parser.add_argument("--dashboard", default=FLEET, choices=committed(), help="its uid")
+    parser.add_argument("--dashboard", default="fanwatch-fleet", choices=committed(), help="its uid")
     parser.add_argument("--span", default="24h", help="the range, such as 24h or 30d")
     parser.add_argument("--now", type=int, help="its end in ms since the epoch; by default now")
     parser.add_argument("--fan", action="append", default=[], help="a chosen fan")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboards.expansion import expand, interval_ms
+from benchmarks.grafana import expand, interval_ms
 
 END_MS = 1_700_003_600_000
 HOUR_MS = 3_600_000

@@ -31,12 +31,12 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List open episodes, the worst first: since when, why, and when failure is expected."""
-    from local import watching
-    from local.report import reachable
+    from local import fleet_state
+    from local.status_report import reachable
 
     environment = reachable(os.environ)
-    found = watching.alarms(watching.fleet(environment))
-    over = watching.past(environment, found) if everything else []
+    found = fleet_state.alarms(fleet_state.fleet(environment))
+    over = fleet_state.past(environment, found) if everything else []
     if as_json:
         shown = json.dumps(msgspec.to_builtins({"open": found, "over": over}), indent=2, ensure_ascii=False)
         print(output.as_json(shown))
@@ -65,9 +65,9 @@ def snooze(
 ) -> None:
     """Say that nobody wants to hear of it for a while; at most 30 days."""
     from fanwatch.messages.timestamps import format_ms
-    from local import watching
+    from local import fleet_state
 
-    _send(episode, as_json, action="snooze", by=by, until=format_ms(watching.until_ms(until)))
+    _send(episode, as_json, action="snooze", by=by, until=format_ms(fleet_state.until_ms(until)))
 
 
 @app.command()
@@ -125,16 +125,16 @@ def _send(named: str, as_json: bool, **content: Any) -> None:
     from fanwatch.messages.alarm import InvalidAlarm
     from fanwatch.messages.command import Command
     from fanwatch.messages.refusals import in_words
-    from local import watching
-    from local.report import reachable
+    from local import fleet_state
+    from local.status_report import reachable
 
     environment = reachable(os.environ)
-    content["episode"] = watching.episode_of(environment, named)
+    content["episode"] = fleet_state.episode_of(environment, named)
     try:
         command = msgspec.convert(content, Command)
     except msgspec.ValidationError as error:
         raise InvalidAlarm(f"This is no command: {in_words(error, Command)}.") from error
-    alarm = watching.send(environment, command)
+    alarm = fleet_state.send(environment, command)
     if as_json:
         print(output.as_json(msgspec.json.format(msgspec.json.encode(alarm), indent=2).decode()))
     else:

@@ -25,7 +25,7 @@ def prune(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] 
     from fanwatch.errors import FanwatchError, Unavailable
     from fanwatch.proxies import direct, no_answer
     from fanwatch.settings import ConnectorSettings, load
-    from local.report import reachable
+    from local.status_report import reachable
 
     settings = load(ConnectorSettings, reachable(os.environ))
     url = f"http://{settings.connector_host}:{settings.connector_port}/prune"

@@ -65,7 +65,7 @@ def resend(
     """Publish the original bytes to their original topic again. That it was done is kept beside the dead letters."""
     from fanwatch.settings import BrokerSettings, load
     from fanwatch.store import dead_letters
-    from local.report import reachable
+    from local.status_report import reachable
 
     if bool(identities) == (reason is not None):
         raise typer.BadParameter("give the IDs of dead letters, or --reason")
@@ -96,7 +96,7 @@ def _store() -> "Store":
     from fanwatch.errors import Unavailable
     from fanwatch.settings import LocalSettings, StoreSettings, load
     from fanwatch.store.influx import Store
-    from local.report import reachable
+    from local.status_report import reachable
 
     environment = reachable(os.environ)
     if load(LocalSettings, environment).no_store:

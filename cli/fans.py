@@ -22,14 +22,14 @@ def list_(as_json: AsJson = False) -> None:
 
     from fanwatch.fleet import faulty
     from fanwatch.messages.timestamps import format_ms, minute
-    from local import watching
-    from local.report import reachable
+    from local import fleet_state
+    from local.status_report import reachable
 
     environment = reachable(os.environ)
-    last_ms = watching.judged_ms(environment)
+    last_ms = fleet_state.judged_ms(environment)
     counts = faulty.current(last_ms, time.time_ns() // 1_000_000)
     stopped = () if counts else faulty.not_since(last_ms)
-    rows, found = watching.fleet(environment), []
+    rows, found = fleet_state.fleet(environment), []
     behind = faulty.behind({row.fan: row.told_ms for row in rows})
     for row in rows:
         alarm = row.alarm
@@ -82,12 +82,12 @@ def retire(
 ) -> None:
     """Forget fans that were taken away: their alarms go. One that sends again is back by itself."""
     from fanwatch.forecast_service.requests import Retirement
-    from local import watching
-    from local.report import reachable
+    from local import fleet_state
+    from local.status_report import reachable
 
     environment = reachable(os.environ)
     for fan in fans:
-        alarm = watching.send(environment, Retirement(deviceID=fan, action="retire", by=by))
+        alarm = fleet_state.send(environment, Retirement(deviceID=fan, action="retire", by=by))
         print(json.dumps(msgspec.to_builtins(alarm)) if as_json else f"{fan} is retired.")
 
 

@@ -20,12 +20,12 @@ _POLL_S: Final = 0.3
 
 def wait_for(bundle: "AnyBundle") -> str:
     """Where Fanwatch runs here, wait until its function answers with the bundle; a sentence about what happened."""
-    from local import rejected
+    from local import stack_refusals
     from local.demonstration import running
     from local.layout import of
     from local.lock import holder
-    from local.report import reachable
     from local.stack import local_environment
+    from local.status_report import reachable
 
     layout = running(of(load(LocalSettings, os.environ)))
     if holder(layout) is None:
@@ -47,7 +47,7 @@ def wait_for(bundle: "AnyBundle") -> str:
         if _model(gateway, function, medians) == bundle.model:
             took = time.monotonic() - began
             return f"The pipeline that runs here has taken it over: after {took:.0f} s {function} is {bundle.model}."
-        if reasons := rejected.read(layout):
+        if reasons := stack_refusals.read(layout):
             return f"It was not taken over. {' '.join(reasons)}"
         time.sleep(_POLL_S)
     log = layout.log("deploy")

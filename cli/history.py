@@ -30,7 +30,7 @@ Host = Annotated[
 def setup() -> None:
     """Make database and retention policies (InfluxDB 1.8), or buckets and their mappings (2.x); alter what is there."""
     from history.command import setup as run
-    from local.report import reachable
+    from local.status_report import reachable
 
     run(reachable(os.environ))
 
@@ -73,7 +73,7 @@ def rollup(
 ) -> None:
     """Compute the 10-minute means that are due: recent ones, and those of windows that got late readings."""
     from history.command import rollup as run
-    from local.report import reachable
+    from local.status_report import reachable
 
     run(reachable(os.environ), every=every, since=since, full=full)
 
@@ -125,7 +125,7 @@ def export(
     """
     from cli.stages import Stages
     from history.command import export as run
-    from local.report import reachable
+    from local.status_report import reachable
 
     with Stages() as stages:
         done = run(

@@ -29,10 +29,10 @@ def export(
     Start is when the episode began, which is later than the fault did. Failure is what people said of it, or where
     they did not, when the fan was seen to stop; empty where it was repaired before. False alarms are no events.
     """
-    from local import watching
-    from local.report import reachable
+    from local import fleet_state
+    from local.status_report import reachable
 
-    found, left_out = watching.events(reachable(os.environ))
+    found, left_out = fleet_state.events(reachable(os.environ))
     if out is None:
         _write(sys.stdout, found)
     else:

@@ -17,25 +17,25 @@ def up(
     FANS, RATE (readings a second and fan) and FAILING (fan-03:bearing) set the simulated fleet. DEMO (fan-03:bearing)
     shows a failure from its first sign to its repair, days of it within five minutes.
     """
-    from local import background, session
+    from local import lifecycle, session
 
     _check_fleet(session.fleet_size(os.environ))
-    raise typer.Exit(background.detach() if detach else session.run(os.environ))
+    raise typer.Exit(lifecycle.detach() if detach else session.run(os.environ))
 
 
 def down() -> None:
     """Stop what `fanwatch up` started here."""
-    from local import background
+    from local import lifecycle
 
-    print(background.down())
+    print(lifecycle.down())
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False) -> None:
     """Show each part's health and the ledger; exit code 1 when a part is down."""
-    from local import report
+    from local import status_report
 
-    found = report.collect(os.environ)
-    sys.stdout.write(report.as_json(found) if as_json else report.as_text(found))
+    found = status_report.collect(os.environ)
+    sys.stdout.write(status_report.as_json(found) if as_json else status_report.as_text(found))
     raise typer.Exit(0 if found.healthy else 1)
 
 

@@ -118,7 +118,7 @@ def _opened(source: str, stack: ExitStack) -> BinaryIO:
 
 
 def _gateway() -> Gateway:
-    from local.report import reachable
+    from local.status_report import reachable
 
     url = load(GatewaySettings, reachable(os.environ)).gateway_url
     return Gateway(GatewaySettings(gateway_url=url), _TIMEOUT_S)

@@ -48,7 +48,7 @@ def train(
         check_file(report)
     from training.forecast.train import train as run
     from training.report.forecast import render, study
-    from training.report.page import keep
+    from training.report.html_page import keep
 
     number = version or (int(out.name) if out.name.isdecimal() and int(out.name) else 1)
     with writing(out), Stages() as stages:
@@ -102,7 +102,7 @@ def evaluate(
     from fanwatch.forecast import open_model
     from training.forecast.evaluate import evaluate as run
     from training.report.forecast import render, study_of
-    from training.report.page import keep
+    from training.report.html_page import keep
 
     with Stages() as stages:
         opened = open_model(model, engine=engine)

@@ -2,14 +2,14 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard, VariableRefresh, VariableSort
 
-from dashboards import chosen, look
+from dashboards import fan_queries, look
 from dashboards.bundle import Bundle
+from dashboards.fan_panels import JOINED_MS, fans_table, renamed, sensor_panel
 from dashboards.influxql import SOURCE, Events, Query
 from dashboards.look import ORANGE, PURPLE, RED, YELLOW, fixed, prop
 from dashboards.page import FAN, page, pairs
 from dashboards.panels import rows, series, stacked, timeline
 from dashboards.sdk import dashboard, statetimeline, table, timeseries
-from dashboards.shared import JOINED_MS, fans_table, renamed, sensor_panel
 from fanwatch.sensors import FEATURES
 
 
@@ -51,8 +51,8 @@ def _chosen() -> dashboard.QueryVariable:
 
 
 def _events() -> list[dashboard.AnnotationQuery]:
-    began = Events(chosen.fault_events(), text="deviceID")
-    alarms = Events(chosen.episode_events(), text="why", tags="state,deviceID", end="episode.updated_ms")
+    began = Events(fan_queries.fault_events(), text="deviceID")
+    alarms = Events(fan_queries.episode_events(), text="why", tags="state,deviceID", end="episode.updated_ms")
     return [
         dashboard.AnnotationQuery()
         .name(name)
@@ -69,7 +69,7 @@ def _now(bundle: Bundle) -> table.Panel:
         "Now",
         "What the chosen fans need. Score, cause of the last fault and quality are of the last ten minutes.",
         bundle.threshold,
-        chosen.CHOSEN,
+        fan_queries.CHOSEN,
     )
 
 
@@ -81,8 +81,8 @@ def _probability() -> timeseries.Panel:
             "Mean score of each interval. A result whose score reaches the threshold (dashed) is a fault. Single "
             "faults happen to healthy fans; a line that stays above does not.",
             "percentunit",
-            Query(chosen.probability(), ref="A", alias="$tag_deviceID"),
-            Query(chosen.threshold(), ref="B", alias="threshold"),
+            Query(fan_queries.probability(), ref="A", alias="$tag_deviceID"),
+            Query(fan_queries.threshold(), ref="B", alias="threshold"),
         )
         .span_nulls(JOINED_MS)
         .min(0)
@@ -98,7 +98,7 @@ def _quality() -> timeseries.Panel:
         "sensor gives this, so there is no score.",
         "short",
         *(
-            Query(chosen.not_ok(quality), ref=ref, alias=f"{quality} $tag_deviceID")
+            Query(fan_queries.not_ok(quality), ref=ref, alias=f"{quality} $tag_deviceID")
             for ref, quality in (("A", "extrapolated"), ("B", "implausible"))
         ),
         empty="All results are ok",
@@ -117,7 +117,7 @@ def _states() -> statetimeline.Panel:
     return timeline(
         "State by score",
         "Share of each interval's results that are faults: fine below 10 %, faulty from 50 % on. Blank: nothing came.",
-        Query(chosen.fault_shares(), alias="$tag_deviceID"),
+        Query(fan_queries.fault_shares(), alias="$tag_deviceID"),
         look.FAULT_SHARES,
         unit="percentunit",
         empty="No result in this range",
@@ -128,7 +128,7 @@ def _causes() -> statetimeline.Panel:
     return timeline(
         "Cause of faults",
         "The signal that speaks most for the last fault in each interval. Blank: no fault.",
-        Query(chosen.causes(), alias="$tag_deviceID"),
+        Query(fan_queries.causes(), alias="$tag_deviceID"),
         look.CAUSES,
         empty="No fault in this range",
     )
@@ -138,7 +138,7 @@ def _signal(bundle: Bundle, name: str) -> timeseries.Panel:
     return sensor_panel(
         bundle.sensors[name],
         "Mean of each interval. Where one is ten minutes or more, or older than 31 days, of means of ten minutes.",
-        Query(chosen.signal(name), alias="$tag_deviceID"),
+        Query(fan_queries.signal(name), alias="$tag_deviceID"),
     )
 
 
@@ -146,7 +146,7 @@ def _severities() -> statetimeline.Panel:
     return timeline(
         "What forecast-fan said",
         "State of the fan's alarm, from when it was said until the next time.",
-        Query(chosen.severities(), alias="$tag_deviceID"),
+        Query(fan_queries.severities(), alias="$tag_deviceID"),
         look.SEVERITIES,
         empty="forecast-fan has said nothing of this fan in this range",
     )
@@ -158,7 +158,7 @@ def _episodes() -> table.Panel:
     panel = rows(
         "Alarm episodes",
         "The last 50 episodes of the chosen fans, whatever the range: since when, why, and when failure is expected.",
-        Query(chosen.episodes(), table=True),
+        Query(fan_queries.episodes(), table=True),
         empty="No alarm in the last 31 days",
     )
     names = {

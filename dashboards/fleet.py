@@ -2,14 +2,14 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard, VariableHide, VariableOption, VariableRefresh
 
-from dashboards import chosen, look, queries
+from dashboards import fan_queries, look, queries
 from dashboards.bundle import Bundle
+from dashboards.fan_panels import PER_SECOND, fans_table, sensor_panel
 from dashboards.influxql import SOURCE, Query
 from dashboards.look import BLUE, GREEN, ORANGE, PURPLE, RED, YELLOW, fixed, prop
 from dashboards.page import FLEET, page, pairs
 from dashboards.panels import figure, timeline
 from dashboards.sdk import dashboard, stat, statetimeline, table, timeseries
-from dashboards.shared import PER_SECOND, fans_table, sensor_panel
 from fanwatch.fleet import faulty
 from fanwatch.sensors import FEATURES
 
@@ -143,7 +143,7 @@ def _states() -> statetimeline.Panel:
         f"The {_ATTENTION} fans with most faults in this range, and as many that are silent and in alarm. State is "
         "the share of an interval's results that are faults: fine below 10 %, faulty from 50 % on. Blank: nothing "
         "came.",
-        Query(chosen.fault_shares('"deviceID" =~ /^$attention$/'), alias="$tag_deviceID"),
+        Query(fan_queries.fault_shares('"deviceID" =~ /^$attention$/'), alias="$tag_deviceID"),
         look.FAULT_SHARES,
         unit="percentunit",
         empty="No result in this range",

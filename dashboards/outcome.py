@@ -3,12 +3,12 @@
 from typing import Final
 
 from dashboards.counters import increase, rate
+from dashboards.fan_panels import PER_SECOND, renamed
 from dashboards.influxql import Query
 from dashboards.look import prop
 from dashboards.panels import bars, rows, series, stacked
 from dashboards.queries import INTERVAL, raw, select, union
 from dashboards.sdk import bargauge, table, timeseries
-from dashboards.shared import PER_SECOND, renamed
 
 CONNECTOR: Final = "fanwatch_connector_"
 """What the connector's metrics begin with."""

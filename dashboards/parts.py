@@ -2,12 +2,12 @@
 
 from dashboards import look
 from dashboards.counters import latest, level, rate, total
+from dashboards.fan_panels import PER_SECOND
 from dashboards.influxql import Query
 from dashboards.look import BLUE, GREEN, ORANGE, RED, prop
 from dashboards.panels import figure, series, timeline
 from dashboards.queries import KNOWN_FOR
 from dashboards.sdk import stat, statetimeline, timeseries
-from dashboards.shared import PER_SECOND
 
 _CPU = "process_cpu_seconds_total"
 _MEMORY = "process_resident_memory_bytes"

@@ -4,6 +4,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import look
 from dashboards.counters import increase, level, mean_time, rate, slower
+from dashboards.fan_panels import PER_SECOND
 from dashboards.influxql import Query
 from dashboards.look import BLUE, GREEN, ORANGE, RED, prop
 from dashboards.outcome import CONNECTOR, ledger, letters, reasons, refused, trouble
@@ -12,7 +13,6 @@ from dashboards.panels import figure, series, timeline
 from dashboards.parts import forecasts, machine, parts, processes, stores
 from dashboards.queries import INTERVAL, queue_share, raw, select, since
 from dashboards.sdk import stat, statetimeline, timeseries
-from dashboards.shared import PER_SECOND
 
 _SLOW_S = 1
 _OF_LIMIT = "in the broker, of a queue's limit"

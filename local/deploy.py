@@ -15,8 +15,8 @@ from pathlib import Path
 from fanwatch import proxies
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import LocalSettings, load
-from local import rejected
 from local import stack as stacks
+from local import stack_refusals
 from local.layout import Layout, of
 from local.supervisor import Program, Supervisor
 from local.unix_http import status
@@ -188,7 +188,7 @@ def watch(deployer: Deployer, supervisor: Supervisor, layout: Layout) -> None:
                 seen = now
                 for problem in deployer.apply(read_stack(layout, os.environ)):
                     print(problem, flush=True)
-                rejected.write(layout, deployer.refused)
+                stack_refusals.write(layout, deployer.refused)
                 away = False
         except Unavailable as error:
             # supervisord is busy: what is not done yet is done once it answers.
@@ -210,7 +210,7 @@ def watch(deployer: Deployer, supervisor: Supervisor, layout: Layout) -> None:
 def _stays(layout: Layout, reason: str) -> None:
     said = f"{reason} What runs stays as it is."
     print(said, flush=True)
-    rejected.write(layout, [said])
+    stack_refusals.write(layout, [said])
 
 
 def main() -> int:

@@ -24,8 +24,8 @@ from fanwatch.settings import (
 )
 from fanwatch.store import readings, takeovers
 from fanwatch.store.influx import Store
-from fanwatch.store.unused import Unused, unused
-from local import rejected
+from fanwatch.store.unusable_readings import Unused, unused
+from local import stack_refusals
 from local.deploy import function_of
 from local.layout import Layout
 from local.ports import LOOPBACK
@@ -208,7 +208,7 @@ def replicas(stack: Stack | None, processes: Mapping[str, Process]) -> dict[str,
 def deploy_part(process: Process | None, layout: Layout) -> Part:
     """What applies stack.yml, and what of that it rejects."""
     part = _program(process, "deploy", None)
-    reasons = rejected.read(layout)
+    reasons = stack_refusals.read(layout)
     return Part("deploy", "refused", " ".join(reasons)) if part.state == "ok" and reasons else part
 
 

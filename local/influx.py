@@ -16,7 +16,7 @@ from local import config, damage, tools
 from local.layout import CHECKOUT, Layout, of
 from local.lock import acquire, holder
 from local.ports import LOOPBACK, listened
-from local.report import reachable
+from local.status_report import reachable
 from local.supervisor import Supervisor, argv_of, write_spec
 
 _READY_S = 60.0

@@ -24,12 +24,12 @@ from fanwatch.settings import (
     load,
 )
 from fanwatch.signals import on_stop
-from local import demonstration, health, lock, runtime, view, watching
+from local import demonstration, fleet_state, health, lock, runtime, view
 from local.deploy import last_line
 from local.feed import Feed
 from local.hints import hints
 from local.layout import of
-from local.report import UpState
+from local.status_report import UpState
 from local.store_progress import Stored
 from local.store_startup import Collecting
 
@@ -186,7 +186,7 @@ class _Session:
             if self._picture.store.state == "ok":
                 stored = self._stored.counts()
                 with contextlib.suppress(FanwatchError):
-                    self._picture.judged_ms = watching.judged_ms(environment)
+                    self._picture.judged_ms = fleet_state.judged_ms(environment)
             counted = health.connector_counts(connector)
             self._picture.disk = health.disk(self._machine.layout)
             self._picture.ledger = health.Ledger(counted, stored, self._machine.local.no_store)

@@ -14,8 +14,8 @@ from fanwatch.gateway.client import Gateway
 from fanwatch.logs import Log
 from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import GatewaySettings, StoreSettings, load
-from fanwatch.store.arrived import newest_ms, scored
 from fanwatch.store.influx import Store
+from fanwatch.store.reading_counts import newest_ms, scored
 from simulator.fleet import steps
 from simulator.incidents import Forced
 from simulator.machines import Machines

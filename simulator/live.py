@@ -18,8 +18,8 @@ from fanwatch.logs import Log
 from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import BrokerSettings, StoreSettings, load
 from fanwatch.signals import on_stop
-from fanwatch.store.arrived import Asking, newest_ms, scored
 from fanwatch.store.influx import Store
+from fanwatch.store.reading_counts import Asking, newest_ms, scored
 from simulator import demo, past
 from simulator.fleet import FAILS_WITHIN_S, Fleet, steps
 from simulator.machines import Machines, Readings

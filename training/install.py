@@ -14,7 +14,7 @@ from fanwatch.bundles import verified
 from fanwatch.bundles.anomaly import Bundle
 from fanwatch.errors import BundleError, FanwatchError
 from training import kinds, pins, table
-from training.bundling import directory
+from training.bundle_writer import directory
 from training.evaluate import probabilities_of
 from training.kinds import AnyBundle
 from training.metrics import Interval, Metrics, gain, measure

@@ -9,7 +9,7 @@ from fanwatch.bundles import anomaly as bundles
 from fanwatch.bundles.anomaly import Bundle, Metadata, Threshold
 from fanwatch.errors import BundleError
 from training import card, scores
-from training.bundling import TrainingError, check_target, directory, seal
+from training.bundle_writer import TrainingError, check_target, directory, seal
 from training.metrics import Metrics, intervals, measured, plain
 from training.scores import Costs, Scores
 

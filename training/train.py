@@ -12,7 +12,7 @@ from fanwatch.bundles import verified
 from fanwatch.sensors import SENSORS
 from training import card
 from training import scores as score_files
-from training.bundling import TrainingError, check_target, directory, libraries, seal
+from training.bundle_writer import TrainingError, check_target, directory, libraries, seal
 from training.evaluate import probabilities_of
 from training.metrics import Interval, Metrics, intervals, measured, plain
 from training.rows import Progress

@@ -15,7 +15,7 @@ from fanwatch.errors import FanwatchError
 from fanwatch.logs import Log
 from fanwatch.store import dead_letters
 from fanwatch.store.parts import WINDOW_S
-from fanwatch.store.unused import REASONS
+from fanwatch.store.unusable_readings import REASONS
 
 _EVERY_S: Final = 10.0
 _FRESH_S: Final = 5.0

@@ -5,13 +5,13 @@ from typing import Final
 
 import numpy as np
 
-from fanwatch.forecast import cleaning, episodes, instruments, shown, windows
+from fanwatch.forecast import cleaning, episodes, instruments, sensor_values, windows
 from fanwatch.forecast.bins import BIN_MS, SENSORS, Bins, Floats, Ints, no_bins, take
 from fanwatch.forecast.cleaning import Flags
 from fanwatch.forecast.memory import Memory, empty, pack, unpack
 from fanwatch.forecast.model import ForecastModel, Scores
+from fanwatch.forecast.reasoning import tell, told_hours
 from fanwatch.forecast.verdict import ALARM, SPIKES, WARNING, Verdict
-from fanwatch.forecast.words import tell, told_hours
 
 _PLAINLY: Final = np.float32(0.5)
 """Sensors that were for so much of the last six hours where wear takes them count, whatever the network says."""
@@ -128,8 +128,8 @@ def observe(memory: Memory, bins: Bins, edges: Floats, number: int) -> tuple[cle
     """The part before the network, which training calls too: returns what was seen, and which fans can be scored."""
     observed = cleaning.clean(memory, bins, edges, number)
     believed = instruments.watch(memory, bins, observed, number)
-    shown.take_in(memory, bins, observed, number)
-    shown.usual(memory, bins, believed, number)
+    sensor_values.take_in(memory, bins, observed, number)
+    sensor_values.usual(memory, bins, believed, number)
     windows.update(memory, observed, believed, number)
     windows.turn(memory, number)
     memory.last[:] = number

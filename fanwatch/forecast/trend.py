@@ -6,7 +6,7 @@ import numpy as np
 
 from fanwatch.forecast.bins import BIN_MS, Floats
 from fanwatch.forecast.memory import Memory
-from fanwatch.forecast.shown import Shown, lately, usually
+from fanwatch.forecast.sensor_values import Shown, lately, usually
 from fanwatch.forecast.windows import HOURS, SIGNALS, UNUSUAL, beyond, toward_wear
 from fanwatch.messages.reasons import Reason, reason
 from fanwatch.sensors import FALLING, FEATURES

@@ -9,7 +9,7 @@ import numpy as np
 from fanwatch.forecast import BIN_MS, Fleet, ForecastModel, Verdict
 from fanwatch.forecast.bins import Ints
 from fanwatch.forecast.verdict import STOPPED
-from fanwatch.forecast_service import alarm_content, out_of_service, unusable
+from fanwatch.forecast_service import alarm_content, out_of_service, unusable_fans
 from fanwatch.forecast_service.group_bins import Goal
 from fanwatch.messages.alarm import EPISODES, Alarm
 from fanwatch.store.checkpoints import DAY_MS, Row
@@ -89,7 +89,7 @@ class _Advance:
             return  # nothing was ever heard of it
         seen_ms = note.said_ms if self._said[number] else self._group[number].told_ms
         good_ms = self._goal.scored.get(verdict.device)
-        verdict = unusable.named(verdict, self._goal.hearing, good_ms)
+        verdict = unusable_fans.named(verdict, self._goal.hearing, good_ms)
         blind = self._goal.blind if last else None
         if blind is not None:
             heard = self._goal.hearing.of(verdict.device, good_ms)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanwatch.forecast import BIN_MS
-from fanwatch.forecast_service.unusable import Hearing
+from fanwatch.forecast_service.unusable_fans import Hearing
 from fanwatch.messages.reasons import Reasons
 from fanwatch.store import fan_bins
 from fanwatch.store.checkpoints import Row

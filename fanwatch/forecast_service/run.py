@@ -19,7 +19,7 @@ from fanwatch.forecast_service.advance import Advanced, advanced
 from fanwatch.forecast_service.clock import Clock
 from fanwatch.forecast_service.group_bins import Goal
 from fanwatch.forecast_service.publisher import Announcer
-from fanwatch.forecast_service.unusable import Hearing
+from fanwatch.forecast_service.unusable_fans import Hearing
 from fanwatch.logs import Log
 from fanwatch.messages.alarm import EPISODES, Alarm
 from fanwatch.messages.reading import AHEAD_MS

@@ -7,7 +7,7 @@ import msgspec
 from fanwatch.sensors import COUNTED
 from fanwatch.store.influx import Store
 from fanwatch.store.takeovers import taken
-from fanwatch.store.unused import unused
+from fanwatch.store.unusable_readings import unused
 
 WINDOW_S: Final = 900
 """The ledger is about readings of the last 15 minutes ..."""

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from fanwatch.forecast_service.model import chosen
+from fanwatch.forecast_service.model_source import chosen
 from fanwatch.forecast_service.service import Service
 from fanwatch.settings import ForecastSettings, load
 

@@ -14,7 +14,7 @@ from fanwatch.messages import topics
 from fanwatch.messages.alarm import Expected
 from fanwatch.messages.reasons import as_text, reason
 from fanwatch.messages.timestamps import format_ms
-from fanwatch.store.checkpoints import Note, Row, line
+from fanwatch.store.checkpoints import Note, Row, to_point
 from fanwatch.store.influx import MEANS, point
 from tests.support.console import Console, alarm, judged, now_ms, raise_alarm, reading, result
 from tests.support.influx import Influx
@@ -284,7 +284,7 @@ def test_a_start_knows_what_the_store_remembers(
     )
     raise_alarm(broker, alarm("fan-32", "unknown", "too little history", risk=None))
     influx.store.write([point("telemetry", {"deviceID": "fan-33"}, values, (now - 600_000) * 1_000_000)])
-    note = line(Row(fan="fan-33", note=Note(retired_ms=now - 60_000)), now - 600_000)
+    note = to_point(Row(fan="fan-33", note=Note(retired_ms=now - 60_000)), now - 600_000)
     influx.store.write([note])
     faulty: dict[str, object] = {"probability": 0.99, "fault": 1}
     late = [(now - second * 1000) * 1_000_000 for second in range(10, 200)]

@@ -13,8 +13,8 @@ from fanwatch.forecast.cleaning import Cleaned
 from fanwatch.forecast.episodes import close, smooth, step
 from fanwatch.forecast.memory import Memory, empty
 from fanwatch.forecast.model import Scores
+from fanwatch.forecast.reasoning import tell
 from fanwatch.forecast.verdict import ALARM, DRIFT, INSTRUMENT, OK, STOPPED, WARNING
-from fanwatch.forecast.words import tell
 from tests.forecast.fans import fleet, healthy, live
 
 MACHINE = Machine(warning=0.5, alarm=0.8, exit=0.25)

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fanwatch.forecast import BIN_MS, BoxRule, Fleet, Scores, gather
-from fanwatch.forecast.shown import lately, usually
+from fanwatch.forecast.sensor_values import lately, usually
 from fanwatch.messages.timestamps import format_ms
 from tests.forecast.fans import START_MS, USUAL
 

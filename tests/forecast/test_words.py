@@ -11,9 +11,9 @@ from fanwatch.forecast import BoxRule
 from fanwatch.forecast.bins import BIN_MS, SENSORS
 from fanwatch.forecast.memory import Memory, empty
 from fanwatch.forecast.model import HEALTHY
+from fanwatch.forecast.reasoning import tell
 from fanwatch.forecast.verdict import ALARM, DRIFT
 from fanwatch.forecast.windows import HOURS, OVER, SIGNALS, UNDER
-from fanwatch.forecast.words import tell
 from fanwatch.messages.timestamps import format_ms
 from fanwatch.sensors import FEATURES
 

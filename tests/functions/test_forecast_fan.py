@@ -10,7 +10,7 @@ import pytest
 
 from fanwatch.errors import BundleError, FanwatchError
 from fanwatch.forecast.windows import NAMES
-from fanwatch.forecast_service.model import chosen
+from fanwatch.forecast_service.model_source import chosen
 from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import ForecastSettings
 from local import stack

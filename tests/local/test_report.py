@@ -9,7 +9,7 @@ import pytest
 
 from fanwatch.store.influx import point
 from local.health import Part, ledger
-from local.report import Report, as_json, as_text
+from local.status_report import Report, as_json, as_text
 from tests.support.influx import Influx
 from tests.support.ports import free_port
 

@@ -19,14 +19,14 @@ from fanwatch.forecast.verdict import INSTRUMENT, WARNING
 from fanwatch.forecast.windows import NAMES
 from simulator.degradation import Wanted, save
 from simulator.physics import scaled
-from training.bundling import TrainingError
-from training.forecast import baselines, choosing, figures, truth
+from training.bundle_writer import TrainingError
+from training.forecast import baselines, figures, thresholds, truth
+from training.forecast.augmentation import varied
 from training.forecast.evaluate import evaluate
 from training.forecast.history import FOREVER_MS, Broken, Fault, History, HistoryError, read
 from training.forecast.outcomes import compare, mistaken
 from training.forecast.trace import Episode, Trace, at_threshold
 from training.forecast.train import Trained, folded, train
-from training.forecast.varied import varied
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -259,10 +259,10 @@ def test_intervals_are_moved_apart_until_they_cover_four_in_five() -> None:
     true = truth.Truth(
         0, flags, ~flags, hours, np.zeros((bins, fans, 4), np.bool_), np.zeros((bins, fans, 4), np.int8)
     )
-    low, high = choosing.wider(trace, told, true, 0.5, 10_000)
+    low, high = thresholds.wider(trace, told, true, 0.5, 10_000)
     covered = (np.log1p(20) - low <= np.log1p(hours)) & (np.log1p(hours) <= np.log1p(20) + high)
     assert covered.mean() == pytest.approx(0.8, abs=0.01)
-    assert (choosing.wider(trace, told, true, 0.5, 20) > (low, high)).all(), "few failures: farther apart"
+    assert (thresholds.wider(trace, told, true, 0.5, 20) > (low, high)).all(), "few failures: farther apart"
 
 
 def test_intervals_of_figures_come_from_drawing_fans() -> None:
@@ -281,7 +281,7 @@ def test_intervals_of_figures_come_from_drawing_fans() -> None:
 def test_the_changed_copy_drifts_where_its_events_say_so_and_the_fans_stay_as_they_were(
     history: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.forecast.varied._NOISE", 0.0)
+    monkeypatch.setattr("training.forecast.augmentation._NOISE", 0.0)
     own = read(history)
     edges = own.edges()
     both = varied(own, edges, 3)

@@ -12,7 +12,7 @@ from fanwatch.bundles import anomaly as bundles
 from fanwatch.bundles import verified
 from fanwatch.errors import BundleError
 from training import install, kinds, pins, scores, threshold
-from training.bundling import TrainingError
+from training.bundle_writer import TrainingError
 from training.evaluate import probabilities_of
 from training.install import InstallError
 from training.pins import PinError

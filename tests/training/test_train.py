@@ -18,7 +18,7 @@ from fanwatch.errors import BundleError
 from simulator.boxes import ideal_rule
 from simulator.history import history, save
 from tests.support.flask_template import ROOT
-from training.bundling import check_target
+from training.bundle_writer import check_target
 from training.evaluate import evaluate, probabilities_of
 from training.table import HistoryError
 from training.train import Trained, TrainingError, train

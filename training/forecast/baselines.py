@@ -19,7 +19,7 @@ from fanwatch.forecast.memory import Memory, empty
 from fanwatch.forecast.model import Machine
 from fanwatch.forecast.windows import features
 from training.baselines import one_thread
-from training.forecast import choosing, figures, truth
+from training.forecast import figures, thresholds, truth
 from training.forecast.figures import Figure
 from training.forecast.history import History, read
 from training.forecast.outcomes import compare
@@ -59,7 +59,7 @@ def baselines(
     rows = training_rows(learned, edges, seed, say)
     those = [boosting(rows, seed), single(rows, seed), box(edges)]
     chosen = {
-        baseline.name: choosing.machine(validation, trace, false_alarms).machine.warning
+        baseline.name: thresholds.machine(validation, trace, false_alarms).machine.warning
         for baseline, trace in _follow(validation, edges, those, say)
     }
     found = {}

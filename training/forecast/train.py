@@ -16,14 +16,14 @@ from fanwatch.forecast.bins import Floats, Ints
 from fanwatch.forecast.bundle import OUTPUT_NAMES, ForecastMetadata, NetworkModel, Sensor, TestVector
 from fanwatch.forecast.model import NAME
 from fanwatch.sensors import SENSORS
-from training.bundling import TrainingError, check_target, directory, libraries, seal
-from training.forecast import card, choosing, figures, truth
+from training.bundle_writer import TrainingError, check_target, directory, libraries, seal
+from training.forecast import card, figures, thresholds, truth
+from training.forecast.augmentation import varied
 from training.forecast.golden import golden
 from training.forecast.history import History, read
 from training.forecast.outcomes import compare
 from training.forecast.samples import Samples, collect, with_less
 from training.forecast.trace import Trace, at_threshold, follow, side_by_side
-from training.forecast.varied import varied
 
 FALSE_ALARMS: Final = 0.15
 """Wanted at most on validation fans, a fan-month; unseen fans give a little more or less."""
@@ -90,9 +90,9 @@ def train(
     fitted = fit(samples, "epoch")
     with directory(out) as fresh:
         validation, followed = _validate(history, learned, folds, samples, edges, fitted, network, fit, say)
-        choice = choosing.machine(validation, followed, false_alarms)
+        choice = thresholds.machine(validation, followed, false_alarms)
         true = truth.of(validation)
-        wider = choosing.wider(followed, followed.hours, true, choice.machine.warning, validation.failures)
+        wider = thresholds.wider(followed, followed.hours, true, choice.machine.warning, validation.failures)
         fitted = network.with_intervals(fitted, wider)
         network.export(fitted, fresh)
         seen = golden(history, NetworkModel(NAME, network.in_memory(fitted), edges, choice.machine))
@@ -137,7 +137,7 @@ def _validate(
             # The rows of a fan and of its copy are of one fan.
             others = ~np.isin(samples.fan % len(learned.devices), fans)
             fitted = fit(samples.of(others), f"checking, part {number} of {len(folds)}: epoch")
-        model = NetworkModel(NAME, network.in_memory(fitted), edges, choosing.provisional())
+        model = NetworkModel(NAME, network.in_memory(fitted), edges, thresholds.provisional())
         traces.append(
             follow(
                 history.only(fans), model, lambda done, total: say("following validation fans", done, total),

@@ -9,7 +9,7 @@ from training import leakage
 from training.baselines import baselines, strangers
 from training.evaluate import Evaluation
 from training.report import data, money, result
-from training.report.page import Section, keep, page, tiles, verdict, words
+from training.report.html_page import Section, keep, page, tiles, verdict, words
 from training.report.subject import Subject, of_evaluation, of_training
 from training.report.verdict import judge
 from training.train import Trained

@@ -6,7 +6,7 @@ import numpy as np
 
 from fanwatch.sensors import SENSORS
 from training.quality import Quality, utc
-from training.report.page import Section, beside, bullets, figure, paragraph, table
+from training.report.html_page import Section, beside, bullets, figure, paragraph, table
 from training.report.subject import Subject
 from training.report.svg import Axis, Plot, Ticks, axis
 from training.report.verdict import percent

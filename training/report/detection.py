@@ -11,8 +11,8 @@ from training.forecast.history import History
 from training.forecast.outcomes import Outcomes
 from training.forecast.trace import Trace
 from training.forecast.truth import HEAVIEST, Truth
+from training.report.html_page import Section, beside, figure, paragraph, table
 from training.report.numbers import cell, share, sure, value
-from training.report.page import Section, beside, figure, paragraph, table
 from training.report.svg import Plot, axis
 
 _BUCKETS: Final = 10

@@ -14,8 +14,8 @@ from training.forecast.outcomes import Outcomes
 from training.forecast.trace import Trace
 from training.forecast.train import FALSE_ALARMS, Say, split
 from training.forecast.truth import Truth
-from training.report import detection, fleet, tradeoffs
-from training.report.page import Section, page, tiles, verdict, words
+from training.report import detection, history_section, tradeoffs
+from training.report.html_page import Section, page, tiles, verdict, words
 
 _WORDS: Final = (
     ("First sign", "When a fault begins that will stop the fan in the end."),
@@ -130,7 +130,7 @@ def judge(subject: Subject) -> tuple[str, str]:
 def _sections(subject: Subject) -> list[Section]:
     history, own = subject.history, subject.own
     sections = [
-        fleet.section(
+        history_section.section(
             history, subject.true, subject.model.edges, subject.source, trained=bool(subject.losses)
         )
     ]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.report.page import Section, beside, command, figure, paragraph, table
+from training.report.html_page import Section, beside, command, figure, paragraph, table
 from training.report.subject import Subject
 from training.report.svg import Plot, axis, log_axis
 from training.report.verdict import in_1000, percent

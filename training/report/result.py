@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from training.metrics import Interval, Metrics, calibration, wilson
-from training.report.page import Section, beside, figure, paragraph, table, words
+from training.report.html_page import Section, beside, figure, paragraph, table, words
 from training.report.subject import Subject
 from training.report.svg import Axis, Plot, axis
 from training.report.verdict import in_1000, percent

@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 
 from training.forecast.figures import COSTS, Figure
+from training.report.html_page import Section, beside, figure, paragraph, table
 from training.report.numbers import cell
-from training.report.page import Section, beside, figure, paragraph, table
 from training.report.svg import Plot, axis
 
 _LOOKS: Final = ("ours", "other1", "other2", "other3")

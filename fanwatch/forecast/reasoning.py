@@ -13,7 +13,7 @@ from fanwatch.fleet import standstill
 from fanwatch.forecast.bins import BIN_MS, Floats
 from fanwatch.forecast.memory import Memory
 from fanwatch.forecast.model import ForecastModel, Machine
-from fanwatch.forecast.shown import lately, usually
+from fanwatch.forecast.sensor_values import lately, usually
 from fanwatch.forecast.trend import trend
 from fanwatch.forecast.verdict import (
     ALARM,

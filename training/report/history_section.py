@@ -11,7 +11,7 @@ from fanwatch.sensors import SENSORS
 from training.forecast.history import FOREVER_MS, History
 from training.forecast.truth import HEAVIEST, Truth
 from training.quality import utc
-from training.report.page import Section, beside, bullets, figure, paragraph, table
+from training.report.html_page import Section, beside, bullets, figure, paragraph, table
 from training.report.svg import Plot, axis
 from training.report.verdict import percent
 

@@ -15,7 +15,7 @@ from fanwatch.settings import LocalSettings, load
 from local import demonstration, lock
 from local.hints import command
 from local.layout import Layout, of
-from local.report import UpState
+from local.status_report import UpState
 
 _DOWN_S = 15.0
 _LAST_WORDS_S = 2.0

@@ -50,7 +50,7 @@ def train(
         float, typer.Option(min=0.001, help="What an overlooked fault costs, in any currency.")
     ] = 1.0,
     false_alarm_cost: Annotated[
-        float, typer.Option(min=0.001, help="What a false alarm costs, in the same.")
+        float, typer.Option(min=0.001, help="What a false alarm costs, in the same currency.")
     ] = 1.0,
     report: Annotated[
         Path | None,

@@ -37,7 +37,8 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="The same seed and history give the same model.")] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, max=1000, help="Rounds of learning.")] = None,
     false_alarms: Annotated[
-        float, typer.Option(min=0.001, help="Wanted at most a fan-month; fewer mean later warnings.")
+        float,
+        typer.Option(min=0.001, help="At most so many false alarms a fan-month. Fewer mean later warnings."),
     ] = 0.15,
     report: Report = None,
     as_json: AsJson = False,
@@ -94,7 +95,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Of the intervals and the baselines.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Let a fleet live through a history as in service, and compare what is told with what happens."""
+    """Run a forecast over a history, as in service, and compare its alarms with the failures."""
     if out is not None:
         check_file(out / "figures.json")
     if report is not None:

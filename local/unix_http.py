@@ -1,4 +1,7 @@
-"""HTTP over unix sockets: supervisord's control, and the functions' replicas."""
+"""HTTP over unix sockets: supervisord's control, and the functions' replicas.
+
+requests speaks to none, and xmlrpc, by which supervisord is controlled, takes a connection of http.client only.
+"""
 
 import http.client
 import socket

@@ -114,8 +114,3 @@ def live(
     arguments += [text for each in scale or [] for text in ("--scale", each)]
     arguments += ["--when-stored"] if when_stored else []
     raise typer.Exit(main(["live", *arguments]))
-
-
-def register(parent: typer.Typer) -> None:
-    """Adds the group."""
-    parent.add_typer(app)

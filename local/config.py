@@ -10,47 +10,25 @@ from string import Template
 from fanwatch import private, proxies
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import (
-    AccessSettings,
-    AlertSettings,
     BrokerSettings,
     ConnectorSettings,
-    ConsoleSettings,
-    ForecastSettings,
-    GatewaySettings,
     HistorySettings,
-    InferSettings,
     LocalSettings,
     ReadingSettings,
-    ScoreSettings,
-    StoreSettings,
+    Settings,
     load,
 )
 from local.layout import CHECKOUT, Layout
 from local.ports import LOOPBACK
 from local.stack import local_environment as substitutes
 
-_ALL = (
-    AccessSettings,
-    AlertSettings,
-    BrokerSettings,
-    ConnectorSettings,
-    ConsoleSettings,
-    ForecastSettings,
-    GatewaySettings,
-    HistorySettings,
-    InferSettings,
-    LocalSettings,
-    ReadingSettings,
-    ScoreSettings,
-    StoreSettings,
-)
 GATEWAY_USER = "admin"
 _TELEGRAF = ("telegraf.conf", "metrics.conf", "influxdb.conf")
 
 
 def check(environment: Mapping[str, str]) -> None:
     """SettingsError for any setting that any part would refuse: better here, in one line, than in the part's log."""
-    for cls in _ALL:
+    for cls in Settings.classes:
         load(cls, environment)
     _ = load(ReadingSettings, environment).rules
     _ = load(HistorySettings, environment).every_s

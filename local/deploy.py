@@ -12,14 +12,15 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from fanwatch import proxies
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import LocalSettings, load
 from local import stack as stacks
-from local import stack_refusals
 from local.layout import Layout, of
+from local.sockets import status
 from local.supervisor import Program, Supervisor
-from local.unix_http import status
 
 READY_TIMEOUT_S = 60.0
 # The gateway looks at the replicas twice a second; the old ones answer until it has seen the new ones.
@@ -147,7 +148,7 @@ class Deployer:
                 path.unlink(missing_ok=True)
 
     def _last_line(self, group: str) -> str:
-        return last_line(self._layout.log(f"{group}-0")) or "it does not answer; its log is empty."
+        return self._layout.last_line(f"{group}-0", "it does not answer; its log is empty.")
 
 
 def program_name(stack: stacks.Stack, name: str) -> str:
@@ -158,17 +159,6 @@ def program_name(stack: stacks.Stack, name: str) -> str:
 def function_of(group: str) -> str:
     """The function of fn-<function>-<generation>."""
     return group.removeprefix("fn-").rsplit("-", 1)[0]
-
-
-def last_line(log: Path) -> str:
-    """The last line of a log that is not empty; "" where there is none."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 8192))
-            lines = file.read().decode(errors="replace").splitlines()
-    except OSError:
-        return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def read_stack(layout: Layout, environment: Mapping[str, str]) -> stacks.Stack:
@@ -188,7 +178,7 @@ def watch(deployer: Deployer, supervisor: Supervisor, layout: Layout) -> None:
                 seen = now
                 for problem in deployer.apply(read_stack(layout, os.environ)):
                     print(problem, flush=True)
-                stack_refusals.write(layout, deployer.refused)
+                _write_refusals(layout, deployer.refused)
                 away = False
         except Unavailable as error:
             # supervisord is busy: what is not done yet is done once it answers.
@@ -207,10 +197,32 @@ def watch(deployer: Deployer, supervisor: Supervisor, layout: Layout) -> None:
         time.sleep(_WATCH_S)
 
 
+def _write_refusals(layout: Layout, reasons: list[str]) -> None:
+    """Replaces what was written before; a sentence for each."""
+    file = layout.refused
+    fresh = file.with_suffix(".new")
+    with contextlib.suppress(OSError):
+        fresh.write_bytes(msgspec.json.encode(reasons))
+        fresh.replace(file)
+
+
+def refusals(layout: Layout) -> list[str]:
+    """The reasons why something of the stack.yml that lies there now does not run; none while it is being applied."""
+    changed_ns = 0
+    with contextlib.suppress(OSError):
+        changed_ns = layout.stack.stat().st_mtime_ns
+    try:
+        if layout.refused.stat().st_mtime_ns < changed_ns:
+            return []
+        return msgspec.json.decode(layout.refused.read_bytes(), type=list[str])
+    except (OSError, msgspec.DecodeError):
+        return []
+
+
 def _stays(layout: Layout, reason: str) -> None:
     said = f"{reason} What runs stays as it is."
     print(said, flush=True)
-    stack_refusals.write(layout, [said])
+    _write_refusals(layout, [said])
 
 
 def main() -> int:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from local.deploy import last_line
 from local.health import grafana_ready
 from local.layout import CHECKOUT, Layout
 from local.ports import LOOPBACK, is_free, owner
@@ -68,8 +67,8 @@ def await_ready(wanted: Plan, layout: Layout, supervisor: Supervisor, stop: thre
             break
         if stop.wait(_POLL_S):
             return ""
-    log = layout.log(NAME)
-    return f"Grafana does not start: {last_line(log) or 'it says nothing'} (log: {log}). The rest runs without it."
+    said, log = layout.last_line(NAME, "it says nothing"), layout.log(NAME)
+    return f"Grafana does not start: {said} (log: {log}). The rest runs without it."
 
 
 def _home(found: str, environment: Mapping[str, str]) -> Path | None:

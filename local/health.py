@@ -25,13 +25,12 @@ from fanwatch.settings import (
 from fanwatch.store import readings, takeovers
 from fanwatch.store.influx import Store
 from fanwatch.store.unusable_readings import Unused, unused
-from local import stack_refusals
-from local.deploy import function_of
+from local.deploy import function_of, refusals
 from local.layout import Layout
 from local.ports import LOOPBACK
+from local.sockets import status
 from local.stack import Stack
 from local.supervisor import Process, Supervisor
-from local.unix_http import status
 
 _TIMEOUT_S = 2.0
 _ROOM_BYTES = 10_000_000
@@ -208,7 +207,7 @@ def replicas(stack: Stack | None, processes: Mapping[str, Process]) -> dict[str,
 def deploy_part(process: Process | None, layout: Layout) -> Part:
     """What applies stack.yml, and what of that it rejects."""
     part = _program(process, "deploy", None)
-    reasons = stack_refusals.read(layout)
+    reasons = refusals(layout)
     return Part("deploy", "refused", " ".join(reasons)) if part.state == "ok" and reasons else part
 
 

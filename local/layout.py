@@ -15,6 +15,7 @@ from fanwatch.settings import LocalSettings
 
 _ROOM_BYTES = 50_000_000
 """Free space below which nothing is started: the broker keeps readings there, and InfluxDB stores them."""
+_LOOKED_AT_BYTES = 8192
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 
@@ -56,7 +57,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     @property
     def refused(self) -> Path:
-        """What of stack.yml does not run; see local.rejected."""
+        """What of stack.yml does not run; see local.deploy."""
         return self.run / "refused.json"
 
     @property
@@ -70,6 +71,20 @@ class Layout(msgspec.Struct, frozen=True):
     def log(self, name: str) -> Path:
         """The log of one program."""
         return self.logs / f"{name}.log"
+
+    def last_lines(self, name: str) -> list[str]:
+        """The last lines of one program's log that are not empty, four at most; none where there is no log."""
+        try:
+            with self.log(name).open("rb") as file:
+                file.seek(max(0, self.log(name).stat().st_size - _LOOKED_AT_BYTES))
+                lines = file.read().decode(errors="replace").splitlines()
+        except OSError:
+            return []
+        return [line.strip() for line in lines if line.strip()][-4:]
+
+    def last_line(self, name: str, otherwise: str = "") -> str:
+        """The last one of them."""
+        return next(reversed(self.last_lines(name)), otherwise)
 
     def create(self) -> None:
         """Makes the directories. FanwatchError where they cannot be made, or where somebody else's lies in the way."""

@@ -16,7 +16,7 @@ from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.messages import topics
 from fanwatch.settings import BrokerSettings, ConnectorSettings, ConsoleSettings, LocalSettings, load
 from local import config, damage, grafana, programs, sessions, tools
-from local.deploy import last_line, read_stack
+from local.deploy import read_stack
 from local.health import connector_ready, disk, functions_ready, gateway_ready
 from local.layout import Layout
 from local.lock import acquire, state_file
@@ -184,7 +184,7 @@ class Runtime:
             if self.stop_event.wait(_POLL_S):
                 raise Interrupted("Stopped while starting.")
             if not self.alive():
-                raise FanwatchError(f"supervisord ended: {last_line(self.layout.log('supervisord.out'))}")
+                raise FanwatchError(f"supervisord ended: {self.layout.last_line('supervisord.out')}")
             if (full := disk(self.layout)) is not None:
                 raise FanwatchError(full.detail)
             now = time.monotonic()
@@ -197,9 +197,9 @@ class Runtime:
                 damaged = damage.of_broker(self.layout) if name == "mosquitto" else None
                 if damaged:
                     raise FanwatchError(damaged)
-                path = self.layout.log(name)
-                reason = last_line(path) or "its log is empty."
-                raise FanwatchError(f"{what} after {now - began:.0f} s: {reason} (log: {path})")
+                reason = self.layout.last_line(name, "its log is empty.")
+                log = self.layout.log(name)
+                raise FanwatchError(f"{what} after {now - began:.0f} s: {reason} (log: {log})")
 
     def _states(self, name: str) -> set[str]:
         """BACKOFF and FATAL: it ended within a second of its start, and will be started again."""

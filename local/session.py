@@ -25,7 +25,6 @@ from fanwatch.settings import (
 )
 from fanwatch.signals import on_stop
 from local import demonstration, fleet_state, health, lock, runtime, view
-from local.deploy import last_line
 from local.feed import Feed
 from local.hints import hints
 from local.layout import of
@@ -134,7 +133,7 @@ class _Session:
                     raise runtime.Interrupted("Stopped while starting.")
                 if time.monotonic() > deadline:
                     logs = self._machine.layout
-                    said = last_line(logs.log("connector")) or last_line(logs.log("simulator"))
+                    said = logs.last_line("connector") or logs.last_line("simulator")
                     raise FanwatchError(
                         f"No reading was scored within {_FIRST_RESULT_S:g} s: {said} (logs: {logs.logs})"
                     )
@@ -174,7 +173,7 @@ class _Session:
 
     def _require_alive(self) -> None:
         if not self._machine.alive():
-            said = last_line(self._machine.layout.log("supervisord"))
+            said = self._machine.layout.last_line("supervisord")
             raise FanwatchError(f"supervisord ended: {said} Start again with `fanwatch up`.")
 
     def _poll(self) -> None:

@@ -12,7 +12,6 @@ from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import StoreSettings, load
 from fanwatch.store.influx import Store
 from local import damage, grafana, programs, tools
-from local.deploy import last_line
 from local.health import Part
 from local.runtime import Runtime
 from local.supervisor import Supervisor
@@ -129,7 +128,7 @@ class Collecting(threading.Thread):
         states = {each.statename for each in self._supervisor.processes() if each.name == "influxd"}
         log = layout.log("influxd")
         if states & {"BACKOFF", "FATAL"}:
-            said = last_line(log) or "it says nothing"
+            said = layout.last_line("influxd", "it says nothing")
             return damage.of_store(layout) or f"InfluxDB ends again and again: {said} (log: {log})."
         return f"InfluxDB does not answer; its log is {log}." if late else ""
 

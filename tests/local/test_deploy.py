@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from local.unix_http import UnixConnection, status
 
 from local import config, health, stack_refusals, supervisor
 from local.deploy import Deployer, program_name
 from local.layout import Layout
 from local.stack import Stack, read
 from local.supervisor import Process, Supervisor, argv_of, write_config, write_spec
-from local.unix_http import UnixConnection, status
 from tests.support.wait import until
 
 ROOT = Path(__file__).resolve().parents[2]

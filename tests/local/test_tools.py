@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from local import packages, tools
+from local import tools
+from tests.support import packages
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,7 +38,7 @@ def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = bin_with(tmp_path / "only")
     monkeypatch.setenv("PATH", str(path))
     monkeypatch.setattr(tools, "_GO_PLACES", ())
-    monkeypatch.setattr(packages, "_SYSTEM_PLACES", "")
+    monkeypatch.setattr(tools, "_SYSTEM_PLACES", "")
     return path
 
 
@@ -160,10 +161,10 @@ def test_the_command_goes_on_without_the_store(tmp_path: Path) -> None:
 
 def test_a_package_starts_no_broker_of_its_own(tmp_path: Path) -> None:
     policy = tmp_path / "policy-rc.d"
-    with packages.no_services_started(policy):
+    with tools.no_services_started(policy):
         assert subprocess.run([policy], check=False).returncode == 101
     assert not policy.exists()
     policy.write_text("the machine's own", encoding="utf-8")
-    with packages.no_services_started(policy):
+    with tools.no_services_started(policy):
         pass
     assert policy.read_text(encoding="utf-8") == "the machine's own"

@@ -51,7 +51,7 @@ def main() -> int:
         output.drop()
         return 1
     except FanwatchError as error:
-        from local.hints import command
+        from local.layout import command
 
         # What it says to call is to work when it is pasted.
         said = str(error).replace("`fanwatch ", f"`{command()} ")

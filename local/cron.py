@@ -61,11 +61,11 @@ class Cron:
         if now < self._stepped:
             # The clock was put back: what was due by the other one may be days off.
             for entry in self.entries.values():
-                entry.due = min(entry.due, entry.schedule.after(now))
+                entry.due = min(entry.due, entry.schedule(now))
         self._stepped = now
         for name, entry in self.entries.items():
             if entry.due <= now:
-                entry.due = entry.schedule.after(now)
+                entry.due = entry.schedule(now)
                 self._start(name, entry)
 
     def _follow(self, functions: list[FunctionInfo], now: float) -> None:
@@ -89,7 +89,7 @@ class Cron:
                 self._refused.add((name, text))
                 self._log.error(f"annotation schedule is not used: {error}", function=name)
             return
-        self.entries[name] = Entry(text, schedule, schedule.after(now))
+        self.entries[name] = Entry(text, schedule, schedule(now))
         self._log.info("function has a schedule", function=name, schedule=text)
 
     def _start(self, name: str, entry: Entry) -> None:

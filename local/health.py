@@ -126,7 +126,7 @@ def parts(
         return [Part("runtime", "down", "Start it with `make run` or `fanwatch up`.")]
     local = load(LocalSettings, environment)
     answers = {
-        "mosquitto": lambda: _listens(load(BrokerSettings, environment).broker_port),
+        "mosquitto": lambda: listens(load(BrokerSettings, environment).broker_port),
         "gateway": lambda: gateway_ready(local.gateway_port),
         "connector": lambda: connector_ready(load(ConnectorSettings, environment)),
         "influxd": lambda: _answers(load(StoreSettings, environment)),
@@ -163,7 +163,7 @@ def parts(
     if "console" in processes:
         console = load(ConsoleSettings, environment)
         found.append(
-            _program(processes["console"], "console", lambda: _listens(console.console_port), start_s=15)
+            _program(processes["console"], "console", lambda: listens(console.console_port), start_s=15)
         )
     if "grafana" in processes:
         # Its first start makes a database.
@@ -238,7 +238,8 @@ def _quick(settings: StoreSettings) -> Store:
     return Store(msgspec.structs.replace(settings, influx_timeout=_TIMEOUT_S))
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody takes connections there."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=_TIMEOUT_S):
             return True

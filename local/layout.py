@@ -3,7 +3,9 @@
 import contextlib
 import hashlib
 import os
+import shutil
 import stat
+import sys
 import tempfile
 from pathlib import Path
 
@@ -119,6 +121,15 @@ class Layout(msgspec.Struct, frozen=True):
             for left in self.short.glob("*.sock"):
                 left.unlink(missing_ok=True)
             self.short.rmdir()
+
+
+def command() -> str:
+    """How to call `fanwatch` here: by its name where the shell finds it, otherwise by where it is installed."""
+    installed = Path(sys.executable).with_name("fanwatch")
+    if shutil.which("fanwatch") or not installed.exists():
+        return "fanwatch"
+    here = Path.cwd()
+    return str(installed.relative_to(here) if installed.is_relative_to(here) else installed)
 
 
 def layout(state_dir: str, stack: str = "stack.yml") -> Layout:

@@ -13,8 +13,7 @@ import msgspec
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import LocalSettings, load
 from local import demonstration, lock
-from local.hints import command
-from local.layout import Layout, of
+from local.layout import Layout, command, of
 from local.status_report import UpState
 
 _DOWN_S = 15.0

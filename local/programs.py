@@ -17,6 +17,17 @@ STOP_WAVES = (
     ("influxd", "mosquitto"),
 )
 
+# Module with its arguments, and priority.
+_OURS = {
+    "rollup": (["history", "rollup"], 40),  # ten-minute means, from the store into the store
+    "gateway": (["local.gateway"], 50),
+    "connector": (["connectors.mqtt"], 60),
+    "deploy": (["local.deploy", "--watch"], 70),
+    "cron": (["local.cron"], 70),
+    "simulator": (["simulator", "live"], 80),
+    "console": (["console"], 90),
+}
+
 # Telegraf takes 82 µs a stored reading (both its messages) this way and 104 as it comes; its heap is small.
 _GO = {"GOGC": "400", "GOMAXPROCS": "1"}
 
@@ -44,49 +55,17 @@ def telegraf(layout: Layout, environment: Mapping[str, str], tool: str) -> Progr
     return Program(name="telegraf", argv=argv, env=env, cwd=layout.state, priority=30)
 
 
-def gateway(layout: Layout, environment: Mapping[str, str]) -> Program:
-    """The OpenFaaS REST API in front of the functions."""
-    return _module("gateway", "local.gateway", layout, environment, priority=50)
-
-
-def deploy(layout: Layout, environment: Mapping[str, str]) -> Program:
-    """Follows stack.yml."""
-    return _module("deploy", "local.deploy", layout, environment, "--watch", priority=70)
-
-
-def connector(layout: Layout, environment: Mapping[str, str]) -> Program:
-    """From the broker to the functions."""
-    return _module("connector", "connectors.mqtt", layout, environment, priority=60)
-
-
-def cron(layout: Layout, environment: Mapping[str, str]) -> Program:
-    """Calls the functions that have a schedule."""
-    return _module("cron", "local.cron", layout, environment, priority=70)
-
-
-def simulator(layout: Layout, environment: Mapping[str, str]) -> Program:
-    """The simulated fleet; FANS, RATE, FAILING and DEMO are in its environment."""
-    arguments = ["live", "--truth", str(layout.state / "fleet-events.csv")]
-    local = load(LocalSettings, environment)
-    if local.history_days and not local.no_store:
-        days = f"{local.history_days:g}"
-        arguments += ["--history", days, "--when-stored", "--fleet", str(layout.state / "fleet.json")]
-    return _module("simulator", "simulator", layout, environment, *arguments, priority=80)
-
-
-def rollup(layout: Layout, environment: Mapping[str, str]) -> Program:
-    """Ten-minute means, from the store into the store."""
-    every = load(HistorySettings, environment).rollup_every
-    return _module("rollup", "history", layout, environment, "rollup", "--every", every, priority=40)
-
-
-def console(layout: Layout, environment: Mapping[str, str]) -> Program:
-    """The technician's page."""
-    return _module("console", "console", layout, environment, priority=90)
-
-
-def _module(
-    name: str, module: str, layout: Layout, environment: Mapping[str, str], *arguments: str, priority: int
-) -> Program:
-    argv = [sys.executable, "-m", module, *arguments]
+def ours(name: str, layout: Layout, environment: Mapping[str, str]) -> Program:
+    """One of our own modules, by its name in _OURS."""
+    module, priority = _OURS[name]
+    argv = [sys.executable, "-m", *module]
+    if name == "rollup":
+        argv += ["--every", load(HistorySettings, environment).rollup_every]
+    if name == "simulator":
+        # FANS, RATE, FAILING and DEMO are in its environment.
+        argv += ["--truth", str(layout.state / "fleet-events.csv")]
+        local = load(LocalSettings, environment)
+        if local.history_days and not local.no_store:
+            days = f"{local.history_days:g}"
+            argv += ["--history", days, "--when-stored", "--fleet", str(layout.state / "fleet.json")]
     return Program(name=name, argv=argv, env=dict(environment), cwd=layout.root, priority=priority)

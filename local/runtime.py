@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -17,10 +16,10 @@ from fanwatch.messages import topics
 from fanwatch.settings import BrokerSettings, ConnectorSettings, ConsoleSettings, LocalSettings, load
 from local import config, damage, grafana, programs, sessions, tools
 from local.deploy import read_stack
-from local.health import connector_ready, disk, functions_ready, gateway_ready
+from local.health import connector_ready, disk, functions_ready, gateway_ready, listens
 from local.layout import Layout
 from local.lock import acquire, state_file
-from local.ports import LOOPBACK, require_free
+from local.ports import require_free
 from local.supervisor import Program, Supervisor, argv_of, write_config, write_spec
 
 Say = Callable[[str], None]
@@ -100,21 +99,21 @@ class Runtime:
             self.layout, port, durable=self.local.broker_durable, queued_bytes=self.local.broker_queued_bytes
         )
         self._add(programs.mosquitto(self.layout, self.environment, mosquitto, settings))
-        self._add(programs.gateway(self.layout, self.environment))
-        self._add(programs.deploy(self.layout, self._outward))
-        self._until(lambda: _listens(port), "mosquitto", "The broker does not answer")
+        self._add(programs.ours("gateway", self.layout, self.environment))
+        self._add(programs.ours("deploy", self.layout, self._outward))
+        self._until(lambda: listens(port), "mosquitto", "The broker does not answer")
         self._create_sessions()
-        self._add(programs.connector(self.layout, self.environment))
-        self._add(programs.cron(self.layout, self.environment))
+        self._add(programs.ours("connector", self.layout, self.environment))
+        self._add(programs.ours("cron", self.layout, self.environment))
 
     def start_fleet(self) -> None:
         """Starts the simulated fans; from now on readings flow, whether or not the functions are ready yet."""
-        self._add(programs.simulator(self.layout, self.environment))
+        self._add(programs.ours("simulator", self.layout, self.environment))
 
     def start_console(self) -> None:
         """Starts the page, which is to be there soon and never to delay a result."""
         if not self.local.no_console:
-            self._add(programs.console(self.layout, self.environment))
+            self._add(programs.ours("console", self.layout, self.environment))
 
     def wait_ready(self) -> None:
         """Returns when a reading would be scored. FanwatchError names the part that is not there in time, and why."""
@@ -238,11 +237,3 @@ class Runtime:
                     os.kill(pid, signal.SIGKILL)
             self._process.kill()
             self._process.wait(1.0)
-
-
-def _listens(port: int) -> bool:
-    try:
-        with socket.create_connection((LOOPBACK, port), timeout=1.0):
-            return True
-    except OSError:
-        return False

@@ -13,8 +13,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.status import Status
 
-from fanwatch import output
+from fanwatch import output, proxies
 from fanwatch.errors import FanwatchError, SettingsError
+from fanwatch.messages import topics
+from fanwatch.messages.fields import DEVICE, TIME
+from fanwatch.sensors import EXAMPLE
 from fanwatch.settings import (
     BrokerSettings,
     ConnectorSettings,
@@ -26,11 +29,9 @@ from fanwatch.settings import (
 from fanwatch.signals import on_stop
 from local import demonstration, fleet_state, health, lock, runtime, view
 from local.feed import Feed
-from local.hints import hints
-from local.layout import of
+from local.layout import command, of
 from local.status_report import UpState
-from local.store_progress import Stored
-from local.store_startup import Collecting
+from local.store_startup import Collecting, Stored
 
 _REFRESH_S = 1.0
 _NEWS_SHOWN = 6
@@ -226,3 +227,29 @@ def fleet_size(environment: Mapping[str, str]) -> int:
     if not text.isdigit():
         raise SettingsError(f"FANS={text!r} is no number of fans; give 0 or more.")
     return int(text)
+
+
+def hints(machine: runtime.Runtime) -> str:
+    """Commands that work when pasted, in rich's markup."""
+    curl = "curl --noproxy localhost" if proxies.in_the_way() else "curl"
+    gateway, broker = machine.local.gateway_port, machine.broker.broker_port
+    shown = [f"[bold]Dashboards:[/bold]         {machine.grafana.said}"] if machine.grafana else []
+    page = (
+        []
+        if machine.local.no_console
+        else [f"[bold]Page:[/bold]               http://localhost:{machine.console.console_port}"]
+    )
+    return "\n".join(
+        [
+            *page,
+            "[bold]Score a reading:[/bold]    "
+            f'{curl} -s localhost:{gateway}/function/score-fan -d \'{{"{DEVICE}":"mine",{EXAMPLE}}}\'',
+            "[bold]Publish a reading:[/bold]  "
+            f'mosquitto_pub -p {broker} -q 1 -t {topics.READINGS} -m \'{{"{DEVICE}":"mine",'
+            f'"{TIME}":"\'$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)\'",{EXAMPLE}}}\'',
+            f"[bold]Follow the results:[/bold] mosquitto_sub -p {broker} -t {topics.RESULTS}",
+            *shown,
+            f"[bold]Logs:[/bold]               {machine.layout.logs}   [bold]Health:[/bold] {command()} status   "
+            "[bold]Stop:[/bold] Ctrl-C",
+        ]
+    )

@@ -3,11 +3,11 @@
 from prometheus_client import REGISTRY, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 
-from local.gateway import answers
-from local.gateway.answers import Receive, Scope, Send
-from local.gateway.proxy import NAMESPACE, Proxy
-from local.gateway.routes import Routes
+from local.gateway.proxy import Proxy
+from local.gateway.routes import NAMESPACE, Routes
 from local.gateway.system import System
 
 
@@ -24,14 +24,18 @@ class Application:
         path = scope["path"]
         if path.startswith("/function/"):
             await self._proxy(scope, receive, send)
-        elif path.startswith("/system/"):
-            await self._system(scope, send)
+            return
+        if path.startswith("/system/"):
+            answer = self._system.answer(scope)
         elif path == "/healthz":
-            await answers.text(send, 200, "OK")
+            answer = PlainTextResponse("OK")
         elif path == "/metrics":
-            await answers.raw(send, b"text/plain; version=0.0.4; charset=utf-8", generate_latest(REGISTRY))
+            answer = Response(
+                generate_latest(REGISTRY), media_type="text/plain; version=0.0.4; charset=utf-8"
+            )
         else:
-            await answers.text(send, 404, "404 page not found")
+            answer = PlainTextResponse("404 page not found", 404)
+        await answer(scope, receive, send)
 
 
 class _Metrics(Collector):

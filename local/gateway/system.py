@@ -7,10 +7,10 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from local.gateway import answers
-from local.gateway.answers import Scope, Send
-from local.gateway.proxy import NAMESPACE
-from local.gateway.routes import Route, Routes
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import Scope
+
+from local.gateway.routes import NAMESPACE, Route, Routes
 
 
 class System:
@@ -20,27 +20,28 @@ class System:
         self._routes = routes
         self._credentials = f"{user}:{password}".encode()
 
-    async def __call__(self, scope: Scope, send: Send) -> None:
-        """Answer one request."""
+    def answer(self, scope: Scope) -> Response:
+        """What a request gets."""
         if not self._allowed(scope):
-            realm = [(b"www-authenticate", b'Basic realm="Restricted"')]
-            await answers.text(send, 401, "invalid credentials", realm)
-            return
+            realm = {"www-authenticate": 'Basic realm="Restricted"'}
+            return PlainTextResponse("invalid credentials", 401, realm)
         path, method = scope["path"].rstrip("/"), scope["method"]
         if path.startswith("/system/function/") and method == "GET":
-            await self._one(send, path.removeprefix("/system/function/"))
-        elif path == "/system/functions" and method == "GET":
-            await answers.as_json(send, [describe(route) for route in self._routes.by_name.values()])
-        elif path == "/system/info" and method == "GET":
-            await answers.as_json(send, _info())
-        elif path == "/system/namespaces" and method == "GET":
-            await answers.as_json(send, [NAMESPACE])
-        elif path == "/system/functions" or path.startswith("/system/scale-function/"):
-            reason = "The local gateway deploys and scales what stack.yml says: change stack.yml (for the number of"
-            reason += " processes the label com.openfaas.scale.min); it is followed at once."
-            await answers.text(send, 405, reason)
-        else:
-            await answers.text(send, 404, "404 page not found")
+            route = self._routes.named(path.removeprefix("/system/function/"))
+            return JSONResponse(describe(route)) if route else PlainTextResponse("", 404)
+        if path == "/system/functions" and method == "GET":
+            return JSONResponse([describe(route) for route in self._routes.by_name.values()])
+        if path == "/system/info" and method == "GET":
+            return JSONResponse(_info())
+        if path == "/system/namespaces" and method == "GET":
+            return JSONResponse([NAMESPACE])
+        if path == "/system/functions" or path.startswith("/system/scale-function/"):
+            return PlainTextResponse(
+                "The local gateway deploys and scales what stack.yml says: change stack.yml (for the number of"
+                " processes the label com.openfaas.scale.min); it is followed at once.",
+                405,
+            )
+        return PlainTextResponse("404 page not found", 404)
 
     def _allowed(self, scope: Scope) -> bool:
         for name, value in scope["headers"]:
@@ -51,14 +52,6 @@ class System:
                     return False
                 return hmac.compare_digest(given, self._credentials)
         return False
-
-    async def _one(self, send: Send, called: str) -> None:
-        name, _, namespace = called.partition(".")
-        route = self._routes.by_name.get(name)
-        if route is None or namespace not in ("", NAMESPACE):
-            await answers.text(send, 404, "")
-        else:
-            await answers.as_json(send, describe(route))
 
 
 def describe(route: Route) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def snooze(
     until: Annotated[str, typer.Option(metavar="8h|TIME", help="For how long, or up to when.")],
     as_json: AsJson = False,
 ) -> None:
-    """Say that nobody wants to hear of it for a while; at most 30 days."""
+    """Send nobody a message about it for a while, at most 30 days."""
     from fanwatch.messages.timestamps import format_ms
     from local import fleet_state
 

@@ -129,7 +129,7 @@ def revoke(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Devices or gateways.")],
     folder: Folder = SECRETS,
 ) -> None:
-    """Make a device's certificate count no more, and remove it."""
+    """Revoke a device's certificate, and remove it."""
     from credentials.certificates import Certificates
 
     for name in names:

@@ -81,7 +81,7 @@ def evaluate_forecast(
     seed: Annotated[int, typer.Option(min=0, help="Of the intervals and the baselines.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Let a fleet live through a history as in service, and compare what is told with what happens."""
+    """Run a forecast over a history, as in service, and compare its alarms with the failures."""
     if out is not None:
         check_file(out / "figures.json")
     if report is not None:

@@ -38,7 +38,7 @@ def setup() -> None:
 
 @app.command()
 def check(path: Checked) -> None:
-    """List all that is wrong with a history that `train` or `train forecast` shall read, and all that is put right.
+    """List all problems of a history that `train` or `train forecast` would refuse, and all that they would correct.
 
     Exit code 1 where they would refuse it.
     """

@@ -96,8 +96,12 @@ def live(
     fleet: Annotated[
         Path | None, typer.Option(help="File that keeps seed and birth, for the same fans next time.")
     ] = None,
-    truth: Annotated[Path | None, typer.Option(help="File for what is true, as events.csv.")] = None,
-    scale: Annotated[list[str] | None, typer.Option(metavar="NAME=FACTOR", help="As of history.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="File for what really happens, in the form of events.csv.")
+    ] = None,
+    scale: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=FACTOR", help="As in `simulate history`.")
+    ] = None,
     record: Annotated[
         Path | None, typer.Option(help="File for deviceID,ms of each confirmed reading.")
     ] = None,

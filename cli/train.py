@@ -47,7 +47,7 @@ def train(
         float, typer.Option(min=0.001, help="What an overlooked fault costs, in any currency.")
     ] = 1.0,
     false_alarm_cost: Annotated[
-        float, typer.Option(min=0.001, help="What a false alarm costs, in the same.")
+        float, typer.Option(min=0.001, help="What a false alarm costs, in the same currency.")
     ] = 1.0,
     report: Annotated[
         Path | None,
@@ -116,7 +116,8 @@ def train_forecast(
     seed: Annotated[int, typer.Option(min=0, help="The same seed and history give the same model.")] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, max=1000, help="Rounds of learning.")] = None,
     false_alarms: Annotated[
-        float, typer.Option(min=0.001, help="Wanted at most a fan-month; fewer mean later warnings.")
+        float,
+        typer.Option(min=0.001, help="At most so many false alarms a fan-month. Fewer mean later warnings."),
     ] = 0.15,
     report: Report = None,
     as_json: AsJson = False,

@@ -1,6 +1,10 @@
-"""`python -m dashboards` writes what Grafana is provisioned with; `--check` says whether it is up to date."""
+"""`python -m dashboards` writes what Grafana is provisioned with, and which sensors Telegraf stores.
+
+`--check` says whether that is up to date.
+"""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,15 +16,22 @@ from dashboards.fleet import fleet
 from dashboards.model import model
 from dashboards.page import text
 from dashboards.pipeline import pipeline
+from fanwatch.sensors import FEATURES
 
 DIRECTORY = Path("infra/grafana/dashboards")
+_TELEGRAF = Path("infra/telegraf/telegraf.conf")
 
 
 def files() -> dict[Path, str]:
     """Every generated file: path below the checkout, content."""
     bundle = newest()
     built = [fleet(bundle), fan(bundle), pipeline(), model(bundle)]
-    return {DIRECTORY / f"{dashboard.uid}.json": text(dashboard) for dashboard in built} | alerts.files()
+    drawn = {DIRECTORY / f"{dashboard.uid}.json": text(dashboard) for dashboard in built}
+    return drawn | alerts.files() | {_TELEGRAF: _with_sensors((ROOT / _TELEGRAF).read_text(encoding="utf-8"))}
+
+
+def _with_sensors(telegraf: str) -> str:
+    return re.sub(r"(?<=FANWATCH_SENSORS:-)[^}]*", ",".join(FEATURES), telegraf)
 
 
 def stale(root: Path = ROOT) -> list[Path]:

@@ -9,6 +9,7 @@ from string import Template
 
 from fanwatch import private, proxies
 from fanwatch.errors import FanwatchError
+from fanwatch.sensors import FEATURES
 from fanwatch.settings import (
     BrokerSettings,
     ConnectorSettings,
@@ -126,6 +127,7 @@ def telegraf_environment(environment: Mapping[str, str], layout: Layout) -> dict
         "FANWATCH_GATEWAY_URL": gateway,
         "FANWATCH_GATEWAY_METRICS_URL": f"{gateway}/metrics",
         "FANWATCH_INFER_FUNCTION": substitutes(environment)["FANWATCH_INFER_FUNCTION"],
+        "FANWATCH_SENSORS": ",".join(FEATURES),
         "FANWATCH_TELEGRAF_PORT": str(local.telegraf_port),
         "FANWATCH_TELEGRAF_DIR": str(CHECKOUT / "infra/telegraf"),
         "TELEGRAF_STORE_MOUNT": str(_mount_of(layout.state)),

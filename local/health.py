@@ -152,7 +152,7 @@ def parts(
                 # `fanwatch up` knows why, which the process itself does not.
                 part = Part(name, "down", store.detail)
             found.append(
-                named_rivals(part, environment) if name == "telegraf" and part.state == "ok" else part
+                with_id_conflict(part, environment) if name == "telegraf" and part.state == "ok" else part
             )
         elif name != "influxd" and store and store.state == "down":
             found.append(Part(name, "off", "It waits for InfluxDB."))
@@ -173,7 +173,7 @@ def parts(
     return found
 
 
-def named_rivals(part: Part, environment: Mapping[str, str]) -> Part:
+def with_id_conflict(part: Part, environment: Mapping[str, str]) -> Part:
     """Telegraf, or that another one uses its ids."""
     with contextlib.suppress(FanwatchError):
         taken = takeovers.taken(_quick(load(StoreSettings, environment)))

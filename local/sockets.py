@@ -1,4 +1,7 @@
-"""The unix sockets on which supervisord and the functions' processes listen: their names, and HTTP over them."""
+"""The unix sockets on which supervisord and the functions' processes listen: their names, and HTTP over them.
+
+requests speaks to none, and xmlrpc, by which supervisord is controlled, takes a connection of http.client only.
+"""
 
 import http.client
 import re

@@ -168,7 +168,7 @@ def get(tool: GoTool, cache: Path, say: Say = print, stop: threading.Event | Non
         found = find(tool, cache)
         if found:
             return found
-        say(f"Building {tool.name} {tool.version} (one to two minutes, once) ...")
+        say(f"Building {tool.name} {tool.version} (two to three minutes, once) ...")
         return _build(tool, go, cache, stop)
 
 

@@ -12,7 +12,7 @@ from fanwatch.gateway.client import Gateway, Response
 from fanwatch.messages import batch
 from fanwatch.messages.refusals import in_words
 
-_CONDEMNED = (400, 413, 422)
+_REJECTED = (400, 413, 422)
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class Verdict(msgspec.Struct, frozen=True):
     @property
     def rejected(self) -> bool:
         """The function said that no retry can help."""
-        return self.status in _CONDEMNED
+        return self.status in _REJECTED
 
 
 Answer = list[Verdict] | Failed

@@ -6,7 +6,7 @@ import time
 from connectors.mqtt import metrics
 from connectors.mqtt.dead_letters import Letters
 from connectors.mqtt.directory import Directory, filters_of
-from connectors.mqtt.id_conflict import Listening, Rivals
+from connectors.mqtt.id_conflict import IdConflict, Listening
 from connectors.mqtt.inbox import Inbox
 from fanwatch.broker import Subscriber
 from fanwatch.errors import FanwatchError
@@ -32,8 +32,10 @@ class Connector:
     ) -> None:
         self._settings = settings
         self._log = log
-        self._rivals = Rivals(settings.connector_id, log)
-        self._publisher = Listening(broker, log, name=f"{settings.connector_id}-letters", rivals=self._rivals)
+        self._id_conflict = IdConflict(settings.connector_id, log)
+        self._publisher = Listening(
+            broker, log, name=f"{settings.connector_id}-letters", conflict=self._id_conflict
+        )
         self._letters = Letters(self._publisher, settings.connector_id, log)
         self._inbox = Inbox(
             held=settings.connector_held,
@@ -52,7 +54,7 @@ class Connector:
             receive_maximum=_RECEIVE_MAXIMUM,
             on_message=self._inbox.take,
             on_opened=self._opened,
-            on_taken_over=lambda: self._rivals.taken(sure=True),
+            on_taken_over=lambda: self._id_conflict.taken(sure=True),
             has_room=self._inbox.has_room,
         )
         self._directing = threading.Lock()
@@ -75,12 +77,14 @@ class Connector:
         nobody else uses this one's id."""
         wanted = frozenset(map(self._filter, self._directory.topics))
         confirmed = bool(wanted) and wanted <= self._subscriber.confirmed
-        return self._subscriber.connected and confirmed and not self._inbox.let_go and self.rival is None
+        return (
+            self._subscriber.connected and confirmed and not self._inbox.let_go and self.id_conflict is None
+        )
 
     @property
-    def rival(self) -> str | None:
+    def id_conflict(self) -> str | None:
         """What is wrong, and what to do, where another client uses this one's id."""
-        return self._rivals.trouble
+        return self._id_conflict.trouble
 
     def run(self) -> None:
         """Serves until `stop`."""
@@ -182,7 +186,7 @@ class Connector:
         if not self._lost_at or time.monotonic() - self._lost_at < _LOG_S:
             return
         self._lost_at = 0.0
-        if self._rivals.lately() or self.rival is not None:
+        if self._id_conflict.lately() or self.id_conflict is not None:
             self._log.error(
                 "another client has begun this session anew, and what the broker held for it is gone",
                 id=self._settings.connector_id,

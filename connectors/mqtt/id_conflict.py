@@ -18,8 +18,8 @@ _LATELY_S = 5.0
 """Within which a session that is gone was thrown away by whoever took it over."""
 
 
-class Rivals:
-    """What was seen of them. Any thread may tell and ask."""
+class IdConflict:
+    """What was seen of other clients with this id. Any thread may tell and ask."""
 
     def __init__(self, client_id: str, log: Log) -> None:
         self.client_id = client_id
@@ -61,8 +61,8 @@ class Rivals:
 class Listening(Publisher):
     """A publisher under an id of its own, which hears the broker's log where it may."""
 
-    def __init__(self, settings: BrokerSettings, log: Log, *, name: str, rivals: Rivals) -> None:
-        self._rivals = rivals
+    def __init__(self, settings: BrokerSettings, log: Log, *, name: str, conflict: IdConflict) -> None:
+        self._id_conflict = conflict
         super().__init__(settings, log, name=name)
 
     def prepare(self, client: mqtt.Client) -> None:
@@ -74,5 +74,5 @@ class Listening(Publisher):
         client.subscribe([(LOG, SubscribeOptions(qos=0))])
 
     def _heard(self, _client: object, _userdata: object, message: Any) -> None:
-        if logged(bytes(message.payload)) == self._rivals.client_id:
-            self._rivals.taken()
+        if logged(bytes(message.payload)) == self._id_conflict.client_id:
+            self._id_conflict.taken()

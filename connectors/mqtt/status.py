@@ -29,9 +29,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/healthz":
             self._answer(200, b"ok\n")
         elif self.path == "/readyz":
-            ready, rival = self.server.connector.ready, self.server.connector.rival
+            ready, conflict = self.server.connector.ready, self.server.connector.id_conflict
             why = (
-                rival or "the broker or its topics are missing, or messages wait for a function: see the log"
+                conflict
+                or "the broker or its topics are missing, or messages wait for a function: see the log"
             )
             self._answer(200 if ready else 503, b"ready\n" if ready else f"{why}\n".encode())
         else:

@@ -74,12 +74,9 @@ def test_a_file_that_cannot_be_followed_is_refused_by_one_sentence(
 
 
 def test_telegraf_stores_the_sensors_of_the_kind() -> None:
-    """It reads no TOML: this line is written by hand."""
-    text = (ROOT / "infra/telegraf/points.star").read_text(encoding="utf-8")
-    listed = re.search(r"^SENSORS = \[(.*)\]$", text, re.MULTILINE)
-    assert listed is not None
-    wanted = ", ".join(f'"{name}"' for name in FEATURES)
-    assert listed[1] == wanted, f"infra/telegraf/points.star needs the line: SENSORS = [{wanted}]"
+    """It reads no TOML: `python -m dashboards` writes this line."""
+    text = (ROOT / "infra/telegraf/telegraf.conf").read_text(encoding="utf-8")
+    assert re.findall(r"FANWATCH_SENSORS:-([^}]*)", text) == [",".join(FEATURES)]
 
 
 def test_each_sensor_has_a_name_a_column_and_a_label_of_its_own() -> None:

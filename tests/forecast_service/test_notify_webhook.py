@@ -14,7 +14,7 @@ from fanwatch.forecast_service import alarm_content
 from fanwatch.logs import Log
 from fanwatch.messages.alarm import EPISODES, Alarm
 from fanwatch.messages.timestamps import format_ms
-from fanwatch.notify import webhook
+from fanwatch.notify import channel, webhook
 from fanwatch.notify.outages import many
 from fanwatch.settings import ForecastSettings, StoreSettings, load
 from fanwatch.store import checkpoints
@@ -34,7 +34,7 @@ def stub() -> Iterator[HttpStub]:
 
 
 def test_once_an_episode(watch: Watch, stub: HttpStub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "_WAITS_S", (0.05, 0.05))
+    monkeypatch.setattr(channel, "_WAITS_S", (0.05, 0.05))
     seen: Counter[str] = Counter()
 
     def answer(request: Request) -> Reply:
@@ -69,12 +69,12 @@ def test_once_an_episode(watch: Watch, stub: HttpStub, monkeypatch: pytest.Monke
 def test_what_somebody_has_in_hand_is_not_told_and_a_snooze_ends(watch: Watch, stub: HttpStub) -> None:
     """It was not told before, for there was nobody to tell; it is once the snooze is over, and once only."""
     watched = watch(FANWATCH_WEBHOOK_URL=stub.url)
-    first, watched.service.webhook.url = watched.service.webhook.url, None
+    first, watched.service.webhook.address = watched.service.webhook.address, None
     watched.write("bad", 0, 30, failing(5, 25, 100))
     watched.write("worse", 0, 30, failing(5, 25, 100))
     watched.tick(30)
     watched.run()
-    watched.service.webhook.url = first
+    watched.service.webhook.address = first
 
     def answer(name: str, **content: object) -> None:
         row = checkpoints.of(watched.store, watched.fan(name), 0)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from console.health import collect
 from fanwatch.store import takeovers
-from local.health import Part, named_rivals
+from local.health import Part, with_id_conflict
 from tests.support.alerting import evaluate, rules
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto
@@ -24,7 +24,7 @@ def test_two_telegrafs_name_each_other(
     environment = {"FANWATCH_INFLUX_URL": influx.store.url}
     until(lambda: influx.store.query('SELECT "storing" FROM "telegraf"'), 30, "the first one's figures")
     assert takeovers.taken(influx.store) == []
-    assert named_rivals(Part("telegraf", "ok"), environment) == Part("telegraf", "ok")
+    assert with_id_conflict(Part("telegraf", "ok"), environment) == Part("telegraf", "ok")
     second = Telegraf(
         tmp_path / "second",
         broker_port=broker.port,
@@ -41,7 +41,7 @@ def test_two_telegrafs_name_each_other(
         )
     finally:
         second.kill()
-    assert named_rivals(Part("telegraf", "ok"), environment) == Part("telegraf", "down", SAID)
+    assert with_id_conflict(Part("telegraf", "ok"), environment) == Part("telegraf", "down", SAID)
     parts = {part.name: part for part in collect(influx.store, lambda: True, None).parts}
     assert (parts["Collector"].state, parts["Collector"].words) == ("attention", SAID)
     assert parts["Broker"].words == "It answers."

@@ -4,7 +4,6 @@ A function's replicas of one generation (local.stack says what makes one) are on
 generation is started beside the old one, which goes only once the new one is ready and the gateway has seen that.
 """
 
-import argparse
 import contextlib
 import os
 import sys
@@ -18,7 +17,7 @@ from fanwatch import proxies
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import LocalSettings, load
 from local import stack as stacks
-from local.layout import Layout, of
+from local.layout import Layout, note, of
 from local.sockets import status
 from local.supervisor import Program, Supervisor
 
@@ -178,7 +177,7 @@ def watch(deployer: Deployer, supervisor: Supervisor, layout: Layout) -> None:
                 seen = now
                 for problem in deployer.apply(read_stack(layout, os.environ)):
                     print(problem, flush=True)
-                _write_refusals(layout, deployer.refused)
+                note(layout.refused, deployer.refused)
                 away = False
         except Unavailable as error:
             # supervisord is busy: what is not done yet is done once it answers.
@@ -197,15 +196,6 @@ def watch(deployer: Deployer, supervisor: Supervisor, layout: Layout) -> None:
         time.sleep(_WATCH_S)
 
 
-def _write_refusals(layout: Layout, reasons: list[str]) -> None:
-    """Replaces what was written before; a sentence for each."""
-    file = layout.refused
-    fresh = file.with_suffix(".new")
-    with contextlib.suppress(OSError):
-        fresh.write_bytes(msgspec.json.encode(reasons))
-        fresh.replace(file)
-
-
 def refusals(layout: Layout) -> list[str]:
     """The reasons why something of the stack.yml that lies there now does not run; none while it is being applied."""
     changed_ns = 0
@@ -222,26 +212,15 @@ def refusals(layout: Layout) -> list[str]:
 def _stays(layout: Layout, reason: str) -> None:
     said = f"{reason} What runs stays as it is."
     print(said, flush=True)
-    _write_refusals(layout, [said])
+    note(layout.refused, [said])
 
 
-def main() -> int:
-    """Applies stack.yml to the runtime that runs; supervisord starts it with --watch."""
-    parser = argparse.ArgumentParser(description="Apply stack.yml to the local runtime that is running.")
-    parser.add_argument("--watch", action="store_true", help="go on, and follow its changes")
-    arguments = parser.parse_args()
+def main() -> None:
+    """Follows stack.yml for the runtime that runs, until SIGTERM."""
     place = of(load(LocalSettings))
     supervisor = Supervisor(place)
-    deployer = Deployer(place, supervisor)
-    if arguments.watch:
-        watch(deployer, supervisor, place)
-    try:
-        problems = deployer.apply(read_stack(place, os.environ))
-    except FanwatchError as error:
-        problems = [str(error)]
-    print("\n".join(problems), end="\n" if problems else "", file=sys.stderr)
-    return 1 if problems else 0
+    watch(Deployer(place, supervisor), supervisor, place)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from local.health import grafana_ready
+from local.health import healthy
 from local.layout import CHECKOUT, Layout
 from local.ports import LOOPBACK, is_free, owner
 from local.supervisor import Program, Supervisor
@@ -60,7 +60,7 @@ def await_ready(wanted: Plan, layout: Layout, supervisor: Supervisor, stop: thre
     for _ in range(int(_READY_S / _POLL_S)):
         states = {process.statename for process in supervisor.processes() if process.name == NAME}
         # supervisord calls it started once it has run for a second, and so does `fanwatch status`.
-        if "RUNNING" in states and grafana_ready(wanted.port):
+        if "RUNNING" in states and healthy(NAME, wanted.port):
             return f"Grafana on http://localhost:{wanted.port}"
         ended = ended + 1 if states & {"BACKOFF", "FATAL"} else 0
         if ended >= _ENDED:

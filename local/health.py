@@ -2,11 +2,9 @@
 
 import contextlib
 import os
-import re
 import socket
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
 import requests
@@ -28,13 +26,14 @@ from fanwatch.store.unusable_readings import Unused, unused
 from local.deploy import function_of, refusals
 from local.layout import Layout
 from local.ports import LOOPBACK
-from local.sockets import status
+from local.sockets import parse_socket_name, status
 from local.stack import Stack
 from local.supervisor import Process, Supervisor
 
 _TIMEOUT_S = 2.0
 _ROOM_BYTES = 10_000_000
 """Free space below which the disk is as good as full."""
+_HEALTH = {"gateway": "/healthz", "telegraf": "/", "grafana": "/api/health"}
 _SILENT = "does not answer"
 
 
@@ -68,9 +67,9 @@ def http_status(url: str, timeout_s: float = _TIMEOUT_S) -> int | None:
         return None
 
 
-def gateway_ready(port: int) -> bool:
-    """Whether the gateway answers."""
-    return http_status(f"http://{LOOPBACK}:{port}/healthz") == 200
+def healthy(part: str, port: int) -> bool:
+    """Whether gateway, Telegraf (that it stores what it gets, as of its last look) or Grafana says that it works."""
+    return http_status(f"http://{LOOPBACK}:{port}{_HEALTH[part]}") == 200
 
 
 def connector_ready(settings: ConnectorSettings) -> bool:
@@ -88,29 +87,18 @@ def connector_trouble(settings: ConnectorSettings) -> str | None:
     return None if answer.ok else answer.text[:1000].strip() or None
 
 
-def telegraf_storing(port: int) -> bool:
-    """Whether Telegraf stores what it gets, as of its last look at itself, every ten seconds."""
-    return http_status(f"http://{LOOPBACK}:{port}/") == 200
-
-
-def grafana_ready(port: int) -> bool:
-    """Whether Grafana answers, and its own database with it."""
-    return http_status(f"http://{LOOPBACK}:{port}/api/health") == 200
-
-
 def replicas_ready(layout: Layout, name: str) -> int:
     """Replicas of a function, of any generation, that take requests."""
-    return sum(status(path, "/_/ready", _TIMEOUT_S) == 200 for path in _sockets(layout, name))
+    found = ((parse_socket_name(path.name), path) for path in layout.short.glob("*.sock"))
+    return sum(
+        socket is not None and socket.function == name and status(path, "/_/ready", _TIMEOUT_S) == 200
+        for socket, path in found
+    )
 
 
 def functions_ready(layout: Layout, stack: Stack, name: str) -> bool:
     """Whether a function has as many replicas as stack.yml wants."""
     return replicas_ready(layout, name) >= stack.functions[name].replicas
-
-
-def _sockets(layout: Layout, name: str) -> list[Path]:
-    pattern = re.compile(re.escape(name) + r"-[0-9a-f]{8}-\d+\.sock")
-    return [path for path in layout.short.glob("*.sock") if pattern.fullmatch(path.name)]
 
 
 def parts(
@@ -127,10 +115,10 @@ def parts(
     local = load(LocalSettings, environment)
     answers = {
         "mosquitto": lambda: listens(load(BrokerSettings, environment).broker_port),
-        "gateway": lambda: gateway_ready(local.gateway_port),
+        "gateway": lambda: healthy("gateway", local.gateway_port),
         "connector": lambda: connector_ready(load(ConnectorSettings, environment)),
         "influxd": lambda: _answers(load(StoreSettings, environment)),
-        "telegraf": lambda: telegraf_storing(local.telegraf_port),
+        "telegraf": lambda: healthy("telegraf", local.telegraf_port),
     }
     found = [_program(processes.get(name), name, answers.get(name)) for name in ("mosquitto", "gateway")]
     for name, wanted in sorted(replicas(stack, processes).items()):
@@ -168,7 +156,9 @@ def parts(
     if "grafana" in processes:
         # Its first start makes a database.
         found.append(
-            _program(processes["grafana"], "grafana", lambda: grafana_ready(local.grafana_port), start_s=60)
+            _program(
+                processes["grafana"], "grafana", lambda: healthy("grafana", local.grafana_port), start_s=60
+            )
         )
     return found
 

@@ -58,6 +58,11 @@ class Layout(msgspec.Struct, frozen=True):
         return self.run / "up.lock"
 
     @property
+    def up_state(self) -> Path:
+        """What `fanwatch up` tells `fanwatch status` and `fanwatch up --detach`."""
+        return self.run / "up.json"
+
+    @property
     def refused(self) -> Path:
         """What of stack.yml does not run; see local.deploy."""
         return self.run / "refused.json"
@@ -65,10 +70,6 @@ class Layout(msgspec.Struct, frozen=True):
     @property
     def secrets(self) -> Path:
         return self.state / "secrets"
-
-    @property
-    def bin(self) -> Path:
-        return self.state / "bin"
 
     def log(self, name: str) -> Path:
         """The log of one program."""
@@ -96,7 +97,6 @@ class Layout(msgspec.Struct, frozen=True):
             self.logs,
             self.programs,
             self.secrets,
-            self.bin,
             self.state / "mosquitto",
             self.state / "influxdb",
         ):
@@ -130,6 +130,14 @@ def command() -> str:
         return "fanwatch"
     here = Path.cwd()
     return str(installed.relative_to(here) if installed.is_relative_to(here) else installed)
+
+
+def note(file: Path, content: object) -> None:
+    """Writes what others are told, in one step; where the disk is full they are told nothing new."""
+    fresh = file.with_suffix(".new")
+    with contextlib.suppress(OSError):
+        fresh.write_bytes(msgspec.json.encode(content))
+        fresh.replace(file)
 
 
 def layout(state_dir: str, stack: str = "stack.yml") -> Layout:

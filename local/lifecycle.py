@@ -1,6 +1,5 @@
 """`fanwatch up --detach`, and `fanwatch down`, which ends what either form of `up` has started."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -8,13 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-import msgspec
-
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import LocalSettings, load
 from local import demonstration, lock
 from local.layout import Layout, command, of
-from local.status_report import UpState
+from local.status_report import up_state
 
 _DOWN_S = 15.0
 _LAST_WORDS_S = 2.0
@@ -36,12 +33,11 @@ def detach() -> int:
             start_new_session=True,
         )
     while process.poll() is None:
-        with contextlib.suppress(OSError, msgspec.DecodeError):
-            said = msgspec.json.decode(lock.state_file(place).read_bytes(), type=UpState)
-            if said.pid == process.pid and said.state == "up":
-                name = command()
-                print(f"Running (process {process.pid}). See `{name} status`, stop it with `{name} down`.")
-                return 0
+        said = up_state(place)
+        if said.pid == process.pid and said.state == "up":
+            name = command()
+            print(f"Running (process {process.pid}). See `{name} status`, stop it with `{name} down`.")
+            return 0
         time.sleep(0.1)
     if lock.holder(place) is None:
         place.leave()

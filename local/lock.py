@@ -1,8 +1,7 @@
-"""One `fanwatch up` a state directory; and what it tells others."""
+"""One `fanwatch up` a state directory."""
 
 import fcntl
 import os
-from pathlib import Path
 from typing import IO
 
 from fanwatch.errors import FanwatchError
@@ -43,8 +42,3 @@ def holder(layout: Layout) -> int | None:
     except (OSError, ValueError):
         pass
     return None
-
-
-def state_file(layout: Layout) -> Path:
-    """What `fanwatch up` tells `fanwatch status` and `fanwatch up --detach`."""
-    return layout.run / "up.json"

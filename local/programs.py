@@ -22,7 +22,7 @@ _OURS = {
     "rollup": (["history", "rollup"], 40),  # ten-minute means, from the store into the store
     "gateway": (["local.gateway"], 50),
     "connector": (["connectors.mqtt"], 60),
-    "deploy": (["local.deploy", "--watch"], 70),
+    "deploy": (["local.deploy"], 70),
     "cron": (["local.cron"], 70),
     "simulator": (["simulator", "live"], 80),
     "console": (["console"], 90),

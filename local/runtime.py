@@ -16,9 +16,9 @@ from fanwatch.messages import topics
 from fanwatch.settings import BrokerSettings, ConnectorSettings, ConsoleSettings, LocalSettings, load
 from local import config, damage, grafana, programs, sessions, tools
 from local.deploy import read_stack
-from local.health import connector_ready, disk, functions_ready, gateway_ready, listens
+from local.health import connector_ready, disk, functions_ready, healthy, listens
 from local.layout import Layout
-from local.lock import acquire, state_file
+from local.lock import acquire
 from local.ports import require_free
 from local.supervisor import Program, Supervisor, argv_of, write_config, write_spec
 
@@ -118,7 +118,7 @@ class Runtime:
     def wait_ready(self) -> None:
         """Returns when a reading would be scored. FanwatchError names the part that is not there in time, and why."""
         gateway_port = self.local.gateway_port
-        self._until(lambda: gateway_ready(gateway_port), "gateway", "The gateway does not answer")
+        self._until(lambda: healthy("gateway", gateway_port), "gateway", "The gateway does not answer")
         for name in self.stack.local:
             log = f"fn-{name}-{self.stack.generation(name)}-0"
             self._until(partial(functions_ready, self.layout, self.stack, name), log, f"{name} is not ready")
@@ -145,7 +145,7 @@ class Runtime:
         if self._lock is not None:
             self.layout.leave()
             with contextlib.suppress(OSError):
-                state_file(self.layout).unlink(missing_ok=True)
+                self.layout.up_state.unlink(missing_ok=True)
             self._lock.close()
         return time.monotonic() - began
 

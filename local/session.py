@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Mapping
 
-import msgspec
 from rich.console import Console
 from rich.live import Live
 from rich.status import Status
@@ -27,9 +26,9 @@ from fanwatch.settings import (
     load,
 )
 from fanwatch.signals import on_stop
-from local import demonstration, fleet_state, health, lock, runtime, view
+from local import demonstration, fleet_state, health, runtime, view
 from local.feed import Feed
-from local.layout import command, of
+from local.layout import command, note, of
 from local.status_report import UpState
 from local.store_startup import Collecting, Stored
 
@@ -213,12 +212,8 @@ class _Session:
         self._console.print(f"{time.monotonic() - self._began:6.1f} s  {text}", highlight=False)
 
     def _write_state(self) -> None:
-        path = lock.state_file(self._machine.layout)
-        fresh = path.with_suffix(".new")
         # Where the disk is full, that is said of the disk, and readings are scored all the same.
-        with contextlib.suppress(OSError):
-            fresh.write_bytes(msgspec.json.encode(self._state))
-            fresh.replace(path)
+        note(self._machine.layout.up_state, self._state)
 
 
 def fleet_size(environment: Mapping[str, str]) -> int:

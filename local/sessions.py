@@ -114,10 +114,9 @@ def main() -> int:
     parser.add_argument("topics", nargs="*", default=list(topics.EVERY_READING), metavar="TOPIC")
     # A broker with users lets each make its own only, and gives a session what its maker may read.
     parser.add_argument("--of", choices=["connector", "telegraf"], help="one's only, under its own user")
-    parser.add_argument("--without-telegraf", action="store_true", help="so that nothing queues for it")
     arguments = parser.parse_args()
     wanted = [] if arguments.of == "telegraf" else [connector(load(ConnectorSettings), arguments.topics)]
-    if arguments.of != "connector" and not arguments.without_telegraf:
+    if arguments.of != "connector":
         wanted += TELEGRAF
     try:
         for session in wanted:

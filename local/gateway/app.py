@@ -45,19 +45,13 @@ class _Metrics(Collector):
         self._routes = routes
         self._total = Counter("gateway_function_invocation", "Function metrics", ["function_name", "code"])
         self._seconds = Histogram("gateway_functions_seconds", "Function time taken", ["function_name"])
-        self._counters: dict[tuple[str, int], Counter] = {}
-        self._histograms: dict[str, Histogram] = {}
         REGISTRY.register(self)
 
     def observe(self, function: str, status: int, seconds: float) -> None:
         """Count one call."""
-        counter = self._counters.get((function, status))
-        if counter is None:
-            name = f"{function}.{NAMESPACE}"
-            counter = self._counters[function, status] = self._total.labels(name, str(status))
-            self._histograms[function] = self._seconds.labels(name)
-        counter.inc()
-        self._histograms[function].observe(seconds)
+        name = f"{function}.{NAMESPACE}"
+        self._total.labels(name, str(status)).inc()
+        self._seconds.labels(name).observe(seconds)
 
     def collect(self) -> list[Metric]:
         """Processes that are ready, of each function."""

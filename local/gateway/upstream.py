@@ -84,11 +84,7 @@ class Connection(asyncio.Protocol):
 
     def take(self) -> bytes:
         """The body that has come since the last call."""
-        parts = self.parts
-        if len(parts) == 1:
-            self.parts = []
-            return parts[0]
-        self.parts = []
+        parts, self.parts = self.parts, []
         return b"".join(parts)
 
     def end(self, request_sent: bool) -> None:

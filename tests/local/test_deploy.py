@@ -161,7 +161,7 @@ def test_a_supervisord_that_does_not_answer_is_waited_for_and_refusals_are_kept_
     place: Place,
 ) -> None:
     os.kill(place.process.pid, signal.SIGSTOP)
-    argv = [sys.executable, "-m", "local.deploy", "--watch"]
+    argv = [sys.executable, "-m", "local.deploy"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FANWATCH_")}
     settings = {
         "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "template/python3-fan"))),

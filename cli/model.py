@@ -224,10 +224,9 @@ def _await_handover(bundle: "AnyBundle") -> str:
     """Where Fanwatch runs here, wait until its function answers with the bundle; a sentence about what happened."""
     from fanwatch.gateway.client import Gateway
     from fanwatch.settings import GatewaySettings, LocalSettings, load
-    from local.demonstration import running
     from local.deploy import refusals
     from local.layout import of
-    from local.lock import holder
+    from local.lock import holder, running
     from local.stack import local_environment
 
     layout = running(of(load(LocalSettings)))

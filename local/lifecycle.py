@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import LocalSettings, load
-from local import demonstration, lock
+from local import lock
 from local.layout import Layout, command, of
 from local.status_report import up_state
 
@@ -19,7 +19,7 @@ _LAST_WORDS_S = 2.0
 
 def detach() -> int:
     """Starts `fanwatch up` in the background, and returns once it scores."""
-    environment = demonstration.prepare(os.environ)
+    environment = lock.prepare(os.environ)
     place = of(load(LocalSettings, environment))
     place.create()
     log = place.log("up")
@@ -53,7 +53,7 @@ def last_line_of_failure(place: Layout) -> str:
 
 def down() -> str:
     """Stops the `fanwatch up` of this state directory; says what happened. FanwatchError where it does not end."""
-    place = demonstration.running(of(load(LocalSettings)))
+    place = lock.running(of(load(LocalSettings)))
     pid = lock.holder(place)
     if pid is None:
         return "Nothing runs here."

@@ -14,7 +14,7 @@ from fanwatch import proxies
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.messages import topics
 from fanwatch.settings import BrokerSettings, ConnectorSettings, ConsoleSettings, LocalSettings, load
-from local import config, damage, grafana, programs, sessions, tools
+from local import config, damage, grafana, sessions, tools
 from local.deploy import read_stack
 from local.health import connector_ready, disk, functions_ready, healthy, listens
 from local.layout import Layout
@@ -28,7 +28,7 @@ _POLL_S = 0.05
 _GIVEN_UP_S = 5.0
 """Seconds for which a part may end right after each start before starting is given up."""
 _STOP_S = (1.0, 3.0, 2.0, 2.5)
-"""Seconds that each of programs.STOP_WAVES may take before the next one begins; 10 s in all with what follows."""
+"""Seconds that each of config.STOP_WAVES may take before the next one begins; 10 s in all with what follows."""
 
 
 class Interrupted(FanwatchError):
@@ -98,22 +98,22 @@ class Runtime:
         settings = config.write_mosquitto(
             self.layout, port, durable=self.local.broker_durable, queued_bytes=self.local.broker_queued_bytes
         )
-        self._add(programs.mosquitto(self.layout, self.environment, mosquitto, settings))
-        self._add(programs.ours("gateway", self.layout, self.environment))
-        self._add(programs.ours("deploy", self.layout, self._outward))
+        self._add(config.mosquitto(self.layout, self.environment, mosquitto, settings))
+        self._add(config.ours("gateway", self.layout, self.environment))
+        self._add(config.ours("deploy", self.layout, self._outward))
         self._until(lambda: listens(port), "mosquitto", "The broker does not answer")
         self._create_sessions()
-        self._add(programs.ours("connector", self.layout, self.environment))
-        self._add(programs.ours("cron", self.layout, self.environment))
+        self._add(config.ours("connector", self.layout, self.environment))
+        self._add(config.ours("cron", self.layout, self.environment))
 
     def start_fleet(self) -> None:
         """Starts the simulated fans; from now on readings flow, whether or not the functions are ready yet."""
-        self._add(programs.ours("simulator", self.layout, self.environment))
+        self._add(config.ours("simulator", self.layout, self.environment))
 
     def start_console(self) -> None:
         """Starts the page, which is to be there soon and never to delay a result."""
         if not self.local.no_console:
-            self._add(programs.ours("console", self.layout, self.environment))
+            self._add(config.ours("console", self.layout, self.environment))
 
     def wait_ready(self) -> None:
         """Returns when a reading would be scored. FanwatchError names the part that is not there in time, and why."""
@@ -208,7 +208,7 @@ class Runtime:
             return set()
 
     def _stop_in_waves(self) -> None:
-        for wave, seconds in zip(programs.STOP_WAVES, _STOP_S, strict=True):
+        for wave, seconds in zip(config.STOP_WAVES, _STOP_S, strict=True):
             deadline = time.monotonic() + seconds
             for group in self._running(wave):
                 self.supervisor.stop(group)

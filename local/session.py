@@ -26,9 +26,10 @@ from fanwatch.settings import (
     load,
 )
 from fanwatch.signals import on_stop
-from local import demonstration, fleet_state, health, runtime, view
+from local import fleet_state, health, runtime, view
 from local.feed import Feed
 from local.layout import command, note, of
+from local.lock import prepare
 from local.status_report import UpState
 from local.store_startup import Collecting, Stored
 
@@ -47,7 +48,7 @@ def run(environment: Mapping[str, str]) -> int:
     stop = threading.Event()
     on_stop((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), stop.set)
     console = Console()
-    environment = demonstration.prepare(environment)
+    environment = prepare(environment)
     place = of(load(LocalSettings, environment))
     machine = runtime.Runtime(environment, place, lambda text: console.print(text, highlight=False), stop)
     try:

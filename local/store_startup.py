@@ -11,7 +11,7 @@ from fanwatch import files
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import StoreSettings, load
 from fanwatch.store.influx import Store
-from local import damage, grafana, programs, tools
+from local import config, damage, grafana, tools
 from local.health import Part, stored_counts
 from local.runtime import Runtime
 from local.supervisor import Supervisor
@@ -115,7 +115,7 @@ class Collecting(threading.Thread):
         self._until(lambda: damage.of_indexes(layout))
         self._tell("starting", "influxd is starting")
         port = runtime.local.influx_port
-        self._supervisor.add(programs.influxd(layout, environment, influxd, port))
+        self._supervisor.add(config.influxd(layout, environment, influxd, port))
         # Built while influxd opens its files.
         telegraf = self._get(tools.TELEGRAF)
         store = Store(load(StoreSettings, environment))
@@ -125,8 +125,8 @@ class Collecting(threading.Thread):
         self._set_up()
         self._before_storing()
         # Only now: Telegraf drops what a missing database refuses.
-        self._supervisor.add(programs.telegraf(layout, environment, telegraf))
-        self._supervisor.add(programs.ours("rollup", layout, environment))
+        self._supervisor.add(config.telegraf(layout, environment, telegraf))
+        self._supervisor.add(config.ours("rollup", layout, environment))
         self._tell("ok", "storing")
         self._start_grafana()
 

@@ -25,8 +25,8 @@ from local.supervisor import argv_of, write_spec
 _BUILD_TIMEOUT_S = 1800
 _PROBE_TIMEOUT_S = 20
 _POLL_S = 0.2
-_SYSTEM_PLACES = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
-_GO_PLACES = ("/usr/local/go/bin/go", "/opt/homebrew/bin/go", str(Path.home() / "go/bin/go"))
+SYSTEM_PLACES = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
+GO_PLACES = ("/usr/local/go/bin/go", "/opt/homebrew/bin/go", str(Path.home() / "go/bin/go"))
 
 
 Say = Callable[[str], None]
@@ -130,7 +130,7 @@ def no_services_started(policy: Path = Path("/usr/sbin/policy-rc.d")) -> Iterato
 
 def _find_mosquitto() -> str | None:
     # Debian puts it where an ordinary user's PATH does not lead.
-    return shutil.which("mosquitto") or shutil.which("mosquitto", path=_SYSTEM_PLACES)
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path=SYSTEM_PLACES)
 
 
 def _apt(command: list[str], timeout_s: float) -> bool:
@@ -156,7 +156,7 @@ def get(tool: GoTool, cache: Path, say: Say = print, stop: threading.Event | Non
     found = find(tool, cache)
     if found:
         return found
-    go = shutil.which("go") or next((place for place in _GO_PLACES if os.access(place, os.X_OK)), None)
+    go = shutil.which("go") or next((place for place in GO_PLACES if os.access(place, os.X_OK)), None)
     if go is None:
         raise ToolMissing(
             f"{tool.name} is missing and cannot be built without Go: install Go, or {tool.by_hand}."

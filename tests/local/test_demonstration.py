@@ -7,11 +7,10 @@ import pytest
 from rich.console import Console
 
 from fanwatch.errors import SettingsError
-from local.demonstration import prepare, running
+from local.config import ours
 from local.feed import Feed
 from local.layout import layout
-from local.lock import acquire
-from local.programs import ours
+from local.lock import acquire, prepare, running
 from local.view import Picture, alarm_line, table
 from tests.support.mosquitto import Mosquitto
 from tests.support.readings import reading

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local.sockets import UnixConnection, status
 
 from local import config, health, supervisor
 from local.deploy import Deployer, program_name, refusals
 from local.layout import Layout
+from local.sockets import UnixConnection, status
 from local.stack import Stack, read
 from local.supervisor import Process, Supervisor, argv_of, write_config, write_spec
 from tests.support.wait import until
@@ -186,9 +186,7 @@ def test_a_supervisord_that_does_not_answer_is_waited_for_and_refusals_are_kept_
         assert "the bundle is broken" in said.detail
         assert place.answers() == {"one"}
         place.layout.stack.write_text("functions: [", encoding="utf-8")
-        until(
-            lambda: "What runs stays" in " ".join(refusals(place.layout)), 15, "that it is no YAML"
-        )
+        until(lambda: "What runs stays" in " ".join(refusals(place.layout)), 15, "that it is no YAML")
         # The status then knows the functions by what runs.
         running = {process.name: process for process in place.supervisor.processes()}
         assert health.replicas(None, running) == {"echo": 1}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from local import tools
 
-_LIBRARIES = ("/usr/lib", "/usr/local/lib")
+LIBRARIES = ("/usr/lib", "/usr/local/lib")
 
 
 def chromium(say: tools.Say = print) -> str:
@@ -29,7 +29,7 @@ def faketime(say: tools.Say = print) -> str:
 
 def find_faketime() -> str | None:
     """The path of libfaketime; None where there is none."""
-    found = (path for place in _LIBRARIES for path in Path(place).glob("**/faketime/libfaketime.so.1"))
+    found = (path for place in LIBRARIES for path in Path(place).glob("**/faketime/libfaketime.so.1"))
     return next((str(path) for path in found), None)
 
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hmac
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -125,13 +126,20 @@ class _Metrics(Collector):
         self._routes = routes
         self._total = Counter("gateway_function_invocation", "Function metrics", ["function_name", "code"])
         self._seconds = Histogram("gateway_functions_seconds", "Function time taken", ["function_name"])
+        # Finding them by their labels takes longer than counting.
+        self._labelled = cache(
+            lambda function, status: (
+                self._total.labels(f"{function}.{NAMESPACE}", str(status)),
+                self._seconds.labels(f"{function}.{NAMESPACE}"),
+            )
+        )
         REGISTRY.register(self)
 
     def observe(self, function: str, status: int, seconds: float) -> None:
         """Count one call."""
-        name = f"{function}.{NAMESPACE}"
-        self._total.labels(name, str(status)).inc()
-        self._seconds.labels(name).observe(seconds)
+        counter, histogram = self._labelled(function, status)
+        counter.inc()
+        histogram.observe(seconds)
 
     def collect(self) -> list[Metric]:
         """Processes that are ready, of each function."""

@@ -41,7 +41,7 @@ def evaluate(
     from training.evaluate import evaluate as run
 
     with Stages() as stages:
-        evaluation = run(csv, model, engine=engine, on_bytes=stages.bytes(f"reading {csv.name}"))
+        evaluation = run(csv, model, engine=engine, on_bytes=partial(stages.named, f"reading {csv.name}"))
     said = None
     if report is not None:
         from training import report as reports

@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -127,7 +128,9 @@ def export(
     from history.command import export as run
 
     with Stages() as stages:
-        done = run(environment(), out, days=days, every=every, append=append, say=stages.bytes("reading"))
+        done = run(
+            environment(), out, days=days, every=every, append=append, say=partial(stages.named, "reading")
+        )
     print(done)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -73,11 +74,10 @@ def train(
     from training.train import train as run
 
     with writing(out), Stages() as stages:
-        reading = stages.bytes(f"reading {csv.name}")
         learning = stages.steps("training", epochs)
         trained = run(
             csv, out, version=number, seed=seed, epochs=epochs, costs=Costs(miss_cost, false_alarm_cost),
-            on_bytes=reading,
+            on_bytes=partial(stages.named, f"reading {csv.name}"),
             on_epoch=lambda epoch, loss: learning(epoch, f"epoch {epoch}, validation loss {loss:.4f}"),
         )  # fmt: skip
         learning(epochs, f"{trained.epochs} epochs")

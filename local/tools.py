@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -243,14 +244,11 @@ def _build(tool: GoTool, go: str, cache: Path, stop: threading.Event) -> str:
 
 
 def _wait(process: subprocess.Popen[bytes], stop: threading.Event, tool: GoTool) -> None:
-    for _ in range(int(_BUILD_TIMEOUT_S / _POLL_S)):
-        if stop.is_set():
-            break
-        try:
-            process.wait(_POLL_S)
-            return
-        except subprocess.TimeoutExpired:
-            continue
+    deadline = time.monotonic() + _BUILD_TIMEOUT_S
+    while process.poll() is None and time.monotonic() < deadline and not stop.wait(_POLL_S):
+        pass
+    if process.poll() is not None:
+        return
     os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(2)

@@ -15,11 +15,13 @@ run: $(VENV)/.run  ## The whole pipeline on this machine: FANS=10 RATE=1 FAILING
 	@$(BIN)/fanwatch up
 
 test: $(VENV)/.dev  ## All tests, on real parts (about 16 minutes)
-	@$(BIN)/python -m local.tools --browser
+	@$(BIN)/python -m local.tools
+	@$(BIN)/python -m tests.support.packages chromium
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 test-hours: $(VENV)/.dev  ## Tests that read a clock, as of 24 hours and eight odd dates (about 6 hours); FEW=1: five, quickly
-	@$(BIN)/python -m local.tools --faketime
+	@$(BIN)/python -m local.tools
+	@$(BIN)/python -m tests.support.packages libfaketime
 	$(BIN)/python -m tests.support.hours $(if $(FEW),--few) $(TESTS)
 
 test-faults: $(VENV)/.dev  ## The long outages, at 1000 readings a second (about 45 minutes at most)
@@ -27,7 +29,8 @@ test-faults: $(VENV)/.dev  ## The long outages, at 1000 readings a second (about
 	$(BIN)/python -m pytest -q -m faults
 
 test-page: $(VENV)/.dev  ## The page before 1,000 fans: memory, processor time, delay (about 11 minutes)
-	@$(BIN)/python -m local.tools --browser
+	@$(BIN)/python -m local.tools
+	@$(BIN)/python -m tests.support.packages chromium
 	$(BIN)/python -m pytest -q -s -m page tests/console
 
 test-images: $(VENV)/.dev  ## Build the container images and run them (about 20 minutes at most); DOCKER_HOST, or as root

@@ -14,7 +14,7 @@ from benchmarks.pipeline import plain_environment, until
 from benchmarks.processes import Child, peak_mb
 from fanwatch.errors import FanwatchError
 from local.layout import CHECKOUT
-from local.unix_http import UnixConnection, status
+from local.sockets import UnixConnection, status
 
 ENGINES = ("litert", "tensorflow", "keras.predict")
 _FUNCTIONS = {"infer-fan-lite process": "litert", "infer-fan process": "tensorflow"}

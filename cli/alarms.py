@@ -1,13 +1,11 @@
 """`fanwatch alarms`: what forecast-fan says needs somebody, and what people say to that."""
 
-import getpass
-import json
-import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
+from cli.common import AsJson, By, environment, print_json
 from fanwatch import output
 
 if TYPE_CHECKING:
@@ -17,11 +15,9 @@ app = typer.Typer(
     name="alarms", help="Alarm episodes: list, acknowledge, snooze, close.", no_args_is_help=True
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 Episode = Annotated[
     str, typer.Argument(metavar="FAN|EPISODE", help="The fan, or an episode as `list` names it.")
 ]
-By = Annotated[str, typer.Option(metavar="NAME", help="Who says so.", default_factory=getpass.getuser)]
 Note = Annotated[str | None, typer.Option(metavar="TEXT", help="Kept with it.")]
 
 
@@ -32,14 +28,12 @@ def list_(
 ) -> None:
     """List open episodes, the worst first: since when, why, and when failure is expected."""
     from local import fleet_state
-    from local.status_report import reachable
 
-    environment = reachable(os.environ)
-    found = fleet_state.alarms(fleet_state.fleet(environment))
-    over = fleet_state.past(environment, found) if everything else []
+    here = environment()
+    found = fleet_state.alarms(fleet_state.fleet(here))
+    over = fleet_state.past(here, found) if everything else []
     if as_json:
-        shown = json.dumps(msgspec.to_builtins({"open": found, "over": over}), indent=2, ensure_ascii=False)
-        print(output.as_json(shown))
+        print_json({"open": found, "over": over})
         return
     columns = output.width()
     if not found:
@@ -126,17 +120,16 @@ def _send(named: str, as_json: bool, **content: Any) -> None:
     from fanwatch.messages.command import Command
     from fanwatch.messages.refusals import in_words
     from local import fleet_state
-    from local.status_report import reachable
 
-    environment = reachable(os.environ)
-    content["episode"] = fleet_state.episode_of(environment, named)
+    here = environment()
+    content["episode"] = fleet_state.episode_of(here, named)
     try:
         command = msgspec.convert(content, Command)
     except msgspec.ValidationError as error:
         raise InvalidAlarm(f"This is no command: {in_words(error, Command)}.") from error
-    alarm = fleet_state.send(environment, command)
+    alarm = fleet_state.send(here, command)
     if as_json:
-        print(output.as_json(msgspec.json.format(msgspec.json.encode(alarm), indent=2).decode()))
+        print_json(alarm)
     else:
         said = f"{command.action.capitalize()} of {command.episode}: done. Now: {_line(alarm)}"
         print(output.hanging("", said, output.width()))
@@ -154,8 +147,3 @@ def _line(alarm: "Alarm") -> str:
     if isinstance(alarm.snoozedUntil, str):
         parts.append(f"Snoozed until {minute(alarm.snoozedUntil)} UTC.")
     return " ".join(parts)
-
-
-def register(parent: typer.Typer) -> None:
-    """Adds the group."""
-    parent.add_typer(app)

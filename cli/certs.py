@@ -1,10 +1,11 @@
 """`fanwatch certs`: the deployment's certificates. Keys go into files and are never shown."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from cli.common import AsJson, print_json
 
 app = typer.Typer(name="certs", help="The deployment's certificates.", no_args_is_help=True)
 
@@ -145,7 +146,7 @@ def show(
     warn_days: Annotated[
         int, typer.Option(min=0, help="Exit with 1 where one ends within so many days.")
     ] = 30,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    as_json: AsJson = False,
     folder: Folder = SECRETS,
 ) -> None:
     """List the certificates and how long each is valid."""
@@ -163,7 +164,7 @@ def show(
             }
             for term in terms
         ]
-        print(json.dumps(rows, indent=2))
+        print_json(rows)
     else:
         for term in terms:
             left = f"{term.days:.0f} days" if term.days >= 0 else "ENDED"
@@ -174,8 +175,3 @@ def show(
             f"{', '.join(ending)}: valid for less than {warn_days} days. Replace with `fanwatch certs rotate`"
             " (the console's page: `fanwatch certs page`)."
         )
-
-
-def register(parent: typer.Typer) -> None:
-    """Adds the group."""
-    parent.add_typer(app)

@@ -1,10 +1,10 @@
 """`fanwatch connector`: what an operator does to the connector."""
 
 import json
-import os
-from typing import Annotated
 
 import typer
+
+from cli.common import AsJson, environment
 
 app = typer.Typer(name="connector", help="The MQTT connector.", no_args_is_help=True)
 
@@ -17,7 +17,7 @@ def group() -> None:
 
 
 @app.command()
-def prune(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False) -> None:
+def prune(as_json: AsJson = False) -> None:
     """Unsubscribe the topics that no function is annotated with any more.
 
     The connector only ever adds topics by itself, so that a deploy cannot lose readings.
@@ -25,9 +25,8 @@ def prune(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] 
     from fanwatch.errors import FanwatchError, Unavailable
     from fanwatch.proxies import direct, no_answer
     from fanwatch.settings import ConnectorSettings, load
-    from local.status_report import reachable
 
-    settings = load(ConnectorSettings, reachable(os.environ))
+    settings = load(ConnectorSettings, environment())
     url = f"http://{settings.connector_host}:{settings.connector_port}/prune"
     try:
         answer = direct().post(url, timeout=_TIMEOUT_S)
@@ -41,8 +40,3 @@ def prune(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] 
         print(json.dumps({"removed": removed}))
     else:
         print(f"Removed {', '.join(removed)}." if removed else "There was nothing to remove.")
-
-
-def register(parent: typer.Typer) -> None:
-    """Adds the group."""
-    parent.add_typer(app)

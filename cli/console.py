@@ -1,6 +1,5 @@
 """`fanwatch console users`: who may log in to the console's page."""
 
-import json
 import sys
 from getpass import getpass
 from pathlib import Path
@@ -9,11 +8,13 @@ from typing import Annotated
 import typer
 
 from cli.certs import installer_says
+from cli.common import AsJson, print_json
 from fanwatch.errors import FanwatchError
 from fanwatch.files import check_file
 
 app = typer.Typer(name="console", help="The technician's page.", no_args_is_help=True)
 users = typer.Typer(name="users", help="Who may log in to it.", no_args_is_help=True)
+app.add_typer(users)
 
 LOGINS = Path("secrets/services/console/logins")
 
@@ -59,15 +60,13 @@ def remove(names: Annotated[list[str], typer.Argument(metavar="NAME...")], file:
 
 
 @users.command("list")
-def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False, file: File = LOGINS
-) -> None:
+def list_(as_json: AsJson = False, file: File = LOGINS) -> None:
     """List users and their roles."""
     from console.auth import users
 
     found = [users.read(file)[name] for name in sorted(users.read(file))]
     if as_json:
-        print(json.dumps([{"name": login.name, "role": login.role} for login in found], indent=2))
+        print_json([{"name": login.name, "role": login.role} for login in found])
         return
     for login in found:
         print(f"{login.name:<32} {login.role}")
@@ -85,9 +84,3 @@ def _password(name: str) -> str:
     if getpass("Once more: ") != password:
         raise FanwatchError("These are two different passwords. Nothing was changed.")
     return password
-
-
-def register(parent: typer.Typer) -> None:
-    """Adds the group."""
-    app.add_typer(users)
-    parent.add_typer(app)

@@ -1,20 +1,17 @@
 """`fanwatch dead-letters`: readings that could not be scored; see them, and send them again."""
 
-import json
-import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.common import AsJson, environment, print_json
 from fanwatch import output
 
 if TYPE_CHECKING:
     from fanwatch.store.influx import Store
 
 app = typer.Typer(name="dead-letters", help="Readings that could not be scored.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
 
 @app.command("list")
@@ -26,7 +23,7 @@ def list_(as_json: AsJson = False) -> None:
     store = _store()
     found = dead_letters.summaries(dead_letters.stored(store), dead_letters.sent_again(store))
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     if not found:
         print("There are no dead letters.")
@@ -45,7 +42,7 @@ def show(
     """Show one: why it was refused, and what it contains."""
     from fanwatch.store import dead_letters
 
-    _print_json(dead_letters.described(dead_letters.one(dead_letters.stored(_store()), identity)))
+    print_json(dead_letters.described(dead_letters.one(dead_letters.stored(_store()), identity)))
 
 
 @app.command()
@@ -65,7 +62,6 @@ def resend(
     """Publish the original bytes to their original topic again. That it was done is kept beside the dead letters."""
     from fanwatch.settings import BrokerSettings, load
     from fanwatch.store import dead_letters
-    from local.status_report import reachable
 
     if bool(identities) == (reason is not None):
         raise typer.BadParameter("give the IDs of dead letters, or --reason")
@@ -78,7 +74,7 @@ def resend(
     chosen = [dead_letters.one(found, identity) for identity in identities or ()]
     dead_letters.require_whole(chosen)
     for letter in chosen:
-        trouble = dead_letters.resend(store, load(BrokerSettings, reachable(os.environ)), letter)
+        trouble = dead_letters.resend(store, load(BrokerSettings, environment()), letter)
         print(f"Sent {letter.id[:12]} to {letter.topic}.")
         if trouble:
             print(trouble, file=sys.stderr)
@@ -96,20 +92,10 @@ def _store() -> "Store":
     from fanwatch.errors import Unavailable
     from fanwatch.settings import LocalSettings, StoreSettings, load
     from fanwatch.store.influx import Store
-    from local.status_report import reachable
 
-    environment = reachable(os.environ)
-    if load(LocalSettings, environment).no_store:
+    here = environment()
+    if load(LocalSettings, here).no_store:
         raise Unavailable(
             "Nothing is stored here, as FANWATCH_NO_STORE says: dead letters are not kept either."
         )
-    return Store(load(StoreSettings, environment))
-
-
-def _print_json(content: Any) -> None:
-    print(output.as_json(json.dumps(content, indent=2, ensure_ascii=False)))
-
-
-def register(parent: typer.Typer) -> None:
-    """Adds the group."""
-    parent.add_typer(app)
+    return Store(load(StoreSettings, here))

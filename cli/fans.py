@@ -1,18 +1,15 @@
 """`fanwatch fans`: the fleet as forecast-fan knows it."""
 
-import getpass
 import json
-import os
 from typing import Annotated
 
 import msgspec
 import typer
 
+from cli.common import AsJson, By, environment, print_json
 from fanwatch import output, text
 
 app = typer.Typer(name="fans", help="The fans that are watched.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
 
 @app.command("list")
@@ -23,13 +20,12 @@ def list_(as_json: AsJson = False) -> None:
     from fanwatch.fleet import faulty
     from fanwatch.messages.timestamps import format_ms, minute
     from local import fleet_state
-    from local.status_report import reachable
 
-    environment = reachable(os.environ)
-    last_ms = fleet_state.judged_ms(environment)
+    here = environment()
+    last_ms = fleet_state.judged_ms(here)
     counts = faulty.current(last_ms, time.time_ns() // 1_000_000)
     stopped = () if counts else faulty.not_since(last_ms)
-    rows, found = fleet_state.fleet(environment), []
+    rows, found = fleet_state.fleet(here), []
     behind = faulty.behind({row.fan: row.told_ms for row in rows})
     for row in rows:
         alarm = row.alarm
@@ -48,7 +44,7 @@ def list_(as_json: AsJson = False) -> None:
             }
         )
     if as_json:
-        print(output.as_json(json.dumps(found, indent=2, ensure_ascii=False)))
+        print_json(found)
         return
     if not found:
         print("No fan is known to forecast-fan yet; it runs every ten minutes.")
@@ -77,20 +73,14 @@ def _summary(states: list[str], stopped: str) -> str:
 @app.command()
 def retire(
     fans: Annotated[list[str], typer.Argument(metavar="FAN...")],
-    by: Annotated[str, typer.Option(metavar="NAME", help="Who says so.", default_factory=getpass.getuser)],
+    by: By,
     as_json: AsJson = False,
 ) -> None:
     """Forget fans that were taken away: their alarms go. One that sends again is back by itself."""
     from fanwatch.forecast_service.requests import Retirement
     from local import fleet_state
-    from local.status_report import reachable
 
-    environment = reachable(os.environ)
+    here = environment()
     for fan in fans:
-        alarm = fleet_state.send(environment, Retirement(deviceID=fan, action="retire", by=by))
+        alarm = fleet_state.send(here, Retirement(deviceID=fan, action="retire", by=by))
         print(json.dumps(msgspec.to_builtins(alarm)) if as_json else f"{fan} is retired.")
-
-
-def register(parent: typer.Typer) -> None:
-    """Adds the group."""
-    parent.add_typer(app)

@@ -3,10 +3,13 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from cli.common import environment
 
 if TYPE_CHECKING:
     from local.influx import Reached
@@ -30,9 +33,8 @@ Host = Annotated[
 def setup() -> None:
     """Make database and retention policies (InfluxDB 1.8), or buckets and their mappings (2.x); alter what is there."""
     from history.command import setup as run
-    from local.status_report import reachable
 
-    run(reachable(os.environ))
+    run(environment())
 
 
 @app.command()
@@ -73,9 +75,8 @@ def rollup(
 ) -> None:
     """Compute the 10-minute means that are due: recent ones, and those of windows that got late readings."""
     from history.command import rollup as run
-    from local.status_report import reachable
 
-    run(reachable(os.environ), every=every, since=since, full=full)
+    run(environment(), every=every, since=since, full=full)
 
 
 @app.command()
@@ -125,11 +126,10 @@ def export(
     """
     from cli.stages import Stages
     from history.command import export as run
-    from local.status_report import reachable
 
     with Stages() as stages:
         done = run(
-            reachable(os.environ), out, days=days, every=every, append=append, say=stages.bytes("reading")
+            environment(), out, days=days, every=every, append=append, say=partial(stages.named, "reading")
         )
     print(done)
 
@@ -145,8 +145,3 @@ def _reached(host: str | None) -> "Iterator[Reached]":
         return
     with influx.alone(os.environ) as started:
         yield started
-
-
-def register(parent: typer.Typer) -> None:
-    """Adds the group."""
-    parent.add_typer(app)

@@ -1,13 +1,13 @@
 """`fanwatch labels`: what people found, for training."""
 
 import csv
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
 
+from cli.common import environment
 from fanwatch.files import replaced
 
 app = typer.Typer(name="labels", help="What people found when they closed episodes.", no_args_is_help=True)
@@ -30,9 +30,8 @@ def export(
     they did not, when the fan was seen to stop; empty where it was repaired before. False alarms are no events.
     """
     from local import fleet_state
-    from local.status_report import reachable
 
-    found, left_out = fleet_state.events(reachable(os.environ))
+    found, left_out = fleet_state.events(environment())
     if out is None:
         _write(sys.stdout, found)
     else:
@@ -46,8 +45,3 @@ def _write(file: TextIO, found: list[dict[str, str]]) -> None:
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(found)
-
-
-def register(parent: typer.Typer) -> None:
-    """Adds the group."""
-    parent.add_typer(app)

@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from cli import runtime, score, settings, threshold
 from fanwatch import output
 from fanwatch.errors import EXIT_USAGE, FanwatchError, SettingsError
 
@@ -19,42 +20,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-# Modules and their commands, in the order of `fanwatch --help`; `register` adds a group or several commands itself.
-_COMMANDS = {
-    "cli.runtime": ("register",),
-    "cli.simulate": ("register",),
-    "cli.score": ("score",),
-    "cli.train": ("register",),
-    "cli.train_forecast": (),
-    "cli.threshold": ("threshold",),
-    "cli.model": ("register",),
-    "cli.alarms": ("register",),
-    "cli.fans": ("register",),
-    "cli.labels": ("register",),
-    "cli.dead_letters": ("register",),
-    "cli.connector": ("register",),
-    "cli.history": ("register",),
-    "cli.certs": ("register",),
-    "cli.users": ("register",),
-    "cli.console": ("register",),
-    "cli.settings": ("settings",),
-}
-
-
-def _add(module: str, names: tuple[str, ...]) -> None:
-    found = importlib.import_module(module)
-    for name in names:
-        if name == "register":
-            found.register(app)
-        else:
-            app.command()(getattr(found, name))
+# In the order of `fanwatch --help`.
+for command in (
+    runtime.up,
+    runtime.down,
+    runtime.status,
+    score.score,
+    threshold.threshold,
+    settings.settings,
+):
+    app.command()(command)
+for group in (
+    "simulate", "train", "evaluate", "model", "alarms", "fans", "labels", "dead_letters", "connector", "history",
+    "certs", "users", "console",
+):  # fmt: skip
+    app.add_typer(importlib.import_module(f"cli.{group}").app)
 
 
 def main() -> int:
     """Runs the command; 0 for success, 1 for what a person must act on, 2 for wrong usage or settings."""
     output.degrade()
-    for module, names in _COMMANDS.items():
-        _add(module, names)
     try:
         try:
             app()
@@ -66,7 +51,7 @@ def main() -> int:
         output.drop()
         return 1
     except FanwatchError as error:
-        from local.hints import command
+        from local.layout import command
 
         # What it says to call is to work when it is pasted.
         said = str(error).replace("`fanwatch ", f"`{command()} ")

@@ -3,29 +3,35 @@
 import contextlib
 import json
 import os
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.versions import stack_file
+from cli.common import AsJson, environment, print_table, stack_file
 from fanwatch.bundles.anomaly import Bundle
-from fanwatch.errors import BundleError, SettingsError
+from fanwatch.errors import BundleError, SettingsError, Unavailable
 
 if TYPE_CHECKING:
+    from fanwatch.gateway.client import Gateway
     from training.forecast.evaluate import Evaluation
     from training.install import Compared, Plan
     from training.kinds import AnyBundle
 
-model_app = typer.Typer(no_args_is_help=True, help="Model bundles: what there is, and which one is in use.")
+app = typer.Typer(
+    name="model", no_args_is_help=True, help="Model bundles: what there is, and which one is in use."
+)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+_HANDOVER_S: Final = 90.0
+_CALL_S: Final = 5.0
+_POLL_S: Final = 0.3
 _MEASURES = ("accuracy", "precision", "recall", "auroc")
 
 
-@model_app.command()
+@app.command()
 def use(
     directory: Annotated[Path, typer.Argument(help="Directory of a bundle.")],
     csv: Annotated[
@@ -43,7 +49,6 @@ def use(
 
     A pipeline that runs here takes it over without losing a reading.
     """
-    from cli.handover import wait_for
     from training import install, pins
 
     plan = install.plan(directory, stack_file())
@@ -84,10 +89,10 @@ def use(
         else f"lies in {plan.target} and is pinned in {plan.stack}"
     )
     print(f"{plan.bundle.model} {said}.")
-    print(wait_for(plan.bundle))
+    print(_await_handover(plan.bundle))
 
 
-@model_app.command("list")
+@app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List the bundles beside stack.yml."""
     from training import install, kinds, pins
@@ -131,7 +136,7 @@ def list_(as_json: AsJson = False) -> None:
     Console().print(table)
 
 
-@model_app.command()
+@app.command()
 def show(directory: Annotated[Path, typer.Argument(help="Directory of a bundle.")]) -> None:
     """Check a bundle and print its card."""
     from training import kinds
@@ -142,8 +147,8 @@ def show(directory: Annotated[Path, typer.Argument(help="Directory of a bundle."
 
 def _live(history: Path, *bundles: "AnyBundle") -> "list[Evaluation]":
     """The same fleet's history, lived through with each."""
+    from cli.evaluate import fleet_of
     from cli.stages import Stages
-    from cli.train_forecast import fleet_of
     from fanwatch.forecast import open_model
     from training.forecast.evaluate import evaluate
 
@@ -165,19 +170,14 @@ def _explain(plan: "Plan", compared: "Compared | None", lived: "list[Evaluation]
         if running is not None and running.digest != bundle.digest:
             _forecasts(running, bundle, lived)
         return
-    names = [running.model + " (in use)", bundle.model]
-    table = Table(title=f"On {compared.source}", title_justify="left")
-    table.add_column("")
-    for name in names:
-        table.add_column(name, justify="right")
-    table.add_row("threshold", *(f"{threshold(each):g}" for each in (running, bundle)))
+    rows = [["threshold", *(f"{threshold(each):g}" for each in (running, bundle))]]
     both = (compared.before, compared.after)
     for measure in _MEASURES:
         values = [getattr(metrics, measure) for metrics in both]
-        table.add_row(measure, *("undefined" if value is None else f"{value:.4f}" for value in values))
+        rows.append([measure, *("undefined" if value is None else f"{value:.4f}" for value in values)])
     for field, said in (("false_negative", "faults missed"), ("false_positive", "false alarms")):
-        table.add_row(said, *(f"{getattr(metrics.confusion, field):,}" for metrics in both))
-    Console().print(table)
+        rows.append([said, *(f"{getattr(metrics.confusion, field):,}" for metrics in both)])
+    print_table(f"On {compared.source}", [running.model + " (in use)", bundle.model], rows)
     low, high = compared.gain_interval
     surely = "" if low > 0 or high < 0 else ", which may be chance"
     print(
@@ -189,7 +189,7 @@ def _explain(plan: "Plan", compared: "Compared | None", lived: "list[Evaluation]
 
 def _forecasts(before: "AnyBundle", after: "AnyBundle", lived: "list[Evaluation]") -> None:
     """What two forecasts do on one history; without it, what each says of itself."""
-    from cli.train_forecast import shown
+    from cli.evaluate import shown
 
     names = [before.model + " (in use)", after.model]
     if lived:
@@ -203,12 +203,7 @@ def _forecasts(before: "AnyBundle", after: "AnyBundle", lived: "list[Evaluation]
             name: [f"{each[name]:g}" if name in each else "" for each in metrics]
             for name in sorted({*metrics[0], *metrics[1]})
         }
-    table = Table(title=title, title_justify="left")
-    for number, name in enumerate(("", *names)):
-        table.add_column(name, justify="right" if number else "left")
-    for name, values in rows.items():
-        table.add_row(name.replace("_", " "), *values)
-    Console().print(table)
+    print_table(title, names, [[name.replace("_", " "), *values] for name, values in rows.items()])
 
 
 def _as_dict(plan: "Plan", compared: "Compared | None", lived: "list[Evaluation]") -> dict[str, object]:
@@ -225,6 +220,43 @@ def _as_dict(plan: "Plan", compared: "Compared | None", lived: "list[Evaluation]
     return found
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the group."""
-    app.add_typer(model_app, name="model")
+def _await_handover(bundle: "AnyBundle") -> str:
+    """Where Fanwatch runs here, wait until its function answers with the bundle; a sentence about what happened."""
+    from fanwatch.gateway.client import Gateway
+    from fanwatch.settings import GatewaySettings, LocalSettings, load
+    from local.deploy import refusals
+    from local.layout import of
+    from local.lock import holder, running
+    from local.stack import local_environment
+
+    layout = running(of(load(LocalSettings)))
+    if holder(layout) is None:
+        return (
+            "Nothing runs here: `fanwatch up` will take it. On a cluster, `faas-cli up` builds it into the image"
+            " and rolls it out."
+        )
+    if not isinstance(bundle, Bundle):
+        return "The pipeline that runs here is taking it over; the next forecast is made with it."
+    function = local_environment(os.environ)["FANWATCH_INFER_FUNCTION"]
+    gateway = Gateway(GatewaySettings(gateway_url=load(GatewaySettings, environment()).gateway_url), _CALL_S)
+    medians = json.dumps(
+        {"params": [feature.healthy.median for feature in bundle.metadata.features]}
+    ).encode()
+    began = time.monotonic()
+    while time.monotonic() - began < _HANDOVER_S:
+        if _model(gateway, function, medians) == bundle.model:
+            took = time.monotonic() - began
+            return f"The pipeline that runs here has taken it over: after {took:.0f} s {function} is {bundle.model}."
+        if reasons := refusals(layout):
+            return f"It was not taken over. {' '.join(reasons)}"
+        time.sleep(_POLL_S)
+    log = layout.log("deploy")
+    return f"{function} does not answer as {bundle.model} after {_HANDOVER_S:.0f} s; the old one serves on. See {log}."
+
+
+def _model(gateway: "Gateway", function: str, body: bytes) -> str | None:
+    try:
+        answer = gateway.call(function, body, {"Content-Type": "application/json"})
+        return str(json.loads(answer.body)["model"]) if answer.status == 200 else None
+    except (Unavailable, ValueError, KeyError, TypeError):
+        return None

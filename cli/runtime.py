@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cli.common import AsJson
+
 
 def up(
     detach: Annotated[
@@ -30,7 +32,7 @@ def down() -> None:
     print(lifecycle.down())
 
 
-def status(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False) -> None:
+def status(as_json: AsJson = False) -> None:
     """Show each part's health and the ledger; exit code 1 when a part is down."""
     from local import status_report
 
@@ -45,10 +47,3 @@ def _check_fleet(fans: int) -> None:
 
     if fans:
         options([])
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    app.command()(up)
-    app.command()(down)
-    app.command()(status)

@@ -2,20 +2,21 @@
 
 import ast
 import inspect
-import json
 from typing import Annotated
 
 import typer
 
+from cli.common import AsJson, print_json
+
 
 def settings(
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    as_json: AsJson = False,
     markdown: Annotated[bool, typer.Option(help="As docs/settings.md has it.")] = False,
 ) -> None:
     """List every FANWATCH_* setting, its default and what it does."""
     parts = _parts()
     if as_json:
-        print(json.dumps([row for _, rows in parts for row in rows], indent=2))
+        print_json([row for _, rows in parts for row in rows])
     elif markdown:
         print(_markdown(parts), end="")
     else:

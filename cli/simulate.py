@@ -1,5 +1,6 @@
 """`fanwatch simulate`: history files and a live fleet."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -37,14 +38,13 @@ def history(
     from fanwatch.output import spinner
 
     console = Console(stderr=True)
+    status = partial(console.status, spinner=spinner(console.encoding))
     if days is None:
         from simulator.history import save
 
         if interval != 600.0 or missing or scale:
             raise typer.BadParameter("--interval, --missing and --scale go with --days.")
-        with console.status(
-            f"Writing {rows or 40320:,} readings to {out} ...", spinner=spinner(console.encoding)
-        ):
+        with status(f"Writing {rows or 40320:,} readings to {out} ..."):
             save(rows or 40320, out, fans=fans, seed=seed)
         print(f"{out}: {rows or 40320:,} readings of {fans} fans.")
         return
@@ -58,9 +58,7 @@ def history(
     except ValueError as error:
         raise typer.BadParameter(f"--scale: {error}.") from error
     wanted = degradation.Wanted(fans, days, interval, seed, missing, physics)
-    with console.status(
-        f"Writing {days:g} days of {fans} fans to {out} ...", spinner=spinner(console.encoding)
-    ):
+    with status(f"Writing {days:g} days of {fans} fans to {out} ..."):
         written = degradation.save(wanted, out)
     print(
         f"{out}: {written.readings:,} readings of {fans} fans in {days:g} days, "
@@ -118,8 +116,3 @@ def live(
     arguments += [text for each in scale or [] for text in ("--scale", each)]
     arguments += ["--when-stored"] if when_stored else []
     raise typer.Exit(main(["live", *arguments]))
-
-
-def register(parent: typer.Typer) -> None:
-    """Adds the group."""
-    parent.add_typer(app)

@@ -34,11 +34,6 @@ class Stages:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def bytes(self, what: str) -> Callable[[int, int], None]:
-        """A stage that is told how much of how much is done."""
-        task = self._progress.add_task(what, total=None)
-        return lambda done, total: self._progress.update(task, completed=done, total=total)
-
     def named(self, what: str, done: int, total: int) -> None:
         """A stage by its first word, which begins when it is first heard of: how much of how much is done."""
         stage = what.partition(" ")[0]

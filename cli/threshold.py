@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
+
+from cli.common import AsJson, next_version, print_table
 
 if TYPE_CHECKING:
     from training.metrics import Confusion
@@ -28,11 +28,10 @@ def threshold(
     value: Annotated[
         float | None, typer.Option(show_default=False, help="Or the threshold itself, above 0 and below 1.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Move a model's threshold by what errors cost, without training, as a new version."""
     from cli.train import BUNDLE_BYTES
-    from cli.versions import number_for
     from fanwatch.files import check_directory, writing
     from training.scores import Costs
     from training.threshold import move
@@ -45,27 +44,23 @@ def threshold(
     to = Costs(miss_cost or 1.0, false_alarm_cost or 1.0) if value is None else value
     check_directory(out, BUNDLE_BYTES)
     with writing(out):
-        moved = move(model, out, version or number_for(out), to)
+        moved = move(model, out, version or next_version(out), to)
     before, after = moved.tests()
     if as_json:
         answer = {"bundle": str(out), "sha256": moved.digest, "version": moved.metadata.version}
         answer |= {"threshold": moved.metadata.threshold.value, "before": moved.before.threshold.value}
         print(json.dumps(answer | {"test": after.as_dict()}))
         return
-    table = Table(title=f"On {after.n:,} test rows", title_justify="left")
-    table.add_column("")
-    names = [f"{data.name}@{data.version}" for data in (moved.before, moved.metadata)]
-    for name in names:
-        table.add_column(name, justify="right")
-    table.add_row("threshold", *(f"{data.threshold.value:g}" for data in (moved.before, moved.metadata)))
+    both = (moved.before, moved.metadata)
+    rows = [("threshold", *(f"{data.threshold.value:g}" for data in both))]
     for field, said in (("false_negative", "faults missed"), ("false_positive", "false alarms")):
-        table.add_row(said, *(f"{getattr(metrics.confusion, field):,}" for metrics in (before, after)))
-    table.add_row("accuracy", *(f"{metrics.accuracy:.4f}" for metrics in (before, after)))
+        rows.append((said, *(f"{getattr(metrics.confusion, field):,}" for metrics in (before, after))))
+    rows.append(("accuracy", *(f"{metrics.accuracy:.4f}" for metrics in (before, after))))
     if isinstance(to, Costs):
-        table.add_row(
-            "cost of both", *(f"{_cost(metrics.confusion, to):,.6g}" for metrics in (before, after))
+        rows.append(
+            ("cost of both", *(f"{_cost(metrics.confusion, to):,.6g}" for metrics in (before, after)))
         )
-    Console().print(table)
+    print_table(f"On {after.n:,} test rows", [f"{data.name}@{data.version}" for data in both], rows)
     print(f"To put it to use: fanwatch model use {out}")
 
 

@@ -1,42 +1,40 @@
-"""`fanwatch train` and `fanwatch evaluate`: groups that by themselves mean the single-reading model.
-
-Another model's commands are added to the groups: `train_app.command("forecast")(...)`.
-"""
+"""`fanwatch train` and `fanwatch train forecast`: the group by itself means the single-reading model."""
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from cli.common import AsJson, next_version
 from cli.stages import Stages
 from fanwatch.files import check_directory, check_file, writing
 from fanwatch.sensors import COLUMNS
 
-train_app = typer.Typer(invoke_without_command=True)
-evaluate_app = typer.Typer(invoke_without_command=True)
+app = typer.Typer(name="train", invoke_without_command=True)
 
 BUNDLE_BYTES = 20_000_000
 """Free space that a bundle is given: several times what it takes."""
 # Required, unless a sub-command of the group is called: so it is asked for by hand.
-History = Annotated[
+LabelledFile = Annotated[
     Path | None,
-    typer.Option(
-        show_default=False,
-        help=f"Labelled history: {','.join(COLUMNS)},Faulty.  [required]",
-    ),
+    typer.Option(show_default=False, help=f"Labelled history: {','.join(COLUMNS)},Faulty.  [required]"),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+FleetDirectory = Annotated[
+    Path,
+    typer.Option(help="Directory with readings.csv and events.csv, as `fanwatch simulate history` writes."),
+]
+Report = Annotated[Path | None, typer.Option(show_default=False, help="Write an HTML report there.")]
 
 
-@train_app.callback()
+@app.callback()
 def train(
     context: typer.Context,
-    csv: History = None,
+    csv: LabelledFile = None,
     out: Annotated[
         Path | None,
         typer.Option(show_default=False, help="Directory of the bundle, such as my-model.  [required]"),
@@ -64,10 +62,8 @@ def train(
     """Train a model on labelled history, write it as a bundle, and say in a report how good it is."""
     if context.invoked_subcommand is not None:
         return
-    csv, out = _given(context, csv, "--csv"), _given(context, out, "--out")
-    from cli.versions import number_for
-
-    number = version or number_for(out)
+    csv, out = required(context, csv, "--csv"), required(context, out, "--out")
+    number = version or next_version(out)
     page = report or out.with_name(f"{out.name}-report.html")
     # Now, for training takes minutes.
     check_directory(out, BUNDLE_BYTES)
@@ -78,11 +74,10 @@ def train(
     from training.train import train as run
 
     with writing(out), Stages() as stages:
-        reading = stages.bytes(f"reading {csv.name}")
         learning = stages.steps("training", epochs)
         trained = run(
             csv, out, version=number, seed=seed, epochs=epochs, costs=Costs(miss_cost, false_alarm_cost),
-            on_bytes=reading,
+            on_bytes=partial(stages.named, f"reading {csv.name}"),
             on_epoch=lambda epoch, loss: learning(epoch, f"epoch {epoch}, validation loss {loss:.4f}"),
         )  # fmt: skip
         learning(epochs, f"{trained.epochs} epochs")
@@ -111,54 +106,54 @@ def train(
     print(f"To put it to use: fanwatch model use {out}")
 
 
-@evaluate_app.callback()
-def evaluate(
-    context: typer.Context,
-    csv: History = None,
-    model: Annotated[
-        Path | None, typer.Option(show_default=False, help="Directory of a bundle.  [required]")
+@app.command("forecast")
+def train_forecast(
+    history: FleetDirectory,
+    out: Annotated[Path, typer.Option(help="Directory of the bundle, such as models/fan-forecast/2.")],
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Default: the directory's name, if a number.")
     ] = None,
-    engine: Annotated[
-        str | None, typer.Option(help="litert or tensorflow; default: what is installed.")
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option(show_default=False, help="Write an HTML report there.")
-    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and history give the same model.")] = 1,
+    epochs: Annotated[int | None, typer.Option(min=1, max=1000, help="Rounds of learning.")] = None,
+    false_alarms: Annotated[
+        float,
+        typer.Option(min=0.001, help="At most so many false alarms a fan-month. Fewer mean later warnings."),
+    ] = 0.15,
+    report: Report = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a model's verdicts with the labels of a history file."""
-    if context.invoked_subcommand is not None:
-        return
-    csv, model = _given(context, csv, "--csv"), _given(context, model, "--model")
+    """Train a model that sees failures coming, on a fleet's history, and write it as a bundle."""
+    check_directory(out, BUNDLE_BYTES)
     if report is not None:
         check_file(report)
-    from training.evaluate import evaluate as run
+    from training.forecast.train import train as run
+    from training.report.forecast import render, study
+    from training.report.html_page import keep
 
-    with Stages() as stages:
-        evaluation = run(csv, model, engine=engine, on_bytes=stages.bytes(f"reading {csv.name}"))
-    said = None
-    if report is not None:
-        from training import report as reports
-
-        subject = reports.study_of(evaluation, csv.name)
-        reports.save(subject, report)
-        said = f"{reports.judge(subject)[0]}\nThe report, for a browser: {report}"
+    number = version or (int(out.name) if out.name.isdecimal() and int(out.name) else 1)
+    with writing(out), Stages() as stages:
+        trained = run(
+            history,
+            out,
+            version=number,
+            seed=seed,
+            epochs=epochs,
+            false_alarms=false_alarms,
+            say=stages.named,
+        )
+        if report is not None:
+            # The fans that it has not learned from are followed once more, for what was told of them.
+            keep(render(study(history, out, trained.losses, seed=seed, say=stages.named)), report)
+    tell(history, trained.notes)
+    figures = {name: round(figure.value, 4) for name, figure in trained.validation.items()}
     if as_json:
-        print(json.dumps(evaluation.as_dict()))
+        answer = {"bundle": str(out), "sha256": trained.digest, "warning": trained.machine.warning}
+        print(json.dumps(answer | {"rows": trained.rows, "validation": figures}))
         return
-    tell(csv, evaluation.notes)
-    table = Table(title=f"{evaluation.model} on {csv}", title_justify="left", show_header=False)
-    table.add_column("")
-    table.add_column("", justify="right")
-    for name in ("accuracy", "precision", "recall", "auroc"):
-        value = getattr(evaluation.metrics, name)
-        table.add_row(name, "undefined" if value is None else f"{value:.4f}")
-    for name, count in (*evaluation.metrics.confusion._asdict().items(), ("rows", evaluation.metrics.n)):
-        table.add_row(name.replace("_", " "), f"{count:,}")
-    table.add_row("implausible, not judged", f"{evaluation.implausible:,}")
-    Console().print(table)
-    if said:
-        print(said)
+    print(f"{out}: learned from {trained.rows:,} rows. On validation fans, which chose the thresholds:")
+    for name, value in figures.items():
+        print(f"  {name}: {value:g}")
+    print(f"To put it to use: fanwatch model use {out}")
 
 
 def tell(source: Path, notes: Iterable[str]) -> None:
@@ -167,13 +162,7 @@ def tell(source: Path, notes: Iterable[str]) -> None:
         Console(stderr=True).print(f"[yellow]{escape(source.name)}:[/] {escape(note)}", highlight=False)
 
 
-def _given(context: typer.Context, path: Path | None, option: str) -> Path:
+def required(context: typer.Context, path: Path | None, option: str) -> Path:
     if path is None:
         context.fail(f"Missing option '{option}'.")
     return path
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the groups."""
-    app.add_typer(train_app, name="train")
-    app.add_typer(evaluate_app, name="evaluate")

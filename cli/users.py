@@ -1,11 +1,11 @@
 """`fanwatch users`: who may do what at the deployment's broker. Passwords go into files and are never shown."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from cli.certs import SECRETS, Folder, following
+from cli.common import AsJson, print_json
 
 app = typer.Typer(name="users", help="The users of the deployment's broker.", no_args_is_help=True)
 
@@ -49,15 +49,13 @@ def remove(names: Names, folder: Folder = SECRETS) -> None:
 
 
 @app.command("list")
-def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False, folder: Folder = SECRETS
-) -> None:
+def list_(as_json: AsJson = False, folder: Folder = SECRETS) -> None:
     """List users and their roles."""
     from credentials.users import Users
 
     users = Users(folder).all()
     if as_json:
-        print(json.dumps([user._asdict() for user in users], indent=2))
+        print_json([user._asdict() for user in users])
         return
     for user in users:
         print(f"{user.name:<32} {user.role}")
@@ -70,8 +68,3 @@ def refresh(folder: Folder = SECRETS) -> None:
 
     Users(folder).refresh()
     print(following(folder))
-
-
-def register(parent: typer.Typer) -> None:
-    """Adds the group."""
-    parent.add_typer(app)

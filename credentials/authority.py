@@ -4,6 +4,7 @@ EC P-256 throughout: the smallest keys that every MQTT client of the last ten ye
 """
 
 import ipaddress
+import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Self
@@ -55,14 +56,8 @@ def pem(content: x509.Certificate | x509.CertificateRevocationList) -> bytes:
 
 def authority(days: int = AUTHORITY_DAYS) -> Pair:
     """A new CA that signs certificates of servers and clients, and nothing below them."""
-    serial = x509.random_serial_number()
     # A name of its own: clients choose among several CAs of one bundle by it.
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Fanwatch CA {serial:x}"[:24])])
-    key = ec.generate_private_key(ec.SECP256R1())
-    builder = _builder(name, name, key, serial, datetime.now(UTC) + timedelta(days=days))
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    builder = builder.add_extension(_usage(signs=True), critical=True)
-    return Pair(builder.sign(key, hashes.SHA256()), key)
+    return _made(None, f"Fanwatch CA {secrets.token_hex(6)}", datetime.now(UTC) + timedelta(days=days))
 
 
 def server(signer: Pair, hosts: Sequence[str], days: int = LEAF_DAYS) -> Pair:
@@ -104,41 +99,33 @@ def revocations(signer: Pair, serials: Iterable[int]) -> x509.CertificateRevocat
 
 
 def _leaf(
-    signer: Pair,
-    name: str,
-    purpose: x509.ObjectIdentifier,
-    days: int,
-    names: x509.SubjectAlternativeName | None = None,
+    signer: Pair, name: str, purpose: x509.ObjectIdentifier, days: int, *more: x509.ExtensionType
 ) -> Pair:
+    ends = min(datetime.now(UTC) + timedelta(days=days), signer.certificate.not_valid_after_utc)
+    issued_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key())
+    return _made(signer, name[:64], ends, x509.ExtendedKeyUsage([purpose]), issued_by, *more)
+
+
+def _made(signer: Pair | None, name: str, ends: datetime, *more: x509.ExtensionType) -> Pair:
+    """A key, and its certificate: by `signer`, or where that is None, of a CA that signs itself."""
     key = ec.generate_private_key(ec.SECP256R1())
-    issuer = signer.certificate
-    ends = min(datetime.now(UTC) + timedelta(days=days), issuer.not_valid_after_utc)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
-    builder = _builder(subject, issuer.subject, key, x509.random_serial_number(), ends)
-    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    builder = builder.add_extension(_usage(signs=False), critical=True)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-    builder = builder.add_extension(
-        x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key()), critical=False
-    )
-    if names is not None:
-        builder = builder.add_extension(names, critical=False)
-    return Pair(builder.sign(signer.key, hashes.SHA256()), key)
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, serial: int, ends: datetime
-) -> x509.CertificateBuilder:
-    return (
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    signs = signer is None
+    builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(issuer)
+        .issuer_name(signer.certificate.subject if signer else subject)
         .public_key(key.public_key())
-        .serial_number(serial)
+        .serial_number(x509.random_serial_number())
         .not_valid_before(min(datetime.now(UTC), ends) - _BEFORE)
         .not_valid_after(ends)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.BasicConstraints(ca=signs, path_length=0 if signs else None), critical=True)
+        .add_extension(_usage(signs=signs), critical=True)
     )
+    for extension in more:
+        builder = builder.add_extension(extension, critical=False)
+    return Pair(builder.sign(signer.key if signer else key, hashes.SHA256()), key)
 
 
 def _usage(*, signs: bool) -> x509.KeyUsage:

@@ -32,7 +32,8 @@ class Entry(msgspec.Struct):
     schedule: Schedule
     due: float
     """Seconds since the epoch."""
-    running: int = 0
+    free: threading.Semaphore
+    """For calls that may still begin."""
 
 
 class Cron:
@@ -41,7 +42,6 @@ class Cron:
     def __init__(self, gateway: Gateway, log: Log) -> None:
         self._gateway = gateway
         self._log = log
-        self._lock = threading.Lock()
         self._refused: set[tuple[str, str]] = set()
         self._trouble = ""
         self._stepped = 0.0
@@ -61,11 +61,11 @@ class Cron:
         if now < self._stepped:
             # The clock was put back: what was due by the other one may be days off.
             for entry in self.entries.values():
-                entry.due = min(entry.due, entry.schedule.after(now))
+                entry.due = min(entry.due, entry.schedule(now))
         self._stepped = now
         for name, entry in self.entries.items():
             if entry.due <= now:
-                entry.due = entry.schedule.after(now)
+                entry.due = entry.schedule(now)
                 self._start(name, entry)
 
     def _follow(self, functions: list[FunctionInfo], now: float) -> None:
@@ -89,15 +89,13 @@ class Cron:
                 self._refused.add((name, text))
                 self._log.error(f"annotation schedule is not used: {error}", function=name)
             return
-        self.entries[name] = Entry(text, schedule, schedule.after(now))
+        self.entries[name] = Entry(text, schedule, schedule(now), threading.Semaphore(_CALLS))
         self._log.info("function has a schedule", function=name, schedule=text)
 
     def _start(self, name: str, entry: Entry) -> None:
-        with self._lock:
-            if entry.running >= _CALLS:
-                self._log.warning("not called: earlier calls are still under way", function=name)
-                return
-            entry.running += 1
+        if not entry.free.acquire(blocking=False):
+            self._log.warning("not called: earlier calls are still under way", function=name)
+            return
         threading.Thread(target=self._call, args=(name, entry), name=f"cron {name}", daemon=True).start()
 
     def _call(self, name: str, entry: Entry) -> None:
@@ -113,8 +111,7 @@ class Cron:
             self._log.warning("call failed", function=name, error=str(error))
         finally:
             self._gateway.close()
-            with self._lock:
-                entry.running -= 1
+            entry.free.release()
 
 
 def main() -> int:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from local.layout import Layout
 
-_LOOKED_AT_BYTES = 8192
 _NOT_OPENED = "Couldn't open database"
 _META = "run: create server:"
 _SERIES = ("Unable to open series file", "open tsdb store:")
@@ -20,7 +19,7 @@ _SERIES = ("Unable to open series file", "open tsdb store:")
 def of_broker(layout: Layout) -> str | None:
     """Why Mosquitto does not start, where its log says that it is for its store; None otherwise."""
     store = layout.state / "mosquitto/mosquitto.db"
-    said = _end_of(layout.log("mosquitto"))
+    said = "\n".join(layout.last_lines("mosquitto"))
     if not store.exists() or _NOT_OPENED not in said.rpartition("\n")[2] or _refused(said):
         return None
     return (
@@ -33,7 +32,7 @@ def of_broker(layout: Layout) -> str | None:
 def of_store(layout: Layout) -> str | None:
     """Why InfluxDB does not start, or why it could store nothing; None where nothing is known to be wrong."""
     home = layout.state / "influxdb"
-    said = _end_of(layout.log("influxd"))
+    said = "\n".join(layout.last_lines("influxd"))
     if _refused(said):
         return None
     if _META in said:
@@ -95,12 +94,3 @@ def _broken_manifests(layout: Layout) -> Iterator[Path]:
             whole = False
         if not whole:
             yield path
-
-
-def _end_of(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - _LOOKED_AT_BYTES))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-4:])
-    except OSError:
-        return ""

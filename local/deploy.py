@@ -4,7 +4,6 @@ A function's replicas of one generation (local.stack says what makes one) are on
 generation is started beside the old one, which goes only once the new one is ready and the gateway has seen that.
 """
 
-import argparse
 import contextlib
 import os
 import sys
@@ -12,14 +11,15 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from fanwatch import proxies
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import LocalSettings, load
 from local import stack as stacks
-from local import stack_refusals
-from local.layout import Layout, of
+from local.layout import Layout, note, of
+from local.sockets import status
 from local.supervisor import Program, Supervisor
-from local.unix_http import status
 
 READY_TIMEOUT_S = 60.0
 # The gateway looks at the replicas twice a second; the old ones answer until it has seen the new ones.
@@ -147,7 +147,7 @@ class Deployer:
                 path.unlink(missing_ok=True)
 
     def _last_line(self, group: str) -> str:
-        return last_line(self._layout.log(f"{group}-0")) or "it does not answer; its log is empty."
+        return self._layout.last_line(f"{group}-0", "it does not answer; its log is empty.")
 
 
 def program_name(stack: stacks.Stack, name: str) -> str:
@@ -158,17 +158,6 @@ def program_name(stack: stacks.Stack, name: str) -> str:
 def function_of(group: str) -> str:
     """The function of fn-<function>-<generation>."""
     return group.removeprefix("fn-").rsplit("-", 1)[0]
-
-
-def last_line(log: Path) -> str:
-    """The last line of a log that is not empty; "" where there is none."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 8192))
-            lines = file.read().decode(errors="replace").splitlines()
-    except OSError:
-        return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def read_stack(layout: Layout, environment: Mapping[str, str]) -> stacks.Stack:
@@ -188,7 +177,7 @@ def watch(deployer: Deployer, supervisor: Supervisor, layout: Layout) -> None:
                 seen = now
                 for problem in deployer.apply(read_stack(layout, os.environ)):
                     print(problem, flush=True)
-                stack_refusals.write(layout, deployer.refused)
+                note(layout.refused, deployer.refused)
                 away = False
         except Unavailable as error:
             # supervisord is busy: what is not done yet is done once it answers.
@@ -207,29 +196,31 @@ def watch(deployer: Deployer, supervisor: Supervisor, layout: Layout) -> None:
         time.sleep(_WATCH_S)
 
 
+def refusals(layout: Layout) -> list[str]:
+    """The reasons why something of the stack.yml that lies there now does not run; none while it is being applied."""
+    changed_ns = 0
+    with contextlib.suppress(OSError):
+        changed_ns = layout.stack.stat().st_mtime_ns
+    try:
+        if layout.refused.stat().st_mtime_ns < changed_ns:
+            return []
+        return msgspec.json.decode(layout.refused.read_bytes(), type=list[str])
+    except (OSError, msgspec.DecodeError):
+        return []
+
+
 def _stays(layout: Layout, reason: str) -> None:
     said = f"{reason} What runs stays as it is."
     print(said, flush=True)
-    stack_refusals.write(layout, [said])
+    note(layout.refused, [said])
 
 
-def main() -> int:
-    """Applies stack.yml to the runtime that runs; supervisord starts it with --watch."""
-    parser = argparse.ArgumentParser(description="Apply stack.yml to the local runtime that is running.")
-    parser.add_argument("--watch", action="store_true", help="go on, and follow its changes")
-    arguments = parser.parse_args()
+def main() -> None:
+    """Follows stack.yml for the runtime that runs, until SIGTERM."""
     place = of(load(LocalSettings))
     supervisor = Supervisor(place)
-    deployer = Deployer(place, supervisor)
-    if arguments.watch:
-        watch(deployer, supervisor, place)
-    try:
-        problems = deployer.apply(read_stack(place, os.environ))
-    except FanwatchError as error:
-        problems = [str(error)]
-    print("\n".join(problems), end="\n" if problems else "", file=sys.stderr)
-    return 1 if problems else 0
+    watch(Deployer(place, supervisor), supervisor, place)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -11,10 +11,9 @@ from collections import OrderedDict, deque
 from typing import NamedTuple
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from fanwatch.broker.tools import end_loop
+from fanwatch.broker.tools import client, end_loop
 from fanwatch.errors import InvalidReading
 from fanwatch.messages import topics
 from fanwatch.messages.fields import DEVICE
@@ -67,10 +66,9 @@ class Feed:
         self.rates = {"readings": 0.0, "results": 0.0}
         self.dropped = 0
         self.first_result = threading.Event()
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        self._client = client(settings)
         self._client.on_connect = self._on_connect
         self._client.on_message = self._on_message
-        self._client.connect_timeout = settings.broker_timeout
         self._client.reconnect_delay_set(min_delay=1, max_delay=5)
 
     def start(self) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from local.deploy import last_line
-from local.health import grafana_ready
+from local.health import healthy
 from local.layout import CHECKOUT, Layout
 from local.ports import LOOPBACK, is_free, owner
 from local.supervisor import Program, Supervisor
@@ -61,15 +60,15 @@ def await_ready(wanted: Plan, layout: Layout, supervisor: Supervisor, stop: thre
     for _ in range(int(_READY_S / _POLL_S)):
         states = {process.statename for process in supervisor.processes() if process.name == NAME}
         # supervisord calls it started once it has run for a second, and so does `fanwatch status`.
-        if "RUNNING" in states and grafana_ready(wanted.port):
+        if "RUNNING" in states and healthy(NAME, wanted.port):
             return f"Grafana on http://localhost:{wanted.port}"
         ended = ended + 1 if states & {"BACKOFF", "FATAL"} else 0
         if ended >= _ENDED:
             break
         if stop.wait(_POLL_S):
             return ""
-    log = layout.log(NAME)
-    return f"Grafana does not start: {last_line(log) or 'it says nothing'} (log: {log}). The rest runs without it."
+    said, log = layout.last_line(NAME, "it says nothing"), layout.log(NAME)
+    return f"Grafana does not start: {said} (log: {log}). The rest runs without it."
 
 
 def _home(found: str, environment: Mapping[str, str]) -> Path | None:

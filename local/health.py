@@ -2,11 +2,9 @@
 
 import contextlib
 import os
-import re
 import socket
 from collections import Counter
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import msgspec
 import requests
@@ -25,17 +23,17 @@ from fanwatch.settings import (
 from fanwatch.store import readings, takeovers
 from fanwatch.store.influx import Store
 from fanwatch.store.unusable_readings import Unused, unused
-from local import stack_refusals
-from local.deploy import function_of
+from local.deploy import function_of, refusals
 from local.layout import Layout
 from local.ports import LOOPBACK
+from local.sockets import parse_socket_name, status
 from local.stack import Stack
 from local.supervisor import Process, Supervisor
-from local.unix_http import status
 
 _TIMEOUT_S = 2.0
 _ROOM_BYTES = 10_000_000
 """Free space below which the disk is as good as full."""
+_HEALTH = {"gateway": "/healthz", "telegraf": "/", "grafana": "/api/health"}
 _SILENT = "does not answer"
 
 
@@ -69,9 +67,9 @@ def http_status(url: str, timeout_s: float = _TIMEOUT_S) -> int | None:
         return None
 
 
-def gateway_ready(port: int) -> bool:
-    """Whether the gateway answers."""
-    return http_status(f"http://{LOOPBACK}:{port}/healthz") == 200
+def healthy(part: str, port: int) -> bool:
+    """Whether gateway, Telegraf (that it stores what it gets, as of its last look) or Grafana says that it works."""
+    return http_status(f"http://{LOOPBACK}:{port}{_HEALTH[part]}") == 200
 
 
 def connector_ready(settings: ConnectorSettings) -> bool:
@@ -89,29 +87,18 @@ def connector_trouble(settings: ConnectorSettings) -> str | None:
     return None if answer.ok else answer.text[:1000].strip() or None
 
 
-def telegraf_storing(port: int) -> bool:
-    """Whether Telegraf stores what it gets, as of its last look at itself, every ten seconds."""
-    return http_status(f"http://{LOOPBACK}:{port}/") == 200
-
-
-def grafana_ready(port: int) -> bool:
-    """Whether Grafana answers, and its own database with it."""
-    return http_status(f"http://{LOOPBACK}:{port}/api/health") == 200
-
-
 def replicas_ready(layout: Layout, name: str) -> int:
     """Replicas of a function, of any generation, that take requests."""
-    return sum(status(path, "/_/ready", _TIMEOUT_S) == 200 for path in _sockets(layout, name))
+    found = ((parse_socket_name(path.name), path) for path in layout.short.glob("*.sock"))
+    return sum(
+        socket is not None and socket.function == name and status(path, "/_/ready", _TIMEOUT_S) == 200
+        for socket, path in found
+    )
 
 
 def functions_ready(layout: Layout, stack: Stack, name: str) -> bool:
     """Whether a function has as many replicas as stack.yml wants."""
     return replicas_ready(layout, name) >= stack.functions[name].replicas
-
-
-def _sockets(layout: Layout, name: str) -> list[Path]:
-    pattern = re.compile(re.escape(name) + r"-[0-9a-f]{8}-\d+\.sock")
-    return [path for path in layout.short.glob("*.sock") if pattern.fullmatch(path.name)]
 
 
 def parts(
@@ -125,53 +112,49 @@ def parts(
         processes = {process.name: process for process in Supervisor(layout).processes()}
     except Unavailable:
         return [Part("runtime", "down", "Start it with `make run` or `fanwatch up`.")]
-    local = load(LocalSettings, environment)
+    local, connector = load(LocalSettings, environment), load(ConnectorSettings, environment)
     answers = {
-        "mosquitto": lambda: _listens(load(BrokerSettings, environment).broker_port),
-        "gateway": lambda: gateway_ready(local.gateway_port),
-        "connector": lambda: connector_ready(load(ConnectorSettings, environment)),
-        "influxd": lambda: _answers(load(StoreSettings, environment)),
-        "telegraf": lambda: telegraf_storing(local.telegraf_port),
+        "mosquitto": lambda: listens(load(BrokerSettings, environment).broker_port),
+        "gateway": lambda: healthy("gateway", local.gateway_port),
+        "connector": lambda: connector_ready(connector),
+        # A person waits for this; queries may take longer.
+        "influxd": lambda: _quick(load(StoreSettings, environment)).ready(),
+        "telegraf": lambda: healthy("telegraf", local.telegraf_port),
+        "console": lambda: listens(load(ConsoleSettings, environment).console_port),
+        "grafana": lambda: healthy("grafana", local.grafana_port),
     }
-    found = [_program(processes.get(name), name, answers.get(name)) for name in ("mosquitto", "gateway")]
+
+    def part(name: str, trouble: str = _SILENT, start_s: float = 5) -> Part:
+        return _program(processes.get(name), name, answers.get(name), trouble, start_s)
+
+    found = [part("mosquitto"), part("gateway")]
     for name, wanted in sorted(replicas(stack, processes).items()):
         ready = replicas_ready(layout, name)
         state = "ok" if ready >= wanted else "starting" if ready else "down"
         found.append(Part(name, state, f"{ready} of {wanted} replicas ready"))
-    connector = _program(processes.get("connector"), "connector", answers["connector"])
-    if connector.state == "down" and (why := connector_trouble(load(ConnectorSettings, environment))):
-        connector = Part("connector", "down", why)
-    found.append(connector)
-    found += [deploy_part(processes.get("deploy"), layout), _program(processes.get("cron"), "cron", None)]
+    found.append(part("connector"))
+    if found[-1].state == "down" and (why := connector_trouble(connector)):
+        found[-1] = Part("connector", "down", why)
+    found += [deploy_part(processes.get("deploy"), layout), part("cron")]
     if "simulator" in processes:
-        found.append(_program(processes["simulator"], "simulator", None))
+        found.append(part("simulator"))
     for name in ("influxd", "telegraf", "rollup"):
         if name in processes:
-            trouble = "stores nothing" if name == "telegraf" else _SILENT
-            part = _program(processes[name], name, answers.get(name), trouble)
-            if part.state != "ok" and store and store.state == "down":
+            found.append(part(name, "stores nothing" if name == "telegraf" else _SILENT))
+            if found[-1].state != "ok" and store and store.state == "down":
                 # `fanwatch up` knows why, which the process itself does not.
-                part = Part(name, "down", store.detail)
-            found.append(
-                with_id_conflict(part, environment) if name == "telegraf" and part.state == "ok" else part
-            )
+                found[-1] = Part(name, "down", store.detail)
+            if name == "telegraf" and found[-1].state == "ok":
+                found[-1] = with_id_conflict(found[-1], environment)
         elif name != "influxd" and store and store.state == "down":
             found.append(Part(name, "off", "It waits for InfluxDB."))
         else:
             found.append(Part(name, store.state if store else "off", store.detail if store else ""))
     if (full := disk(layout)) is not None:
         found.append(full)
-    if "console" in processes:
-        console = load(ConsoleSettings, environment)
-        found.append(
-            _program(processes["console"], "console", lambda: _listens(console.console_port), start_s=15)
-        )
-    if "grafana" in processes:
-        # Its first start makes a database.
-        found.append(
-            _program(processes["grafana"], "grafana", lambda: grafana_ready(local.grafana_port), start_s=60)
-        )
-    return found
+    # Grafana's first start makes a database.
+    late = {"console": 15.0, "grafana": 60.0}
+    return found + [part(name, start_s=late[name]) for name in late if name in processes]
 
 
 def with_id_conflict(part: Part, environment: Mapping[str, str]) -> Part:
@@ -207,13 +190,17 @@ def replicas(stack: Stack | None, processes: Mapping[str, Process]) -> dict[str,
 
 def deploy_part(process: Process | None, layout: Layout) -> Part:
     """What applies stack.yml, and what of that it rejects."""
-    part = _program(process, "deploy", None)
-    reasons = stack_refusals.read(layout)
+    part = _program(process, "deploy")
+    reasons = refusals(layout)
     return Part("deploy", "refused", " ".join(reasons)) if part.state == "ok" and reasons else part
 
 
 def _program(
-    process: Process | None, name: str, answers: object, trouble: str = _SILENT, start_s: float = 5
+    process: Process | None,
+    name: str,
+    answers: Callable[[], bool] | None = None,
+    trouble: str = _SILENT,
+    start_s: float = 5,
 ) -> Part:
     if process is None:
         return Part(name, "down", "not started")
@@ -222,7 +209,7 @@ def _program(
     starting = process.statename == "STARTING"
     if not process.running and not starting:
         return Part(name, "down", detail)
-    if callable(answers):
+    if answers is not None:
         if answers():
             return Part(name, "ok", detail)
         starting = starting or process.now - process.start < start_s
@@ -230,16 +217,12 @@ def _program(
     return Part(name, "starting" if starting else "ok", detail)
 
 
-def _answers(settings: StoreSettings) -> bool:
-    # A person waits for this; queries may take longer.
-    return _quick(settings).ready()
-
-
 def _quick(settings: StoreSettings) -> Store:
     return Store(msgspec.structs.replace(settings, influx_timeout=_TIMEOUT_S))
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody takes connections there."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=_TIMEOUT_S):
             return True

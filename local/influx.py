@@ -13,7 +13,7 @@ from fanwatch.errors import FanwatchError
 from fanwatch.settings import LocalSettings, StoreSettings, load
 from fanwatch.store.influx import Store
 from local import config, damage, tools
-from local.layout import CHECKOUT, Layout, of
+from local.layout import Layout, of
 from local.lock import acquire, holder
 from local.ports import LOOPBACK, listened
 from local.status_report import reachable
@@ -76,8 +76,7 @@ def alone(environment: Mapping[str, str]) -> Iterator[Reached]:
     with acquire(place):
         settings = config.influx_environment(place, http) | {"INFLUXDB_BIND_ADDRESS": f"{LOOPBACK}:{backups}"}
         spec = place.run / "influxd.json"
-        argv = [tool, "-config", str(CHECKOUT / "infra/influxdb/influxdb.conf")]
-        write_spec(spec, argv, {**proxies.without(environment), **settings}, place.state)
+        write_spec(spec, config.influxd_argv(tool), {**proxies.without(environment), **settings}, place.state)
         with place.log("influxd").open("ab") as log:
             # It ends with this process, however that ends.
             process = subprocess.Popen(argv_of(spec), stdout=log, stderr=log, start_new_session=True)

@@ -3,7 +3,9 @@
 import contextlib
 import hashlib
 import os
+import shutil
 import stat
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from fanwatch.settings import LocalSettings
 
 _ROOM_BYTES = 50_000_000
 """Free space below which nothing is started: the broker keeps readings there, and InfluxDB stores them."""
+_LOOKED_AT_BYTES = 8192
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 
@@ -55,21 +58,36 @@ class Layout(msgspec.Struct, frozen=True):
         return self.run / "up.lock"
 
     @property
+    def up_state(self) -> Path:
+        """What `fanwatch up` tells `fanwatch status` and `fanwatch up --detach`."""
+        return self.run / "up.json"
+
+    @property
     def refused(self) -> Path:
-        """What of stack.yml does not run; see local.rejected."""
+        """What of stack.yml does not run; see local.deploy."""
         return self.run / "refused.json"
 
     @property
     def secrets(self) -> Path:
         return self.state / "secrets"
 
-    @property
-    def bin(self) -> Path:
-        return self.state / "bin"
-
     def log(self, name: str) -> Path:
         """The log of one program."""
         return self.logs / f"{name}.log"
+
+    def last_lines(self, name: str) -> list[str]:
+        """The last lines of one program's log that are not empty, four at most; none where there is no log."""
+        try:
+            with self.log(name).open("rb") as file:
+                file.seek(max(0, self.log(name).stat().st_size - _LOOKED_AT_BYTES))
+                lines = file.read().decode(errors="replace").splitlines()
+        except OSError:
+            return []
+        return [line.strip() for line in lines if line.strip()][-4:]
+
+    def last_line(self, name: str, otherwise: str = "") -> str:
+        """The last one of them."""
+        return next(reversed(self.last_lines(name)), otherwise)
 
     def create(self) -> None:
         """Makes the directories. FanwatchError where they cannot be made, or where somebody else's lies in the way."""
@@ -79,7 +97,6 @@ class Layout(msgspec.Struct, frozen=True):
             self.logs,
             self.programs,
             self.secrets,
-            self.bin,
             self.state / "mosquitto",
             self.state / "influxdb",
         ):
@@ -104,6 +121,23 @@ class Layout(msgspec.Struct, frozen=True):
             for left in self.short.glob("*.sock"):
                 left.unlink(missing_ok=True)
             self.short.rmdir()
+
+
+def command() -> str:
+    """How to call `fanwatch` here: by its name where the shell finds it, otherwise by where it is installed."""
+    installed = Path(sys.executable).with_name("fanwatch")
+    if shutil.which("fanwatch") or not installed.exists():
+        return "fanwatch"
+    here = Path.cwd()
+    return str(installed.relative_to(here) if installed.is_relative_to(here) else installed)
+
+
+def note(file: Path, content: object) -> None:
+    """Writes what others are told, in one step; where the disk is full they are told nothing new."""
+    fresh = file.with_suffix(".new")
+    with contextlib.suppress(OSError):
+        fresh.write_bytes(msgspec.json.encode(content))
+        fresh.replace(file)
 
 
 def layout(state_dir: str, stack: str = "stack.yml") -> Layout:

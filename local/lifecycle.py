@@ -1,6 +1,5 @@
 """`fanwatch up --detach`, and `fanwatch down`, which ends what either form of `up` has started."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -8,14 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-import msgspec
-
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import LocalSettings, load
-from local import demonstration, lock
-from local.hints import command
-from local.layout import Layout, of
-from local.status_report import UpState
+from local import lock
+from local.layout import Layout, command, of
+from local.status_report import up_state
 
 _DOWN_S = 15.0
 _LAST_WORDS_S = 2.0
@@ -23,7 +19,7 @@ _LAST_WORDS_S = 2.0
 
 def detach() -> int:
     """Starts `fanwatch up` in the background, and returns once it scores."""
-    environment = demonstration.prepare(os.environ)
+    environment = lock.prepare(os.environ)
     place = of(load(LocalSettings, environment))
     place.create()
     log = place.log("up")
@@ -37,12 +33,11 @@ def detach() -> int:
             start_new_session=True,
         )
     while process.poll() is None:
-        with contextlib.suppress(OSError, msgspec.DecodeError):
-            said = msgspec.json.decode(lock.state_file(place).read_bytes(), type=UpState)
-            if said.pid == process.pid and said.state == "up":
-                name = command()
-                print(f"Running (process {process.pid}). See `{name} status`, stop it with `{name} down`.")
-                return 0
+        said = up_state(place)
+        if said.pid == process.pid and said.state == "up":
+            name = command()
+            print(f"Running (process {process.pid}). See `{name} status`, stop it with `{name} down`.")
+            return 0
         time.sleep(0.1)
     if lock.holder(place) is None:
         place.leave()
@@ -58,7 +53,7 @@ def last_line_of_failure(place: Layout) -> str:
 
 def down() -> str:
     """Stops the `fanwatch up` of this state directory; says what happened. FanwatchError where it does not end."""
-    place = demonstration.running(of(load(LocalSettings)))
+    place = lock.running(of(load(LocalSettings)))
     pid = lock.holder(place)
     if pid is None:
         return "Nothing runs here."

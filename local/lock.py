@@ -1,13 +1,17 @@
-"""One `fanwatch up` a state directory; and what it tells others."""
+"""Who has a state directory: one `fanwatch up`, and a demonstration one below it."""
 
 import fcntl
 import os
-from pathlib import Path
+import shutil
+from collections.abc import Mapping
 from typing import IO
 
-from fanwatch.errors import FanwatchError
+from fanwatch.errors import FanwatchError, SettingsError
 from fanwatch.files import writing
-from local.layout import Layout
+from fanwatch.settings import LocalSettings, load
+from local.layout import Layout, of
+
+_DEMONSTRATION = "demo"
 
 
 class AlreadyRunning(FanwatchError):
@@ -45,6 +49,31 @@ def holder(layout: Layout) -> int | None:
     return None
 
 
-def state_file(layout: Layout) -> Path:
-    """What `fanwatch up` tells `fanwatch status` and `fanwatch up --detach`."""
-    return layout.run / "up.json"
+def prepare(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """`make run DEMO=fan-03:bearing` has a state directory of its own, made anew each time.
+
+    Its past is played in: what is stored already would be newer, and those days would tell nothing then.
+    Returns the environment with that directory, emptied; as it is where DEMO asks for none.
+    """
+    if not environment.get("DEMO"):
+        return environment
+    local = load(LocalSettings, environment)
+    if local.no_store or local.no_fleet:
+        raise SettingsError("DEMO needs the simulated fans, and InfluxDB, out of which forecasts are made.")
+    place = of(local)
+    if place.state.name == _DEMONSTRATION:
+        return environment
+    place = _below(place)
+    if holder(place) is None:
+        shutil.rmtree(place.state, ignore_errors=True)
+    return {**environment, "FANWATCH_STATE_DIR": str(place.state)}
+
+
+def running(place: Layout) -> Layout:
+    """Where the runtime of this state directory keeps its files: below it while a demonstration runs."""
+    below = _below(place)
+    return below if holder(place) is None and holder(below) is not None else place
+
+
+def _below(place: Layout) -> Layout:
+    return Layout(state=place.state / _DEMONSTRATION, root=place.root, stack=place.stack)

@@ -25,15 +25,11 @@ def require_free(ports: Mapping[str, int]) -> None:
         if not is_free(port):
             busy[setting] = port
     if busy:
-        holders = [f"Port {port} is in use{_by(port)}." for port in busy.values()]
+        owners = [(port, owner(port)) for port in busy.values()]
+        holders = [f"Port {port} is in use{f' by {name}' if name else ''}." for port, name in owners]
         others = [f"{setting}={_other(port, seen)}" for setting, port in busy.items()]
         what = "Stop that, or choose another port" if len(busy) == 1 else "Stop these, or choose other ports"
         raise PortTaken(f"{' '.join(holders)} {what}: make run {' '.join(others)}")
-
-
-def _by(port: int) -> str:
-    holder = owner(port)
-    return f" by {holder}" if holder else ""
 
 
 def _other(port: int, taken: Collection[int]) -> int:
@@ -58,37 +54,34 @@ def is_free(port: int) -> bool:
 
 def owner(port: int) -> str | None:
     """Name and process id of who listens on `port`; None where the system does not tell (other users, no /proc)."""
-    inodes = _listening_inodes(port)
-    if not inodes:
-        return None
-    wanted = {f"socket:[{inode}]" for inode in inodes}
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if any(str(link.readlink()) in wanted for link in (process / "fd").iterdir()):
+    wanted = {socket_ for found, socket_ in _listening() if found == port}
+    for process in Path("/proc").glob("[0-9]*") if wanted else ():
+        if wanted & _opened_by(process):
+            with contextlib.suppress(OSError):
                 name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
                 return f"{name} (process {process.name})"
-        except OSError:
-            continue
     return None
 
 
 def listened(pid: int) -> set[int]:
     """The TCP ports on which a process listens; none where the system does not tell (other users, no /proc)."""
+    opened = _opened_by(Path(f"/proc/{pid}"))
+    return {port for port, socket_ in _listening() if socket_ in opened}
+
+
+def _opened_by(process: Path) -> set[str]:
+    """What a process has open, as /proc names it."""
     links = set()
     with contextlib.suppress(OSError):
-        for link in Path(f"/proc/{pid}/fd").iterdir():
+        for link in (process / "fd").iterdir():
             # A file may be closed between the two.
             with contextlib.suppress(OSError):
                 links.add(str(link.readlink()))
-    return {port for port, inode in _listening() if f"socket:[{inode}]" in links}
-
-
-def _listening_inodes(port: int) -> set[str]:
-    return {inode for found, inode in _listening() if found == port}
+    return links
 
 
 def _listening() -> list[tuple[int, str]]:
-    """Port and inode of every listening socket."""
+    """Port of every listening socket, and how /proc names it."""
     listening = "0A"
     found = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
@@ -99,5 +92,5 @@ def _listening() -> list[tuple[int, str]]:
         for line in lines:
             columns = line.split()
             if columns[3] == listening:
-                found.append((int(columns[1].rsplit(":", 1)[1], 16), columns[9]))
+                found.append((int(columns[1].rsplit(":", 1)[1], 16), f"socket:[{columns[9]}]"))
     return found

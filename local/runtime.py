@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -15,12 +14,12 @@ from fanwatch import proxies
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.messages import topics
 from fanwatch.settings import BrokerSettings, ConnectorSettings, ConsoleSettings, LocalSettings, load
-from local import config, damage, grafana, programs, sessions, tools
-from local.deploy import last_line, read_stack
-from local.health import connector_ready, disk, functions_ready, gateway_ready
+from local import config, damage, grafana, sessions, tools
+from local.deploy import read_stack
+from local.health import connector_ready, disk, functions_ready, healthy, listens
 from local.layout import Layout
-from local.lock import acquire, state_file
-from local.ports import LOOPBACK, require_free
+from local.lock import acquire
+from local.ports import require_free
 from local.supervisor import Program, Supervisor, argv_of, write_config, write_spec
 
 Say = Callable[[str], None]
@@ -29,7 +28,7 @@ _POLL_S = 0.05
 _GIVEN_UP_S = 5.0
 """Seconds for which a part may end right after each start before starting is given up."""
 _STOP_S = (1.0, 3.0, 2.0, 2.5)
-"""Seconds that each of programs.STOP_WAVES may take before the next one begins; 10 s in all with what follows."""
+"""Seconds that each of config.STOP_WAVES may take before the next one begins; 10 s in all with what follows."""
 
 
 class Interrupted(FanwatchError):
@@ -99,27 +98,27 @@ class Runtime:
         settings = config.write_mosquitto(
             self.layout, port, durable=self.local.broker_durable, queued_bytes=self.local.broker_queued_bytes
         )
-        self._add(programs.mosquitto(self.layout, self.environment, mosquitto, settings))
-        self._add(programs.gateway(self.layout, self.environment))
-        self._add(programs.deploy(self.layout, self._outward))
-        self._until(lambda: _listens(port), "mosquitto", "The broker does not answer")
+        self._add(config.mosquitto(self.layout, self.environment, mosquitto, settings))
+        self._add(config.ours("gateway", self.layout, self.environment))
+        self._add(config.ours("deploy", self.layout, self._outward))
+        self._until(lambda: listens(port), "mosquitto", "The broker does not answer")
         self._create_sessions()
-        self._add(programs.connector(self.layout, self.environment))
-        self._add(programs.cron(self.layout, self.environment))
+        self._add(config.ours("connector", self.layout, self.environment))
+        self._add(config.ours("cron", self.layout, self.environment))
 
     def start_fleet(self) -> None:
         """Starts the simulated fans; from now on readings flow, whether or not the functions are ready yet."""
-        self._add(programs.simulator(self.layout, self.environment))
+        self._add(config.ours("simulator", self.layout, self.environment))
 
     def start_console(self) -> None:
         """Starts the page, which is to be there soon and never to delay a result."""
         if not self.local.no_console:
-            self._add(programs.console(self.layout, self.environment))
+            self._add(config.ours("console", self.layout, self.environment))
 
     def wait_ready(self) -> None:
         """Returns when a reading would be scored. FanwatchError names the part that is not there in time, and why."""
         gateway_port = self.local.gateway_port
-        self._until(lambda: gateway_ready(gateway_port), "gateway", "The gateway does not answer")
+        self._until(lambda: healthy("gateway", gateway_port), "gateway", "The gateway does not answer")
         for name in self.stack.local:
             log = f"fn-{name}-{self.stack.generation(name)}-0"
             self._until(partial(functions_ready, self.layout, self.stack, name), log, f"{name} is not ready")
@@ -146,7 +145,7 @@ class Runtime:
         if self._lock is not None:
             self.layout.leave()
             with contextlib.suppress(OSError):
-                state_file(self.layout).unlink(missing_ok=True)
+                self.layout.up_state.unlink(missing_ok=True)
             self._lock.close()
         return time.monotonic() - began
 
@@ -184,7 +183,7 @@ class Runtime:
             if self.stop_event.wait(_POLL_S):
                 raise Interrupted("Stopped while starting.")
             if not self.alive():
-                raise FanwatchError(f"supervisord ended: {last_line(self.layout.log('supervisord.out'))}")
+                raise FanwatchError(f"supervisord ended: {self.layout.last_line('supervisord.out')}")
             if (full := disk(self.layout)) is not None:
                 raise FanwatchError(full.detail)
             now = time.monotonic()
@@ -197,9 +196,9 @@ class Runtime:
                 damaged = damage.of_broker(self.layout) if name == "mosquitto" else None
                 if damaged:
                     raise FanwatchError(damaged)
-                path = self.layout.log(name)
-                reason = last_line(path) or "its log is empty."
-                raise FanwatchError(f"{what} after {now - began:.0f} s: {reason} (log: {path})")
+                reason = self.layout.last_line(name, "its log is empty.")
+                log = self.layout.log(name)
+                raise FanwatchError(f"{what} after {now - began:.0f} s: {reason} (log: {log})")
 
     def _states(self, name: str) -> set[str]:
         """BACKOFF and FATAL: it ended within a second of its start, and will be started again."""
@@ -209,7 +208,7 @@ class Runtime:
             return set()
 
     def _stop_in_waves(self) -> None:
-        for wave, seconds in zip(programs.STOP_WAVES, _STOP_S, strict=True):
+        for wave, seconds in zip(config.STOP_WAVES, _STOP_S, strict=True):
             deadline = time.monotonic() + seconds
             for group in self._running(wave):
                 self.supervisor.stop(group)
@@ -238,11 +237,3 @@ class Runtime:
                     os.kill(pid, signal.SIGKILL)
             self._process.kill()
             self._process.wait(1.0)
-
-
-def _listens(port: int) -> bool:
-    try:
-        with socket.create_connection((LOOPBACK, port), timeout=1.0):
-            return True
-    except OSError:
-        return False

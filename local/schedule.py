@@ -5,8 +5,9 @@ never 7, neither L nor W nor # is known, and a day of the month with a step coun
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Protocol
+from functools import partial
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
@@ -30,11 +31,8 @@ _DAYS, _WEEKDAYS = 2, 4
 _WHOLE = {_DAYS: "1-31", _WEEKDAYS: "0-6"}
 
 
-class Schedule(Protocol):
-    """When something is due."""
-
-    def after(self, time_s: float) -> float:
-        """The next time that is later, both in seconds since the epoch."""
+Schedule = Callable[[float], float]
+"""The next time at which something is due after a time, both in seconds since the epoch."""
 
 
 def parse(text: str) -> Schedule:
@@ -43,39 +41,28 @@ def parse(text: str) -> Schedule:
     if every is not None:
         seconds = sum(float(number) * _UNITS_S[unit] for number, unit in _PART.findall(every[1]))
         # robfig/cron has no fractions of a second, and none shorter.
-        return _Every(max(1.0, float(int(min(seconds, _LONGEST_S)))))
+        whole = max(1.0, float(int(min(seconds, _LONGEST_S))))
+        return lambda time_s: float(int(time_s)) + whole
     zoned = _ZONE.fullmatch(text)
     zone, text = (_zone(zoned[1]), zoned[2]) if zoned is not None else (UTC, text)
     if text.startswith("@"):
         if text not in _DESCRIPTORS:
             raise ValueError(f"{text!r} is none of {', '.join(_DESCRIPTORS)} and @every with a duration")
         text = _DESCRIPTORS[text]
-    return _Fields(_understood(text), zone)
+    schedule = partial(_next_of, _understood(text), zone)
+    if schedule(0.0) <= 0:
+        raise ValueError("it is never due")
+    return schedule
 
 
-class _Every:
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-
-    def after(self, time_s: float) -> float:
-        return float(int(time_s)) + self._seconds
-
-
-class _Fields:
-    def __init__(self, expression: str, zone: ZoneInfo | timezone) -> None:
-        self._expression = expression
-        self._zone = zone
-        if self.after(0.0) <= 0:
-            raise ValueError("it is never due")
-
-    def after(self, time_s: float) -> float:
-        start = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=time_s)
-        try:
-            return next(CronSim(self._expression, start.astimezone(self._zone))).timestamp()
-        except CronSimError as error:
-            raise ValueError(str(error)) from error
-        except StopIteration:
-            raise ValueError("it is never due, such as on 31 February") from None
+def _next_of(expression: str, zone: ZoneInfo | timezone, time_s: float) -> float:
+    start = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=time_s)
+    try:
+        return next(CronSim(expression, start.astimezone(zone))).timestamp()
+    except CronSimError as error:
+        raise ValueError(str(error)) from error
+    except StopIteration:
+        raise ValueError("it is never due, such as on 31 February") from None
 
 
 def _understood(text: str) -> str:

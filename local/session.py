@@ -8,13 +8,15 @@ import threading
 import time
 from collections.abc import Mapping
 
-import msgspec
 from rich.console import Console
 from rich.live import Live
 from rich.status import Status
 
-from fanwatch import output
+from fanwatch import output, proxies
 from fanwatch.errors import FanwatchError, SettingsError
+from fanwatch.messages import topics
+from fanwatch.messages.fields import DEVICE, TIME
+from fanwatch.sensors import EXAMPLE
 from fanwatch.settings import (
     BrokerSettings,
     ConnectorSettings,
@@ -24,14 +26,12 @@ from fanwatch.settings import (
     load,
 )
 from fanwatch.signals import on_stop
-from local import demonstration, fleet_state, health, lock, runtime, view
-from local.deploy import last_line
+from local import fleet_state, health, runtime, view
 from local.feed import Feed
-from local.hints import hints
-from local.layout import of
+from local.layout import command, note, of
+from local.lock import prepare
 from local.status_report import UpState
-from local.store_progress import Stored
-from local.store_startup import Collecting
+from local.store_startup import Collecting, Stored
 
 _REFRESH_S = 1.0
 _NEWS_SHOWN = 6
@@ -48,7 +48,7 @@ def run(environment: Mapping[str, str]) -> int:
     stop = threading.Event()
     on_stop((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), stop.set)
     console = Console()
-    environment = demonstration.prepare(environment)
+    environment = prepare(environment)
     place = of(load(LocalSettings, environment))
     machine = runtime.Runtime(environment, place, lambda text: console.print(text, highlight=False), stop)
     try:
@@ -134,7 +134,7 @@ class _Session:
                     raise runtime.Interrupted("Stopped while starting.")
                 if time.monotonic() > deadline:
                     logs = self._machine.layout
-                    said = last_line(logs.log("connector")) or last_line(logs.log("simulator"))
+                    said = logs.last_line("connector") or logs.last_line("simulator")
                     raise FanwatchError(
                         f"No reading was scored within {_FIRST_RESULT_S:g} s: {said} (logs: {logs.logs})"
                     )
@@ -174,7 +174,7 @@ class _Session:
 
     def _require_alive(self) -> None:
         if not self._machine.alive():
-            said = last_line(self._machine.layout.log("supervisord"))
+            said = self._machine.layout.last_line("supervisord")
             raise FanwatchError(f"supervisord ended: {said} Start again with `fanwatch up`.")
 
     def _poll(self) -> None:
@@ -213,12 +213,8 @@ class _Session:
         self._console.print(f"{time.monotonic() - self._began:6.1f} s  {text}", highlight=False)
 
     def _write_state(self) -> None:
-        path = lock.state_file(self._machine.layout)
-        fresh = path.with_suffix(".new")
         # Where the disk is full, that is said of the disk, and readings are scored all the same.
-        with contextlib.suppress(OSError):
-            fresh.write_bytes(msgspec.json.encode(self._state))
-            fresh.replace(path)
+        note(self._machine.layout.up_state, self._state)
 
 
 def fleet_size(environment: Mapping[str, str]) -> int:
@@ -227,3 +223,29 @@ def fleet_size(environment: Mapping[str, str]) -> int:
     if not text.isdigit():
         raise SettingsError(f"FANS={text!r} is no number of fans; give 0 or more.")
     return int(text)
+
+
+def hints(machine: runtime.Runtime) -> str:
+    """Commands that work when pasted, in rich's markup."""
+    curl = "curl --noproxy localhost" if proxies.in_the_way() else "curl"
+    gateway, broker = machine.local.gateway_port, machine.broker.broker_port
+    shown = [f"[bold]Dashboards:[/bold]         {machine.grafana.said}"] if machine.grafana else []
+    page = (
+        []
+        if machine.local.no_console
+        else [f"[bold]Page:[/bold]               http://localhost:{machine.console.console_port}"]
+    )
+    return "\n".join(
+        [
+            *page,
+            "[bold]Score a reading:[/bold]    "
+            f'{curl} -s localhost:{gateway}/function/score-fan -d \'{{"{DEVICE}":"mine",{EXAMPLE}}}\'',
+            "[bold]Publish a reading:[/bold]  "
+            f'mosquitto_pub -p {broker} -q 1 -t {topics.READINGS} -m \'{{"{DEVICE}":"mine",'
+            f'"{TIME}":"\'$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)\'",{EXAMPLE}}}\'',
+            f"[bold]Follow the results:[/bold] mosquitto_sub -p {broker} -t {topics.RESULTS}",
+            *shown,
+            f"[bold]Logs:[/bold]               {machine.layout.logs}   [bold]Health:[/bold] {command()} status   "
+            "[bold]Stop:[/bold] Ctrl-C",
+        ]
+    )

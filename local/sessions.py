@@ -6,8 +6,9 @@ the connector still starts and Telegraf is still being built.
 
 import argparse
 import sys
-import threading
 from collections.abc import Iterable
+from queue import Empty, SimpleQueue
+from typing import Any
 
 import msgspec
 import paho.mqtt.client as paho
@@ -55,75 +56,56 @@ def create(settings: BrokerSettings, session: Session) -> bool:
     Takes the session over from a client that is connected under the same id: use it before that one starts.
     Unavailable where the broker does not answer in time, FanwatchError where it refuses.
     """
-    return _Visit(settings, session).run()
+    where = f"{settings.broker_host}:{settings.broker_port}"
+    five = session.expiry_s is not None
+    present = False
+    answers: SimpleQueue[str | None] = SimpleQueue()
+    """Why it was refused; None where it was not."""
+    # Queued messages may arrive during the visit; unacknowledged, they stay the session's.
+    client = paho.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=session.client_id,
+        protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
+        clean_session=None if five else False,
+        manual_ack=True,
+        reconnect_on_failure=False,
+    )
+    identify(client, settings)
 
+    def on_connect(_c: paho.Client, _d: Any, flags: paho.ConnectFlags, reason: ReasonCode, _p: Any) -> None:
+        nonlocal present
+        present = flags.session_present
+        if session.topics and not reason.is_failure:
+            client.subscribe([(topic, 1) for topic in session.topics])
+        else:
+            answers.put(str(reason) if reason.is_failure else None)
 
-class _Visit:
-    def __init__(self, settings: BrokerSettings, session: Session) -> None:
-        self._settings = settings
-        self._session = session
-        self._done = threading.Event()
-        self._present = False
-        self._failure: str | None = None
-        protocol = MQTTProtocolVersion.MQTTv311 if session.expiry_s is None else MQTTProtocolVersion.MQTTv5
-        # Queued messages may arrive during the visit; unacknowledged, they stay the session's.
-        self._client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=session.client_id,
-            protocol=protocol,
-            clean_session=False if session.expiry_s is None else None,
-            manual_ack=True,
-            reconnect_on_failure=False,
-        )
-        identify(self._client, settings)
-        self._client.on_connect = self._on_connect
-        self._client.on_subscribe = self._on_subscribe
+    def on_subscribe(_c: paho.Client, _d: Any, _mid: int, reasons: list[ReasonCode], _p: Any) -> None:
+        answers.put(next((str(reason) for reason in reasons if reason.is_failure), None))
 
-    def run(self) -> bool:
-        settings = self._settings
-        where = f"{settings.broker_host}:{settings.broker_port}"
-        try:
-            if self._session.expiry_s is None:
-                self._client.connect(settings.broker_host, settings.broker_port)
-            else:
-                properties = Properties(PacketTypes.CONNECT)
-                properties.SessionExpiryInterval = self._session.expiry_s
-                properties.ReceiveMaximum = 1
-                self._client.connect(
-                    settings.broker_host, settings.broker_port, clean_start=False, properties=properties
-                )
-        except OSError as error:
-            raise unreachable(error, settings) from error
-        self._client.loop_start()
-        try:
-            if not self._done.wait(settings.broker_timeout):
-                raise Unavailable(
-                    f"The broker at {where} did not answer within {settings.broker_timeout:g} s."
-                )
-            self._client.disconnect()
-        finally:
-            end_loop(self._client)
-        if self._failure:
-            raise FanwatchError(f"The broker at {where} refused {self._session.client_id}: {self._failure}.")
-        return self._present
-
-    def _on_connect(
-        self, client: paho.Client, _data: object, flags: paho.ConnectFlags, reason: ReasonCode, _p: object
-    ) -> None:
-        self._present = flags.session_present
-        if reason.is_failure:
-            self._failure = str(reason)
-        elif self._session.topics:
-            client.subscribe([(topic, 1) for topic in self._session.topics])
-            return
-        self._done.set()
-
-    def _on_subscribe(
-        self, _client: paho.Client, _data: object, _mid: int, reasons: list[ReasonCode], _p: object
-    ) -> None:
-        refused = [str(reason) for reason in reasons if reason.is_failure]
-        self._failure = refused[0] if refused else None
-        self._done.set()
+    client.on_connect, client.on_subscribe = on_connect, on_subscribe
+    options: dict[str, Any] = {}
+    if five:
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval, properties.ReceiveMaximum = session.expiry_s, 1
+        options = {"clean_start": False, "properties": properties}
+    try:
+        client.connect(settings.broker_host, settings.broker_port, **options)
+    except OSError as error:
+        raise unreachable(error, settings) from error
+    client.loop_start()
+    try:
+        refused = answers.get(timeout=settings.broker_timeout)
+        client.disconnect()
+    except Empty:
+        raise Unavailable(
+            f"The broker at {where} did not answer within {settings.broker_timeout:g} s."
+        ) from None
+    finally:
+        end_loop(client)
+    if refused:
+        raise FanwatchError(f"The broker at {where} refused {session.client_id}: {refused}.")
+    return present
 
 
 def main() -> int:
@@ -132,10 +114,9 @@ def main() -> int:
     parser.add_argument("topics", nargs="*", default=list(topics.EVERY_READING), metavar="TOPIC")
     # A broker with users lets each make its own only, and gives a session what its maker may read.
     parser.add_argument("--of", choices=["connector", "telegraf"], help="one's only, under its own user")
-    parser.add_argument("--without-telegraf", action="store_true", help="so that nothing queues for it")
     arguments = parser.parse_args()
     wanted = [] if arguments.of == "telegraf" else [connector(load(ConnectorSettings), arguments.topics)]
-    if arguments.of != "connector" and not arguments.without_telegraf:
+    if arguments.of != "connector":
         wanted += TELEGRAF
     try:
         for session in wanted:

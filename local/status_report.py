@@ -9,11 +9,11 @@ from fanwatch import output, text
 from fanwatch.errors import FanwatchError
 from fanwatch.settings import LocalSettings, load
 from fanwatch.store.parts import WINDOW_S
-from local import config, demonstration, view
+from local import config, view
 from local.deploy import read_stack
 from local.health import Ledger, Part, ledger, parts
 from local.layout import Layout, of
-from local.lock import holder, state_file
+from local.lock import holder, running
 from local.stack import Stack
 
 
@@ -41,24 +41,24 @@ def reachable(environment: Mapping[str, str]) -> dict[str, str]:
 
     What is set goes first, so that the same commands reach a broker or a store somewhere else.
     """
-    place = demonstration.running(of(load(LocalSettings, environment)))
-    started_with = _said(place).settings if holder(place) is not None else {}
+    place = running(of(load(LocalSettings, environment)))
+    started_with = up_state(place).settings if holder(place) is not None else {}
     given = {name: value for name, value in environment.items() if value}
     return {**config.local_environment({**started_with, **given}, place), **given}
 
 
-def _said(place: Layout) -> UpState:
+def up_state(place: Layout) -> UpState:
+    """What `fanwatch up` has written down last; empty where it has not."""
     with contextlib.suppress(OSError, msgspec.DecodeError):
-        return msgspec.json.decode(state_file(place).read_bytes(), type=UpState)
+        return msgspec.json.decode(place.up_state.read_bytes(), type=UpState)
     return UpState(0, "")
 
 
 def collect(environment: Mapping[str, str]) -> Report:
     """Asks every part. SettingsError for a setting that cannot be used."""
-    place = demonstration.running(of(load(LocalSettings, environment)))
-    said = _said(place)
-    running = holder(place) is not None
-    if not running:
+    place = running(of(load(LocalSettings, environment)))
+    said = up_state(place)
+    if holder(place) is None:
         down = Part("runtime", "down", "not running; start it with `make run` or `fanwatch up`")
         return Report(healthy=False, running=False, parts=[down], ledger=Ledger(None, None))
     # The ports of the one that runs, whatever this shell has set.

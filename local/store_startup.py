@@ -11,9 +11,8 @@ from fanwatch import files
 from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.settings import StoreSettings, load
 from fanwatch.store.influx import Store
-from local import damage, grafana, programs, tools
-from local.deploy import last_line
-from local.health import Part
+from local import config, damage, grafana, tools
+from local.health import Part, stored_counts
 from local.runtime import Runtime
 from local.supervisor import Supervisor
 
@@ -21,7 +20,52 @@ _POLL_S = 0.2
 _READY_S = 60.0
 _SETUP_S = 60.0
 _AGAIN_S = 5.0
+_SETTLED_S = 60.0
+"""So long nothing came of the days before: it is not being played any more."""
+_SELDOM_S = 300.0
 _KEPT = "Readings are scored all the same, and the broker keeps them to be stored."
+
+
+class Stored:
+    """What InfluxDB has got in one run: points of what happens in it, and of the days that are played in.
+
+    The latter have times before the run began, where there may be points of earlier runs. So those are counted before
+    Telegraf stores anything. Counting days takes long, so once nothing more comes of them, that is done seldom.
+    `begin` before Telegraf starts, from then on `counts`; from one thread at a time each.
+    """
+
+    def __init__(self, settings: StoreSettings, start_ns: int, oldest_ns: int) -> None:
+        """The run began at `start_ns`; what is played in may be as old as `oldest_ns`."""
+        self._settings = settings
+        self._start_ns, self._oldest_ns = start_ns, oldest_ns
+        self._had: dict[str, int] | None = None
+        """What there was of the days before; None where InfluxDB did not say."""
+        self._past: dict[str, int] = {}
+        self._counted = self._changed = 0.0
+
+    def begin(self) -> None:
+        """Counts what there is of the days before."""
+        self._had = stored_counts(self._settings, self._oldest_ns, self._start_ns)
+        self._changed = time.monotonic()
+
+    def counts(self) -> dict[str, int] | None:
+        """Points by measurement; None where InfluxDB does not answer."""
+        self._count_past(time.monotonic())
+        found = stored_counts(self._settings, self._start_ns)
+        return found and {name: count + self._past.get(name, 0) for name, count in found.items()}
+
+    def _count_past(self, now: float) -> None:
+        settled = now - self._changed > _SETTLED_S
+        if self._had is None or (settled and now - self._counted < _SELDOM_S):
+            return
+        found = stored_counts(self._settings, self._oldest_ns, self._start_ns)
+        if found is None:
+            return
+        # Fewer than there were is what was kept for long enough, and is none of this run's doing.
+        past = {name: max(0, count - self._had.get(name, 0)) for name, count in found.items()}
+        self._counted = now
+        if past != self._past:
+            self._past, self._changed = past, now
 
 
 class Collecting(threading.Thread):
@@ -71,7 +115,7 @@ class Collecting(threading.Thread):
         self._until(lambda: damage.of_indexes(layout))
         self._tell("starting", "influxd is starting")
         port = runtime.local.influx_port
-        self._supervisor.add(programs.influxd(layout, environment, influxd, port))
+        self._supervisor.add(config.influxd(layout, environment, influxd, port))
         # Built while influxd opens its files.
         telegraf = self._get(tools.TELEGRAF)
         store = Store(load(StoreSettings, environment))
@@ -81,8 +125,8 @@ class Collecting(threading.Thread):
         self._set_up()
         self._before_storing()
         # Only now: Telegraf drops what a missing database refuses.
-        self._supervisor.add(programs.telegraf(layout, environment, telegraf))
-        self._supervisor.add(programs.rollup(layout, environment))
+        self._supervisor.add(config.telegraf(layout, environment, telegraf))
+        self._supervisor.add(config.ours("rollup", layout, environment))
         self._tell("ok", "storing")
         self._start_grafana()
 
@@ -129,7 +173,7 @@ class Collecting(threading.Thread):
         states = {each.statename for each in self._supervisor.processes() if each.name == "influxd"}
         log = layout.log("influxd")
         if states & {"BACKOFF", "FATAL"}:
-            said = last_line(log) or "it says nothing"
+            said = layout.last_line("influxd", "it says nothing")
             return damage.of_store(layout) or f"InfluxDB ends again and again: {said} (log: {log})."
         return f"InfluxDB does not answer; its log is {log}." if late else ""
 

@@ -13,7 +13,7 @@ import msgspec
 
 from fanwatch.errors import Unavailable
 from local.layout import Layout
-from local.unix_http import UnixConnection
+from local.sockets import UnixConnection
 
 TIMEOUT_S = 5.0
 _ALREADY_ADDED = 90

@@ -1,6 +1,5 @@
 """Finds Mosquitto, InfluxDB and Telegraf, and gets what is missing."""
 
-import argparse
 import contextlib
 import fcntl
 import hashlib
@@ -12,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,17 +21,20 @@ from fanwatch.errors import FanwatchError, SettingsError
 from fanwatch.settings import LocalSettings, load
 from local.config import telegraf_configs
 from local.layout import CHECKOUT
-from local.packages import Say as Say
-from local.packages import ToolMissing as ToolMissing
-from local.packages import chromium as chromium
-from local.packages import faketime as faketime
-from local.packages import mosquitto as mosquitto
 from local.supervisor import argv_of, write_spec
 
 _BUILD_TIMEOUT_S = 1800
 _PROBE_TIMEOUT_S = 20
 _POLL_S = 0.2
-_GO_PLACES = ("/usr/local/go/bin/go", "/opt/homebrew/bin/go", str(Path.home() / "go/bin/go"))
+SYSTEM_PLACES = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
+GO_PLACES = ("/usr/local/go/bin/go", "/opt/homebrew/bin/go", str(Path.home() / "go/bin/go"))
+
+
+Say = Callable[[str], None]
+
+
+class ToolMissing(FanwatchError):
+    """A tool is not there and cannot be got; the text says what to install by hand."""
 
 
 class Stopped(FanwatchError):
@@ -75,6 +78,71 @@ TELEGRAF = GoTool(
 )
 
 
+def mosquitto(say: Say = print) -> str:
+    """The path of mosquitto, installed first where this is root on Debian or Ubuntu. ToolMissing otherwise."""
+    by_hand = "Install it: `sudo apt-get install mosquitto mosquitto-clients`, or your system's package of Mosquitto 2."
+    return installed("Mosquitto", _find_mosquitto, ["mosquitto", "mosquitto-clients"], by_hand, say)
+
+
+def installed(
+    name: str,
+    find: Callable[[], str | None],
+    wanted: list[str],
+    by_hand: str,
+    say: Say,
+    timeout_s: float = 300,
+) -> str:
+    """What `find` finds, got from the system's packages first where it can be. ToolMissing otherwise."""
+    found = find()
+    if found:
+        return found
+    apt = shutil.which("apt-get")
+    if apt is None:
+        raise ToolMissing(f"{name} is missing, and this system has no apt-get. {by_hand}")
+    if os.getuid() != 0:
+        raise ToolMissing(f"{name} is missing, and only root may install it. {by_hand}")
+    say(f"Installing {wanted[0]} (apt-get) ...")
+    install = [apt, "install", "-y", "--no-install-recommends", *wanted]
+    with no_services_started():
+        done = _apt(install, timeout_s) or (_apt([apt, "update"], timeout_s) and _apt(install, timeout_s))
+    if not done:
+        raise ToolMissing(f"{name} is missing, and apt-get could not install it (no network?). {by_hand}")
+    found = find()
+    if not found:
+        raise ToolMissing(f"{name} was installed, but is not on PATH. {by_hand}")
+    return found
+
+
+@contextlib.contextmanager
+def no_services_started(policy: Path = Path("/usr/sbin/policy-rc.d")) -> Iterator[None]:
+    """Keeps Debian's package from starting a broker of its own on the port that ours is about to take."""
+    try:
+        with policy.open("x", encoding="utf-8") as file:
+            file.write("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    except OSError:  # the machine has a policy already, or takes none
+        yield
+        return
+    try:
+        yield
+    finally:
+        policy.unlink(missing_ok=True)
+
+
+def _find_mosquitto() -> str | None:
+    # Debian puts it where an ordinary user's PATH does not lead.
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path=SYSTEM_PLACES)
+
+
+def _apt(command: list[str], timeout_s: float) -> bool:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, timeout=timeout_s, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
 def find(tool: GoTool, cache: Path) -> str | None:
     """A usable one: from the cache, or on PATH; None where there is none."""
     built = cache / "bin" / tool.key / tool.name
@@ -89,7 +157,7 @@ def get(tool: GoTool, cache: Path, say: Say = print, stop: threading.Event | Non
     found = find(tool, cache)
     if found:
         return found
-    go = shutil.which("go") or next((place for place in _GO_PLACES if os.access(place, os.X_OK)), None)
+    go = shutil.which("go") or next((place for place in GO_PLACES if os.access(place, os.X_OK)), None)
     if go is None:
         raise ToolMissing(
             f"{tool.name} is missing and cannot be built without Go: install Go, or {tool.by_hand}."
@@ -176,14 +244,11 @@ def _build(tool: GoTool, go: str, cache: Path, stop: threading.Event) -> str:
 
 
 def _wait(process: subprocess.Popen[bytes], stop: threading.Event, tool: GoTool) -> None:
-    for _ in range(int(_BUILD_TIMEOUT_S / _POLL_S)):
-        if stop.is_set():
-            break
-        try:
-            process.wait(_POLL_S)
-            return
-        except subprocess.TimeoutExpired:
-            continue
+    deadline = time.monotonic() + _BUILD_TIMEOUT_S
+    while process.poll() is None and time.monotonic() < deadline and not stop.wait(_POLL_S):
+        pass
+    if process.poll() is not None:
+        return
     os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(2)
@@ -197,12 +262,6 @@ def _wait(process: subprocess.Popen[bytes], stop: threading.Event, tool: GoTool)
 
 def main() -> int:
     """Gets everything now, one line for what could not be got; exit status 1 only where Mosquitto is missing."""
-    parser = argparse.ArgumentParser(description="Get Mosquitto, InfluxDB and Telegraf.")
-    parser.add_argument("--browser", action="store_true", help="and Chromium, for tests of the page")
-    parser.add_argument(
-        "--faketime", action="store_true", help="and libfaketime, for tests as of other hours"
-    )
-    wanted = parser.parse_args()
     missing = 0
     try:
         cache = cache_directory(load(LocalSettings))
@@ -216,17 +275,6 @@ def main() -> int:
         except ToolMissing as error:
             print(error, file=sys.stderr)
             missing += 1
-    if wanted.browser:
-        try:
-            print(f"chromium: {chromium()}", flush=True)
-        except ToolMissing as error:
-            print(f"{error} Tests of the page are skipped.", file=sys.stderr)
-    if wanted.faketime:
-        try:
-            print(f"libfaketime: {faketime()}", flush=True)
-        except ToolMissing as error:
-            print(error, file=sys.stderr)
-            return 1
     if missing:
         print("Without them nothing is stored, and the tests that need them are skipped.", file=sys.stderr)
     return 0

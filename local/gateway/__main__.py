@@ -29,7 +29,7 @@ def main() -> int:
         user, password = _credentials(access)
         paths = layout(settings.state_dir)
         routes = Routes(paths.root / settings.stack, paths.short, os.environ)
-        listener = _listen(settings.gateway_port)
+        listener = listen(settings.gateway_port)
     except FanwatchError as exc:
         print(f"The gateway cannot start: {exc}", file=sys.stderr)
         return EXIT_USAGE
@@ -66,7 +66,8 @@ def _credentials(access: GatewaySettings) -> tuple[str, str]:
     return user, password
 
 
-def _listen(port: int) -> socket.socket:
+def listen(port: int) -> socket.socket:
+    """A listener on loopback. SettingsError for a port that cannot be used."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

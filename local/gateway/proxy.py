@@ -5,12 +5,11 @@ import random
 import time
 from collections.abc import Callable
 
-from local.gateway import answers
-from local.gateway.answers import Headers, Message, Receive, Scope, Send
-from local.gateway.routes import Route, Routes
-from local.gateway.upstream import ConnectError, Connection, Replica, UpstreamError
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
 
-NAMESPACE = "openfaas-fn"
+from local.gateway.routes import NAMESPACE, Route, Routes
+from local.gateway.upstream import ConnectError, Connection, Replica, UpstreamError
 
 _HOP_BY_HOP = {
     b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te",
@@ -20,6 +19,7 @@ _NOT_SENT_ON = frozenset(_HOP_BY_HOP | {b"host", b"content-length", b"expect", b
 _NOT_SENT_BACK = frozenset(_HOP_BY_HOP | {b"x-call-id", b"x-start-time", b"x-served-by"})
 _SERVED_BY = (b"x-served-by", b"fanwatch-local")
 
+Headers = list[tuple[bytes, bytes]]
 Observe = Callable[[str, int, float], None]
 
 
@@ -34,12 +34,14 @@ class Proxy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a call of /function/NAME[.namespace][/path]."""
         _, _, called, *rest = scope["raw_path"].split(b"/", 3)
-        name, _, namespace = called.decode("latin-1").partition(".")
-        route = self._routes.by_name.get(name)
-        if route is None or namespace not in ("", NAMESPACE):
+        wanted = called.decode("latin-1")
+        route = self._routes.named(wanted)
+        if route is None:
+            name, _, namespace = wanted.partition(".")
             where = f"{name}.{namespace or NAMESPACE}"
             reason = f"no function of that name runs here; known are {', '.join(self._routes.by_name)}"
-            await answers.text(send, 404, f"error finding function {where}: {reason}")
+            answer = PlainTextResponse(f"error finding function {where}: {reason}", 404)
+            await answer(scope, receive, send)
             return
         started = time.perf_counter()
         first = await receive()
@@ -47,7 +49,7 @@ class Proxy:
             return
         status = await self._forward(route, scope, b"/" + (rest[0] if rest else b""), first, receive, send)
         route.invocations += 1
-        self._observe(name, status, time.perf_counter() - started)
+        self._observe(route.function.name, status, time.perf_counter() - started)
 
     async def _forward(
         self, route: Route, scope: Scope, path: bytes, first: Message, receive: Receive, send: Send
@@ -56,7 +58,7 @@ class Proxy:
         replica, connection = await self._connect(route)
         if replica is None or connection is None:
             message = f"No process of {name} is ready; it may still be starting. Try again in a moment."
-            await answers.text(send, 503, message)
+            await PlainTextResponse(message, 503)(scope, receive, send)
             return 503
         call_id, added = _identity(scope)
         replica.in_flight += 1
@@ -70,7 +72,9 @@ class Proxy:
             return connection.status
         except UpstreamError as exc:
             if not started:
-                await answers.text(send, exc.status, f"Function {name} failed: {exc}", added)
+                answer = PlainTextResponse(f"Function {name} failed: {exc}", exc.status)
+                answer.raw_headers += added
+                await answer(scope, receive, send)
             # An answer that has begun is left unfinished: the server then breaks the connection, and the caller sees
             # that it is not whole.
             return exc.status

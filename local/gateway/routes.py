@@ -13,6 +13,7 @@ from local.gateway.upstream import Replica
 from local.sockets import SocketName, parse_socket_name
 from local.stack import Function, StackError, local_environment, read
 
+NAMESPACE = "openfaas-fn"
 _TICK_S = 0.25
 _READY_CHECK_S = 1.0
 
@@ -54,10 +55,13 @@ class Routes:
         self._environment = local_environment(environment)
         self._stack_mtime_ns = 0
         self._replicas: dict[SocketName, Replica] = {}
-        self._inodes: dict[SocketName, tuple[int, int]] = {}
-        self._due: dict[Replica, float] = {}
         self._checks: set[asyncio.Task[None]] = set()
         self._load()
+
+    def named(self, called: str) -> Route | None:
+        """The function NAME, or NAME.namespace; None where none of that name runs here."""
+        name, _, namespace = called.partition(".")
+        return self.by_name.get(name) if namespace in ("", NAMESPACE) else None
 
     async def watch(self) -> None:
         """Look at the sockets four times a second and at stack.yml once, for ever."""
@@ -72,8 +76,7 @@ class Routes:
     def unreachable(self, replica: Replica) -> None:
         """A call found that a process takes no connections: nothing goes there until it is ready again."""
         replica.ready = False
-        if replica in self._due:
-            self._due[replica] = min(self._due[replica], time.monotonic() + _TICK_S)
+        replica.due = min(replica.due, time.monotonic() + _TICK_S)
         self.update()
 
     def update(self) -> None:
@@ -89,7 +92,7 @@ class Routes:
 
     def _age(self, route: Route, name: str, generation: str) -> tuple[bool, int]:
         """Sorts generations: the one that stack.yml asks for last, before it the younger."""
-        born = [since for key, (_, since) in self._inodes.items() if key[:2] == (name, generation)]
+        born = [each.born_ns for key, each in self._replicas.items() if key[:2] == (name, generation)]
         return generation == route.generation, max(born, default=0)
 
     def _load(self) -> None:
@@ -133,22 +136,17 @@ class Routes:
                         seen[name] = (stat.st_ino, stat.st_ctime_ns)
         except OSError:
             seen = {}  # the directory comes with the first process, and sockets may go while they are looked at
-        changed = False
-        for name in [name for name, inode in self._inodes.items() if seen.get(name) != inode]:
-            gone = self._replicas.pop(name)
-            gone.ready = False
-            gone.close()
-            self._due.pop(gone, None)
-            changed = True
+        gone = [name for name, each in self._replicas.items() if seen.get(name) != (each.inode, each.born_ns)]
+        for name in gone:
+            self._replicas.pop(name).close()
         for name in seen.keys() - self._replicas.keys():
-            self._replicas[name] = Replica(self._sockets / str(name))
-        self._inodes = seen
-        if changed:
+            self._replicas[name] = Replica(self._sockets / str(name), *seen[name])
+        if gone:
             self.update()
         now = time.monotonic()
         for replica in self._replicas.values():
-            if self._due.get(replica, 0) <= now:
-                self._due[replica] = float("inf")
+            if replica.due <= now:
+                replica.due = float("inf")
                 task = asyncio.create_task(self._check(replica))
                 self._checks.add(task)
                 task.add_done_callback(self._checks.discard)
@@ -156,5 +154,4 @@ class Routes:
     async def _check(self, replica: Replica) -> None:
         if await replica.check():
             self.update()
-        if replica in self._due:
-            self._due[replica] = time.monotonic() + (_READY_CHECK_S if replica.ready else 0)
+        replica.due = time.monotonic() + (_READY_CHECK_S if replica.ready else 0)

@@ -84,11 +84,7 @@ class Connection(asyncio.Protocol):
 
     def take(self) -> bytes:
         """The body that has come since the last call."""
-        parts = self.parts
-        if len(parts) == 1:
-            self.parts = []
-            return parts[0]
-        self.parts = []
+        parts, self.parts = self.parts, []
         return b"".join(parts)
 
     def end(self, request_sent: bool) -> None:
@@ -185,8 +181,10 @@ class Connection(asyncio.Protocol):
 class Replica:
     """One process of a function."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, inode: int, born_ns: int) -> None:
+        self.path, self.inode, self.born_ns = path, inode, born_ns
+        self.due = 0.0
+        """When it is to be asked again whether it is ready, as time.monotonic()."""
         self.ready = False
         self.in_flight = 0
         self.idle: list[Connection] = []
@@ -227,7 +225,8 @@ class Replica:
         return self.ready != before
 
     def close(self) -> None:
-        """Close what is idle; what is in flight ends by itself."""
+        """No more calls, and close what is idle; what is in flight ends by itself."""
+        self.ready = False
         for connection in list(self.idle):
             connection.transport.abort()
         self.idle.clear()

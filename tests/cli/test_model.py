@@ -5,11 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from cli.model import register
-from cli.threshold import threshold
+from cli.main import app
 from fanwatch.bundles import anomaly as bundles
 from fanwatch.errors import SettingsError
 from simulator.degradation import Wanted, save
@@ -17,9 +15,6 @@ from simulator.physics import scaled
 from tests.support.up import ROOT
 from training.rows import HistoryError
 
-app = typer.Typer()
-app.command()(threshold)
-register(app)
 DEFAULT = ROOT / "models/fan-anomaly/1"
 
 

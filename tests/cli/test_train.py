@@ -4,16 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from cli.train import register
+from cli.main import app
 from fanwatch.bundles import anomaly as bundles
 from simulator.history import save
 from training.table import HistoryError
-
-app = typer.Typer()
-register(app)
 
 
 @pytest.fixture

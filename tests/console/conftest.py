@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from local import packages
+from tests.support import packages
 from tests.support.console import Console
 from tests.support.influx import Influx
 from tests.support.mosquitto import Mosquitto

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from fanwatch.settings import BrokerSettings
-from local.unix_http import status
+from local.sockets import status
 from tests.images.building import Images
 from tests.images.containers import Container, Containers
 from tests.local.gateways import World, available

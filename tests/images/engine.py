@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local.packages import no_services_started
+from local.tools import no_services_started
 from tests.support.process import Process
 from tests.support.wait import until
 

@@ -7,11 +7,10 @@ import pytest
 from rich.console import Console
 
 from fanwatch.errors import SettingsError
-from local.demonstration import prepare, running
+from local.config import ours
 from local.feed import Feed
 from local.layout import layout
-from local.lock import acquire
-from local.programs import simulator
+from local.lock import acquire, prepare, running
 from local.view import Picture, alarm_line, table
 from tests.support.mosquitto import Mosquitto
 from tests.support.readings import reading
@@ -56,11 +55,11 @@ def test_without_fans_or_store_there_is_nothing_to_show(tmp_path: Path, without:
 
 def test_the_fleet_plays_its_past_where_there_is_a_store(tmp_path: Path) -> None:
     place = layout(str(tmp_path))
-    played = simulator(place, environment(tmp_path)).argv
+    played = ours("simulator", place, environment(tmp_path)).argv
     assert played[played.index("--history") + 1] == "7"
     assert {"--when-stored", str(tmp_path / "fleet.json")} <= set(played)
     for off in ({"FANWATCH_HISTORY_DAYS": "0"}, {"FANWATCH_NO_STORE": "1"}):
-        assert "--history" not in simulator(place, environment(tmp_path, **off)).argv
+        assert "--history" not in ours("simulator", place, environment(tmp_path, **off)).argv
 
 
 def test_alarms_are_told_when_they_change_and_their_fans_come_first(broker: Mosquitto) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from local import config, health, stack_refusals, supervisor
-from local.deploy import Deployer, program_name
+from local import config, health, supervisor
+from local.deploy import Deployer, program_name, refusals
 from local.layout import Layout
+from local.sockets import UnixConnection, status
 from local.stack import Stack, read
 from local.supervisor import Process, Supervisor, argv_of, write_config, write_spec
-from local.unix_http import UnixConnection, status
 from tests.support.wait import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -161,7 +161,7 @@ def test_a_supervisord_that_does_not_answer_is_waited_for_and_refusals_are_kept_
     place: Place,
 ) -> None:
     os.kill(place.process.pid, signal.SIGSTOP)
-    argv = [sys.executable, "-m", "local.deploy", "--watch"]
+    argv = [sys.executable, "-m", "local.deploy"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FANWATCH_")}
     settings = {
         "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "template/python3-fan"))),
@@ -180,23 +180,21 @@ def test_a_supervisord_that_does_not_answer_is_waited_for_and_refusals_are_kept_
         until(lambda: place.layout.refused.exists(), 15, "what it has applied")
         assert health.deploy_part(process, place.layout).state == "ok"
         place.write("", mark="y", handler="raise ValueError('the bundle is broken')\n")
-        until(lambda: stack_refusals.read(place.layout), 30, "the refusal")
+        until(lambda: refusals(place.layout), 30, "the refusal")
         said = health.deploy_part(process, place.layout)
         assert said.state == "refused"
         assert "the bundle is broken" in said.detail
         assert place.answers() == {"one"}
         place.layout.stack.write_text("functions: [", encoding="utf-8")
-        until(
-            lambda: "What runs stays" in " ".join(stack_refusals.read(place.layout)), 15, "that it is no YAML"
-        )
+        until(lambda: "What runs stays" in " ".join(refusals(place.layout)), 15, "that it is no YAML")
         # The status then knows the functions by what runs.
         running = {process.name: process for process in place.supervisor.processes()}
         assert health.replicas(None, running) == {"echo": 1}
         place.layout.stack.unlink()
-        until(lambda: "cannot be read" in " ".join(stack_refusals.read(place.layout)), 15, "that it is gone")
+        until(lambda: "cannot be read" in " ".join(refusals(place.layout)), 15, "that it is gone")
         place.write("two", mark="z")
         until(lambda: place.answers() == {"two"}, 30, "the new one")
-        until(lambda: not stack_refusals.read(place.layout), 15, "no refusal any more")
+        until(lambda: not refusals(place.layout), 15, "no refusal any more")
     finally:
         os.kill(place.process.pid, signal.SIGCONT)
         watching.kill()

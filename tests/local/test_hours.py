@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from local.packages import find_faketime
 from tests.support import hours, sleeping
 from tests.support.clocks import ROOT, reads_clock
+from tests.support.packages import find_faketime
 
 NOW = datetime(2027, 11, 7, 13, 20, 5, tzinfo=UTC)
 DEPENDS = """
@@ -86,7 +86,7 @@ def test_tests_that_read_a_clock_are_found(file: str, reads: bool) -> None:
 def test_a_test_that_fails_at_a_date_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library = find_faketime()
     if library is None:
-        pytest.skip("libfaketime is missing; get it with: python -m local.tools --faketime")
+        pytest.skip("libfaketime is missing; get it with: python -m tests.support.packages libfaketime")
     (tmp_path / "test_dates.py").write_text(DEPENDS, encoding="utf-8")
     monkeypatch.setattr(hours, "_LOGS", tmp_path)
     leap = next(moment for moment in hours.moments(datetime.now(UTC), few=False) if moment.name == "leap day")
@@ -110,7 +110,7 @@ def test_sleeping_goes_on_under_libfaketime() -> None:
 def test_a_changed_environment_ends_no_process_under_libfaketime() -> None:
     library = find_faketime()
     if library is None:
-        pytest.skip("libfaketime is missing; get it with: python -m local.tools --faketime")
+        pytest.skip("libfaketime is missing; get it with: python -m tests.support.packages libfaketime")
     moved = {"LD_PRELOAD": library, "FAKETIME": "+3600s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     code = f"exec(open({sleeping.__file__!r}).read(), {{}})\n{CHANGES}"
     subprocess.run([sys.executable, "-c", code], env=os.environ | moved, timeout=60, check=True)

@@ -34,7 +34,7 @@ def at(text: str) -> float:
     ],
 )
 def test_when_it_is_due(schedule: str, now: str, due: str) -> None:
-    assert parse(schedule).after(at(now)) == at(due)
+    assert parse(schedule)(at(now)) == at(due)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from local import packages, tools
+from local import tools
+from tests.support import packages
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,8 +37,8 @@ def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty PATH, and no Go in the usual places."""
     path = bin_with(tmp_path / "only")
     monkeypatch.setenv("PATH", str(path))
-    monkeypatch.setattr(tools, "_GO_PLACES", ())
-    monkeypatch.setattr(packages, "_SYSTEM_PLACES", "")
+    monkeypatch.setattr(tools, "GO_PLACES", ())
+    monkeypatch.setattr(tools, "SYSTEM_PLACES", "")
     return path
 
 
@@ -76,14 +77,14 @@ def test_without_root_or_apt_mosquitto_is_asked_for(only: Path, monkeypatch: pyt
 def test_libfaketime_is_got_as_mosquitto_is(
     only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packages, "_LIBRARIES", (str(tmp_path / "lib"),))
+    monkeypatch.setattr(packages, "LIBRARIES", (str(tmp_path / "lib"),))
     monkeypatch.setattr(os, "getuid", lambda: 0)
     place = tmp_path / "lib/x86_64-linux-gnu/faketime"
     bin_with(only, apt_get=f'[ "$1" = install ] && /bin/mkdir -p {place} && : > {place}/libfaketime.so.1')
     said: list[str] = []
     assert packages.faketime(said.append) == str(place / "libfaketime.so.1")
     assert said == ["Installing libfaketime (apt-get) ..."]
-    monkeypatch.setattr(packages, "_LIBRARIES", ())
+    monkeypatch.setattr(packages, "LIBRARIES", ())
     monkeypatch.setattr(os, "getuid", lambda: 1000)
     with pytest.raises(tools.ToolMissing, match=r"only root may install it.*apt-get install libfaketime"):
         packages.faketime(said.append)
@@ -160,10 +161,10 @@ def test_the_command_goes_on_without_the_store(tmp_path: Path) -> None:
 
 def test_a_package_starts_no_broker_of_its_own(tmp_path: Path) -> None:
     policy = tmp_path / "policy-rc.d"
-    with packages.no_services_started(policy):
+    with tools.no_services_started(policy):
         assert subprocess.run([policy], check=False).returncode == 101
     assert not policy.exists()
     policy.write_text("the machine's own", encoding="utf-8")
-    with packages.no_services_started(policy):
+    with tools.no_services_started(policy):
         pass
     assert policy.read_text(encoding="utf-8") == "the machine's own"

@@ -20,8 +20,8 @@ from typing import Final, NamedTuple
 
 from fanwatch.settings import LocalSettings
 from local import tools
-from local.packages import find_faketime
 from tests.support import moved_go
+from tests.support.packages import find_faketime
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _LOGS: Final = ROOT / ".fanwatch" / "hours"
@@ -154,7 +154,10 @@ def main() -> int:
     wanted = parser.parse_args()
     library = find_faketime()
     if library is None:
-        print("libfaketime is missing. Get it with: python -m local.tools --faketime", file=sys.stderr)
+        print(
+            "libfaketime is missing. Get it with: python -m tests.support.packages libfaketime",
+            file=sys.stderr,
+        )
         return 1
     tests = wanted.tests or (_QUICK if wanted.few else [])
     _LOGS.mkdir(parents=True, exist_ok=True)

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import cli.train_forecast  # noqa: F401 - adds the commands to the groups
+from cli.evaluate import app as evaluate_app
 from cli.history import app as history_app
-from cli.train import evaluate_app
 from fanwatch.forecast import open_model
 from training.forecast import preparation, truth
 from training.forecast.evaluate import evaluate

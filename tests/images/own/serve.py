@@ -12,5 +12,5 @@ def everywhere(port: int) -> socket.socket:
 
 
 if __name__ == "__main__":
-    gateway._listen = everywhere
+    gateway.listen = everywhere
     sys.exit(gateway.main())

@@ -7,7 +7,7 @@ import pytest
 
 from fanwatch.settings import StoreSettings
 from fanwatch.store.influx import point
-from local.store_progress import Stored
+from local.store_startup import Stored
 from tests.support.influx import Influx
 
 HOUR_NS = 3600 * 10**9
@@ -36,7 +36,7 @@ def test_the_days_that_are_played_in_count_and_those_of_earlier_runs_do_not(
         assert counted.counts() == {"telemetry": 2, "anomaly": 6, "dead_letter": 0}
         # Once nothing more comes of them, the days before are counted seldom, and what happens now each time.
         later = time.monotonic() + 61
-        monkeypatch.setattr("local.store_progress.time.monotonic", lambda: later)
+        monkeypatch.setattr("local.store_startup.time.monotonic", lambda: later)
         write("anomaly", {"quality": "ok"}, 9, -0.003)
         assert counted.counts() == {"telemetry": 2, "anomaly": 7, "dead_letter": 0}
         influx.kill()

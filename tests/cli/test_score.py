@@ -149,8 +149,8 @@ def test_another_kind_of_file_is_named(
 def test_several_things_that_are_wrong_with_each_reading_are_said_at_once(
     functions: Functions, tmp_path: Path
 ) -> None:
-    """As a logger writes it: a MAC address, epoch milliseconds; score-fan alone would name one of them a time."""
-    rows = [f"AA:BB:CC:00:11:2{n},17908128{n}0000,600,forty,150,48,0\n" for n in range(4)]
+    """As a logger writes it: a MAC address, the day first; score-fan alone would name one of them a time."""
+    rows = [f"AA:BB:CC:00:11:2{n},1{n}.10.2026 12:00,600,forty,150,48,0\n" for n in range(4)]
     (file := tmp_path / "logger.csv").write_text(HEADER + "".join(rows), encoding="utf-8")
     run = Run(functions.url, str(file))
     assert run.code == 1
@@ -161,7 +161,10 @@ def test_several_things_that_are_wrong_with_each_reading_are_said_at_once(
         "temperature must be a number",
     ):
         assert f"- {said}" in run.out
-    assert "In 4 lines: 2 ('1790812800000'), 3 ('1790812810000'), 4 ('1790812820000') and 1 more." in run.out
+    assert (
+        "In 4 lines: 2 ('10.10.2026 12:00'), 3 ('11.10.2026 12:00'), 4 ('12.10.2026 12:00') and 1 more."
+        in run.out
+    )
     file.write_text((HEADER + "".join(rows)).replace(",", ";").replace("600", "600,5"), encoding="utf-8")
     refused = Run(functions.url, str(file))
     assert (refused.code, refused.out) == (1, "")

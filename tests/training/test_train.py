@@ -189,11 +189,11 @@ def test_killed_while_the_bundle_is_written_the_old_one_comes_back_with_the_next
     out = tmp_path / "model"
     shutil.copytree(trained.path, out)
     code = (
-        "import os, signal, sys; from pathlib import Path; from training import bundling\n"
+        "import os, signal, sys; from pathlib import Path; from training import bundle_writer\n"
         "rename = os.rename\n"
         "def once(old, new):\n rename(old, new)\n os.kill(os.getpid(), signal.SIGKILL)\n"
-        "bundling.os.rename = once\n"
-        "with bundling.directory(Path(sys.argv[1])) as fresh: (fresh / 'half').write_text('')"
+        "bundle_writer.os.rename = once\n"
+        "with bundle_writer.directory(Path(sys.argv[1])) as fresh: (fresh / 'half').write_text('')"
     )
     assert run(code, str(out)).returncode == -signal.SIGKILL
     assert not out.exists()

@@ -28,7 +28,8 @@ def section(subject: Subject) -> Section:
         f"{subject.source} holds {quality.rows:,} readings of {len(quality.devices):,}"
         f" device{'' if len(quality.devices) == 1 else 's'} from {utc(quality.first_ms)} to {utc(quality.last_ms)}"
         f" ({span:,.0f} days{every}). {percent(share)} of them are labelled faulty. A reading is"
-        f" {len(quality.columns)} numbers, one from each sensor; the label says whether the fan was faulty at that moment."
+        f" {len(quality.columns)} numbers, one from each sensor; the label says whether the fan was faulty at that"
+        " moment."
     )
     columns = table(
         ("sensor", "lowest", "median", "highest", "zeros", "not possible"),

@@ -130,7 +130,7 @@ def _since(text: str | None, *, full: bool) -> int | None:
     except ValueError:
         pass
     try:
-        return parse_ms(f"{text} 00:00:00" if len(text) == 10 else text, zone("UTC")) * 1_000_000
+        return parse_ms(text, zone("UTC")) * 1_000_000
     except ValueError as error:
         raise SettingsError(
             f"--since: {text!r} is neither a duration such as 7d nor a time such as 2026-11-20 or 2026-11-20T12:00:00Z."

@@ -33,7 +33,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
 _Wire = msgspec.defstruct(
     "_Wire",
-    [(DEVICE, str), *((name, float) for name in FEATURES), (TIME, str | None, None)],
+    [(DEVICE, str), *((name, float) for name in FEATURES), (TIME, str | float | None, None)],
     frozen=True,
     gc=False,
 )
@@ -125,16 +125,16 @@ def _unbelievable(timestamp_ms: int, why: str) -> InvalidReading:
     return InvalidReading(f"the time is {why}", field=TIME, value=format_ms(timestamp_ms), reason="clock")
 
 
-def _time_ms(text: str | None, timezone: ZoneInfo) -> int | None:
-    if text is None:
+def _time_ms(time: str | float | None, timezone: ZoneInfo) -> int | None:
+    if time is None:
         return None
     try:
-        return parse_ms(text, timezone)
+        return parse_ms(time, timezone)
     except ValueError as error:
         raise InvalidReading(
-            f"{TIME} is not a time such as 2026-11-23T12:00:00.250Z or 2026-11-23 12:00:00",
+            f"{TIME} is not a time such as 2026-11-23T12:00:00.250Z, 2026-11-23 12:00:00 or 1795435200250",
             field=TIME,
-            value=text[:80],
+            value=time[:80] if isinstance(time, str) else time,
             reason="time",
         ) from error
 

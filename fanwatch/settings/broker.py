@@ -37,7 +37,7 @@ class ReadingSettings(Settings, frozen=True):
     """How times are read and which are believed."""
 
     timezone: str = "UTC"
-    """Of times in the form YYYY-MM-DD HH:MM:SS. An hour that comes twice as clocks go back is its first: where that
+    """Of times without a zone. An hour that comes twice as clocks go back is its first: where that
     matters, have devices send UTC or an offset."""
     raw_retention: str = "30d"
     """Older readings are refused on topics; InfluxDB keeps raw points as long."""

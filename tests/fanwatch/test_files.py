@@ -50,9 +50,11 @@ TAKEN = {
     "columns as on the wire": PLAIN.replace("DeviceID,Time", "deviceID,timeStamp"),
     "mark, CRLF, empty lines": "\ufeff\n" + PLAIN.replace("\n", "\r\n") + ",,,,,,\r\n\r\n",
     "quotes": PLAIN.replace("fan-00", '"fan-00"'),
+    "milliseconds": rows(lambda at: str(int(at.replace(tzinfo=UTC).timestamp()) * 1000)),
+    "seconds": rows(lambda at: str(int(at.replace(tzinfo=UTC).timestamp()))),
 }
 REFUSED = {
-    "epoch": rows(lambda at: str(int(at.replace(tzinfo=UTC).timestamp()) * 1000)),
+    "days since 1900": rows(lambda at: f"{46296 + at.hour / 24:.5f}"),
     "day first": rows(lambda at: f"{at:%d.%m.%Y %H:%M}"),
     "no such day": PLAIN.replace("2026-10-01 00:10", "2026-02-30 00:10"),
     "hour 24": PLAIN.replace("2026-10-01 00:10", "2026-10-01 24:00"),

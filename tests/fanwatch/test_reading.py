@@ -104,7 +104,7 @@ WRONG = {
     "5,000 digits": ("sound", b"9" * 5000, None), "device number": ("deviceID", b"7", 7),
     "device of 5,000 digits": ("deviceID", b"9" * 5000, None), "device of 25 digits": ("deviceID", b"9" * 25, "9" * 25),
     "long string": ("sound", b'"' + b"x" * 9000 + b'"', "x" * 80),
-    "time number": ("timeStamp", b"1795435200", 1795435200),
+    "time boolean": ("timeStamp", b"true", True),
     "deep": ("sound", b"[" * 30_000, None),
 }  # fmt: skip
 

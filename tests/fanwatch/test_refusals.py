@@ -96,7 +96,7 @@ def _reading(**changes: Any) -> None:
 @pytest.mark.parametrize(
     ("refuse", "words"),
     [
-        (lambda: _reading(timeStamp=5), "timeStamp must be text or null, not a whole number"),
+        (lambda: _reading(timeStamp=True), "timeStamp must be a number, text or null, not true or false"),
         (lambda: _reading(sound="48"), "sound must be a number, not text"),
         (lambda: parse(b'{"deviceID":"a"}', ReadingSettings().rules), "rotation is missing"),
         (lambda: decode_alarm("fan/a/alarm", b'{"deviceID":1}'), "deviceID must be text, not a whole number"),

@@ -22,7 +22,7 @@ def test_up_builds_with_docker_and_deploys(images: Images, containers: Container
     program = os.environ.get("FAAS_CLI")
     if not program:
         pytest.skip("FAAS_CLI names no faas-cli; with FAAS_CLI=path of one, it builds and deploys stack.yml.")
-    for folder in ("fanwatch", "functions", "models", "template"):
+    for folder in ("fanwatch", "functions", "machines", "models", "template"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=IGNORED)
     shutil.copy(ROOT / "stack.yml", tmp_path)
     (tmp_path / "bin").mkdir()

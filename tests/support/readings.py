@@ -30,7 +30,7 @@ def bad() -> dict[str, tuple[bytes, str, str, str | None]]:
     fields: dict[str, tuple[str, bytes]] = {
         "true for a number": ("sound", b"true"), "string for a number": ("sound", b'"48"'), "null": ("sound", b"null"),
         "1e999": ("rotation", b"1e999"), "5,000 digits": ("rotation", b"9" * 5000),
-        "a device that is a number": ("deviceID", b"9" * 5000), "a time that is a number": ("timeStamp", b"1"),
+        "a device that is a number": ("deviceID", b"9" * 5000), "a time that is true": ("timeStamp", b"true"),
     }  # fmt: skip
     devices = {"spaces": b"fan 07", "quotes": b'fan\\"07', "newlines": b"fan\\n07", "10 kB": b"x" * 10_000}
     times = {

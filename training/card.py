@@ -1,8 +1,9 @@
 """The model card: what a person should know before trusting a bundle."""
 
+import math
 from typing import Final
 
-from fanwatch.bundles.anomaly import Metadata
+from fanwatch.bundles.anomaly import Feature, Metadata
 from training.scores import Costs, Scores
 
 FILE: Final = "MODEL_CARD.md"
@@ -16,12 +17,17 @@ def chosen_by_cost(validation: Scores, costs: Costs) -> str:
     )
 
 
+def _limits(feature: Feature) -> str:
+    low, high = feature.limits
+    return "any" if math.isinf(low) and math.isinf(high) else f"{low:g} to {high:g}"
+
+
 def write(metadata: Metadata) -> str:
     """Markdown for people; the same metadata gives the same text."""
     metrics, rows = metadata.metrics, metadata.origin.rows
     table = "\n".join(
         f"| {f.name} | {f.unit} | {f.healthy.median:g} ({f.healthy.low:g} to {f.healthy.high:g}) "
-        f"| {f.trained[0]:g} to {f.trained[1]:g} | {f.plausible[0]:g} to {f.plausible[1]:g} |"
+        f"| {f.trained[0]:g} to {f.trained[1]:g} | {_limits(f)} |"
         for f in metadata.features
     )
     settings = ", ".join(f"{name} {value:g}" for name, value in metadata.origin.settings.items())

@@ -1,5 +1,6 @@
 """The bundle that scores single readings: what its `model.json` says."""
 
+import math
 from pathlib import Path
 from typing import Final
 
@@ -33,8 +34,14 @@ class Feature(msgspec.Struct, frozen=True):
     healthy: Healthy
     trained: Range
     """Lowest and highest value in the training rows; beyond it the network guesses."""
-    plausible: Range
-    """Lowest and highest value that a working sensor gives."""
+    plausible: tuple[float | None, float | None]
+    """Lowest and highest value that a working sensor gives; None: any."""
+
+    @property
+    def limits(self) -> Range:
+        """The same as numbers, infinite ones for any."""
+        low, high = self.plausible
+        return -math.inf if low is None else low, math.inf if high is None else high
 
 
 class Threshold(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -90,7 +97,7 @@ def _check(file: Path, metadata: Metadata) -> None:
     if not vector.inputs or len(vector.inputs) != len(vector.outputs):
         raise BundleError(f"{file} has no usable test vector: train the bundle again.")
     for feature in metadata.features:
-        lowest, highest = feature.plausible
+        lowest, highest = feature.limits
         trained_low, trained_high = feature.trained
         if not lowest <= trained_low <= feature.healthy.median <= trained_high <= highest:
             raise BundleError(f"{file} has ranges of {feature.name} that contradict each other.")

@@ -27,7 +27,7 @@ class Judge:
         self._model = bundle.model
         self._names = [feature.name for feature in features]
         self._threshold = metadata.threshold.value
-        self._plausible = np.array([feature.plausible for feature in features]).T
+        self._plausible = np.array([feature.limits for feature in features]).T
         self._trained = np.array([feature.trained for feature in features]).T
         self._median = np.array([feature.healthy.median for feature in features], dtype=np.float32)
         spans = [max(feature.healthy.high - feature.healthy.low, 1e-9) for feature in features]

@@ -27,16 +27,14 @@ def section(subject: Subject) -> Section:
     intro = (
         f"{subject.source} holds {quality.rows:,} readings of {len(quality.devices):,}"
         f" device{'' if len(quality.devices) == 1 else 's'} from {utc(quality.first_ms)} to {utc(quality.last_ms)}"
-        f" ({span:,.0f} days{every}). {percent(share)} of them are labelled faulty. A reading is four numbers,"
-        " one from"
-        " each sensor; the label says whether the fan was faulty at that moment."
+        f" ({span:,.0f} days{every}). {percent(share)} of them are labelled faulty. A reading is"
+        f" {len(quality.columns)} numbers, one from each sensor; the label says whether the fan was faulty at that moment."
     )
     columns = table(
         ("sensor", "lowest", "median", "highest", "zeros", "not possible"),
         [
             (
-                f"{column.name}<small>{escape(column.unit)}; possible are {column.plausible[0]:g} to"
-                f" {column.plausible[1]:g}</small>",
+                f"{column.name}<small>{escape(column.unit)}{_possible(column.plausible)}</small>",
                 f"{column.lowest:,.6g}",
                 f"{column.median:,.6g}",
                 f"{column.highest:,.6g}",
@@ -60,6 +58,10 @@ def section(subject: Subject) -> Section:
         beside([_scatter(subject, index) for index in range(len(SENSORS))]),
     ]
     return Section("data", "The data", "".join(body))
+
+
+def _possible(span: tuple[float, float]) -> str:
+    return "" if np.isinf(span).all() else f"; possible are {span[0]:g} to {span[1]:g}"
 
 
 def leakage(subject: Subject) -> Section:

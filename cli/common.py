@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from fanwatch import output
+
+if TYPE_CHECKING:
+    from fanwatch.gateway.client import Gateway
 
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 By = Annotated[str, typer.Option(metavar="NAME", help="Who says so.", default_factory=getpass.getuser)]
@@ -23,6 +26,14 @@ def environment() -> dict[str, str]:
     from local.status_report import reachable
 
     return reachable(os.environ)
+
+
+def gateway(timeout_s: float) -> "Gateway":
+    """The gateway of the pipeline that runs here, for calls of functions: only /system/ asks who is there."""
+    from fanwatch.gateway.client import Gateway
+    from fanwatch.settings import GatewaySettings, load
+
+    return Gateway(GatewaySettings(gateway_url=load(GatewaySettings, environment()).gateway_url), timeout_s)
 
 
 def print_json(content: Any) -> None:

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.common import AsJson, environment, print_table, stack_file
+from cli.common import AsJson, gateway, print_table, stack_file
 from fanwatch.bundles.anomaly import Bundle
 from fanwatch.errors import BundleError, SettingsError, Unavailable
 
@@ -222,8 +222,7 @@ def _as_dict(plan: "Plan", compared: "Compared | None", lived: "list[Evaluation]
 
 def _await_handover(bundle: "AnyBundle") -> str:
     """Where Fanwatch runs here, wait until its function answers with the bundle; a sentence about what happened."""
-    from fanwatch.gateway.client import Gateway
-    from fanwatch.settings import GatewaySettings, LocalSettings, load
+    from fanwatch.settings import LocalSettings, load
     from local.deploy import refusals
     from local.layout import of
     from local.lock import holder, running
@@ -238,13 +237,13 @@ def _await_handover(bundle: "AnyBundle") -> str:
     if not isinstance(bundle, Bundle):
         return "The pipeline that runs here is taking it over; the next forecast is made with it."
     function = local_environment(os.environ)["FANWATCH_INFER_FUNCTION"]
-    gateway = Gateway(GatewaySettings(gateway_url=load(GatewaySettings, environment()).gateway_url), _CALL_S)
     medians = json.dumps(
         {"params": [feature.healthy.median for feature in bundle.metadata.features]}
     ).encode()
+    through = gateway(_CALL_S)
     began = time.monotonic()
     while time.monotonic() - began < _HANDOVER_S:
-        if _model(gateway, function, medians) == bundle.model:
+        if _model(through, function, medians) == bundle.model:
             took = time.monotonic() - began
             return f"The pipeline that runs here has taken it over: after {took:.0f} s {function} is {bundle.model}."
         if reasons := refusals(layout):
@@ -254,9 +253,9 @@ def _await_handover(bundle: "AnyBundle") -> str:
     return f"{function} does not answer as {bundle.model} after {_HANDOVER_S:.0f} s; the old one serves on. See {log}."
 
 
-def _model(gateway: "Gateway", function: str, body: bytes) -> str | None:
+def _model(through: "Gateway", function: str, body: bytes) -> str | None:
     try:
-        answer = gateway.call(function, body, {"Content-Type": "application/json"})
+        answer = through.call(function, body, {"Content-Type": "application/json"})
         return str(json.loads(answer.body)["model"]) if answer.status == 200 else None
     except (Unavailable, ValueError, KeyError, TypeError):
         return None

@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cli.common import gateway
 from fanwatch.errors import FanwatchError, Unavailable, UpstreamFailed
 from fanwatch.gateway.client import Gateway
 from fanwatch.messages import ndjson
@@ -23,7 +23,7 @@ from fanwatch.messages.fields import DEVICE, TIME
 from fanwatch.messages.reading import faults
 from fanwatch.problems import Problems
 from fanwatch.sensors import FEATURES, SENSORS
-from fanwatch.settings import GatewaySettings, ReadingSettings, load
+from fanwatch.settings import ReadingSettings
 
 _FUNCTION = "score-fan"
 _TIMEOUT_S = 30.0
@@ -94,7 +94,7 @@ def score(
         else:
             content = ndjson.lines(_opened(source, stack), source)
         shown = Shown(as_json, source or "The reading")
-        for answered in _scored(_gateway(), content):
+        for answered in _scored(gateway(_TIMEOUT_S), content):
             shown.add(*answered)
     if not shown.total:
         raise FanwatchError(f"{source} has no readings.")
@@ -117,18 +117,11 @@ def _opened(source: str, stack: ExitStack) -> BinaryIO:
         raise typer.BadParameter(f"{source} cannot be read: {error.strerror}") from error
 
 
-def _gateway() -> Gateway:
-    from local.status_report import reachable
-
-    url = load(GatewaySettings, reachable(os.environ)).gateway_url
-    return Gateway(GatewaySettings(gateway_url=url), _TIMEOUT_S)
-
-
-def _scored(gateway: Gateway, content: Iterator[ndjson.Line]) -> Iterator[Answered]:
+def _scored(through: Gateway, content: Iterator[ndjson.Line]) -> Iterator[Answered]:
     for chunk in ndjson.chunks(content):
         body = b"\n".join(line.content for line in chunk) + b"\n"
         try:
-            response = gateway.call(_FUNCTION, body, {"Content-Type": "application/x-ndjson"})
+            response = through.call(_FUNCTION, body, {"Content-Type": "application/x-ndjson"})
         except Unavailable as error:
             raise Unavailable(f"{error} Start it with `fanwatch up`, or set FANWATCH_GATEWAY_URL.") from error
         if response.status != 200:

@@ -9,10 +9,8 @@ import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from string import Template
 
 from fanwatch import private, proxies
-from fanwatch.errors import FanwatchError
 from fanwatch.sensors import FEATURES
 from fanwatch.settings import (
     BrokerSettings,
@@ -23,7 +21,7 @@ from fanwatch.settings import (
     Settings,
     load,
 )
-from local.layout import CHECKOUT, Layout
+from local.layout import CHECKOUT, Layout, filled
 from local.ports import LOOPBACK
 from local.stack import local_environment as substitutes
 from local.supervisor import Program
@@ -100,21 +98,17 @@ def write_secrets(layout: Layout) -> None:
 
 def write_mosquitto(layout: Layout, port: int, *, durable: bool, queued_bytes: int) -> Path:
     """Fills in infra/mosquitto's template; the path of what Mosquitto reads."""
-    values = {
-        "port": port,
-        "bind_address": LOOPBACK,
-        "allow_anonymous": "true",
-        "user": getpass.getuser() if os.getuid() else "root",
-        "max_queued_bytes": queued_bytes,
-        "persistence_directory": layout.state / "mosquitto",
-        "autosave_on_changes": str(durable).lower(),
-        "common_directory": CHECKOUT / "infra/mosquitto/conf.d",
-    }
-    template = CHECKOUT / "infra/mosquitto/mosquitto.conf.template"
-    try:
-        text = Template(template.read_text(encoding="utf-8")).substitute(values)
-    except (OSError, KeyError, ValueError) as error:
-        raise FanwatchError(f"{template} cannot be used: {error}. Restore it from the repository.") from error
+    text = filled(
+        CHECKOUT / "infra/mosquitto/mosquitto.conf.template",
+        port=port,
+        bind_address=LOOPBACK,
+        allow_anonymous="true",
+        user=getpass.getuser() if os.getuid() else "root",
+        max_queued_bytes=queued_bytes,
+        persistence_directory=layout.state / "mosquitto",
+        autosave_on_changes=str(durable).lower(),
+        common_directory=CHECKOUT / "infra/mosquitto/conf.d",
+    )
     path = layout.run / "mosquitto.conf"
     path.write_text(text, encoding="utf-8")
     return path

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from local.health import healthy
-from local.layout import CHECKOUT, Layout
-from local.ports import LOOPBACK, is_free, owner
+from local.layout import CHECKOUT, Layout, filled
+from local.ports import is_free, owner
 from local.supervisor import Program, Supervisor
 
 NAME = "grafana"
@@ -108,32 +108,15 @@ def write_files(layout: Layout) -> None:
 
 
 def _environment(environment: Mapping[str, str], layout: Layout, port: int) -> dict[str, str]:
-    data = layout.state / NAME
-    values = {
-        "GF_PATHS_DATA": data,
-        "GF_PATHS_LOGS": data / "log",
-        "GF_PATHS_PLUGINS": data / "plugins",
-        "GF_PATHS_PROVISIONING": _FILES / "provisioning",
-        "GF_LOG_MODE": "console",
-        "GF_LOG_LEVEL": "warn",
-        "GF_SERVER_HTTP_ADDR": LOOPBACK,
-        "GF_SERVER_HTTP_PORT": port,
-        "GF_AUTH_ANONYMOUS_ENABLED": "true",
-        "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
-        "GF_USERS_ALLOW_SIGN_UP": "false",
-        # Nothing is asked of, or told to, any other machine.
-        "GF_ANALYTICS_REPORTING_ENABLED": "false",
-        "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
-        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
-        "GF_ANALYTICS_FEEDBACK_LINKS_ENABLED": "false",
-        "GF_NEWS_NEWS_FEED_ENABLED": "false",
-        "GF_PLUGINS_PREINSTALL_DISABLED": "true",
-        "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED": "true",
-        "GF_SECURITY_DISABLE_GRAVATAR": "true",
-        # What provisioning/datasources and provisioning/dashboards leave to the environment.
-        "FANWATCH_GRAFANA_DASHBOARDS": _FILES / "dashboards",
-        "INFLUX_TOKEN": environment.get("INFLUX_TOKEN", ""),
-    }
+    text = filled(
+        CHECKOUT / "infra/local/grafana.env.template",
+        data=layout.state / NAME,
+        files=_FILES,
+        port=port,
+        token=environment.get("INFLUX_TOKEN", ""),
+    )
+    lines = (line.partition("=") for line in text.splitlines() if not line.startswith("#"))
+    values = {name: value for name, _, value in lines}
     if _HOME_DASHBOARD.is_file():
-        values["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] = _HOME_DASHBOARD
-    return {name: str(value) for name, value in values.items()}
+        values["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] = str(_HOME_DASHBOARD)
+    return values

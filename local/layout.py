@@ -8,6 +8,7 @@ import stat
 import sys
 import tempfile
 from pathlib import Path
+from string import Template
 
 import msgspec
 
@@ -130,6 +131,14 @@ def command() -> str:
         return "fanwatch"
     here = Path.cwd()
     return str(installed.relative_to(here) if installed.is_relative_to(here) else installed)
+
+
+def filled(template: Path, **values: object) -> str:
+    """A template of the checkout's with its $names replaced. FanwatchError where it cannot be used."""
+    try:
+        return Template(template.read_text(encoding="utf-8")).substitute(values)
+    except (OSError, KeyError, ValueError) as error:
+        raise FanwatchError(f"{template} cannot be used: {error}. Restore it from the repository.") from error
 
 
 def note(file: Path, content: object) -> None:

@@ -12,7 +12,7 @@ from typing import Any, cast
 import msgspec
 
 from fanwatch.errors import Unavailable
-from local.layout import Layout
+from local.layout import CHECKOUT, Layout, filled
 from local.sockets import UnixConnection
 
 TIMEOUT_S = 5.0
@@ -23,6 +23,7 @@ _STARTED = 60
 _NOT_SPAWNED = 50
 _STILL_RUNNING = 91
 
+_TEMPLATES = CHECKOUT / "infra/local"
 _CHILD = Path(__file__).with_name("child.py")
 _WATCHER = Path(__file__).with_name("supervisord.py")
 
@@ -71,33 +72,13 @@ def write_spec(path: Path, argv: list[str], env: Mapping[str, str], cwd: Path, n
 
 
 def write_config(layout: Layout, *, as_root: bool) -> list[str]:
-    """Writes supervisord's own configuration; the command that starts it, in the state directory.
-
-    Paths are relative to that, for supervisord reads spaces and % in them as something else.
-    """
-    lines = [
-        "[unix_http_server]",
-        f"file={_plain(layout.control)}",
-        "chmod=0700",
-        "[supervisord]",
-        "nodaemon=true",
-        "silent=true",
-        "logfile=logs/supervisord.log",
-        "logfile_maxbytes=1MB",
-        "logfile_backups=1",
-        "pidfile=run/supervisord.pid",
-        "childlogdir=logs",
-        "nocleanup=true",
-        "minfds=256",
-        *(["user=root"] if as_root else []),
-        "[rpcinterface:supervisor]",
-        "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
-        "[supervisorctl]",
-        f"serverurl=unix://{_plain(layout.control)}",
-        "[include]",
-        "files=run/programs/*.conf",
-    ]
-    (layout.state / "supervisord.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    """Writes supervisord's own configuration; the command that starts it, in the state directory."""
+    text = filled(
+        _TEMPLATES / "supervisord.conf.template",
+        control=_plain(layout.control),
+        user="user=root" if as_root else "",
+    )
+    (layout.state / "supervisord.conf").write_text(text, encoding="utf-8")
     # -P: what lies beside the script is no part of it.
     return [sys.executable, "-P", "-W", "ignore", str(_WATCHER), "-n", "-c", "supervisord.conf"]
 
@@ -179,29 +160,17 @@ class Supervisor:
 
 def _section(program: Program) -> str:
     several = program.replicas is not None
-    number = "%(process_num)d" if several else "0"
     spec = Path("run/programs") / f"{program.name}.json"
-    command = " ".join(_plain(shlex.quote(part)) for part in argv_of(spec)[:-1])
-    lines = [
-        f"[program:{program.name}]",
-        f"command={command} {number}",
-        "process_name=%(program_name)s" + ("-%(process_num)d" if several else ""),
-        f"numprocs={program.replicas or 1}",
-        f"priority={program.priority}",
-        "autostart=true",
-        "autorestart=true",
-        "startsecs=1",
-        # supervisord waits a second longer for each; `revive` begins anew, so that no part waits longer than this.
-        "startretries=3",
-        "stopsignal=TERM",
-        f"stopwaitsecs={program.stop_s}",
-        "killasgroup=true",
-        "redirect_stderr=true",
-        f"stdout_logfile=logs/{program.name}" + ("-%(process_num)d.log" if several else ".log"),
-        "stdout_logfile_maxbytes=5MB",
-        "stdout_logfile_backups=1",
-    ]
-    return "\n".join(lines) + "\n"
+    return filled(
+        _TEMPLATES / "program.conf.template",
+        name=program.name,
+        command=" ".join(_plain(shlex.quote(part)) for part in argv_of(spec)[:-1]),
+        number="%(process_num)d" if several else "0",
+        suffix="-%(process_num)d" if several else "",
+        count=program.replicas or 1,
+        priority=program.priority,
+        stop_s=program.stop_s,
+    )
 
 
 def _plain(value: object) -> str:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from local.schedule import parse
+from local.cron import parse
 
 
 def at(text: str) -> float:

@@ -14,7 +14,7 @@ from fanwatch.settings import (
     duration_ms,
     load,
 )
-from local.schedule import parse
+from local.cron import parse
 from local.stack import Stack, StackError, local_environment, read, substitute
 from tests.support.servers import ROOT
 

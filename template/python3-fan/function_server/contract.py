@@ -20,11 +20,10 @@ class Headers(Mapping[str, str]):
         self._raw = raw
 
     def __getitem__(self, name: str) -> str:
-        wanted = name.lower().encode("latin-1", "replace")
-        for key, value in self._raw:
-            if key == wanted:
-                return value.decode("latin-1")
-        raise KeyError(name)
+        value: str | None = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
 
     def get(self, name: str, default: Any = None) -> Any:
         """The header's value, or the default."""

@@ -46,9 +46,7 @@ def serve() -> int:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(settings.listen_uds)
     if loader.busy or application.in_flight:
-        _leave(
-            0
-        )  # a thread is inside the handler and cannot be ended; tearing Python down under it may crash
+        _leave()
     loader.close()
     return 1 if loader.failed else 0
 
@@ -85,7 +83,8 @@ def _told(status: int, why: str) -> int:
     return status
 
 
-def _leave(status: int) -> None:
+def _leave() -> None:
+    """Where a thread is inside the handler and cannot be ended: tearing Python down under it may crash."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status)
+    os._exit(0)

@@ -15,7 +15,7 @@ from fanwatch.logs import Log
 from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import GatewaySettings, StoreSettings, load
 from fanwatch.store.influx import Store
-from fanwatch.store.reading_counts import newest_ms, scored
+from fanwatch.store.readings import newest_of_each, scored
 from simulator.fleet import steps
 from simulator.incidents import Forced
 from simulator.machines import Machines
@@ -79,7 +79,7 @@ class Stage:
         """False where it was told to stop first."""
         while not self._stop.is_set():
             try:
-                newest_ms(self._store, 0, 1)
+                newest_of_each(self._store, 0, 1)
             except FanwatchError:
                 self._stop.wait(_READY_S)
                 continue

@@ -12,14 +12,14 @@ import msgspec
 import paho.mqtt.client as mqtt
 
 from fanwatch.broker import tools
-from fanwatch.errors import Unavailable
+from fanwatch.errors import FanwatchError, Unavailable
 from fanwatch.files import opened
 from fanwatch.logs import Log
 from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import BrokerSettings, StoreSettings, load
 from fanwatch.signals import on_stop
 from fanwatch.store.influx import Store
-from fanwatch.store.reading_counts import Asking, newest_ms, scored
+from fanwatch.store.readings import newest_of_each, scored
 from simulator import demo, past
 from simulator.fleet import FAILS_WITHIN_S, Fleet, steps
 from simulator.machines import Machines, Readings
@@ -32,6 +32,7 @@ _TICK_S: Final = 0.005
 _MOST_BEHIND_S: Final = 5.0
 _LAST_WAIT_S: Final = 2.0
 _ASKED_S: Final = 0.5
+_ASK_AGAIN_S: Final = 1.0
 _STORED_WITHIN_S: Final = 120.0
 _LONGEST_RECONNECT_S: Final = 2
 _PAST_PER_SECOND: Final = 500.0
@@ -69,6 +70,25 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     demo: tuple[int, str] | None = None
     """A fan's number, and how it fails in the days that are played."""
     physics: Physics = Physics()
+
+
+class _Asking(threading.Thread):
+    """Asks until the store answers, beside the publishing, which must go on; `answer` is None before."""
+
+    def __init__(self, ask: Callable[[], dict[str, int]], stop: threading.Event) -> None:
+        super().__init__(name="store", daemon=True)
+        self._ask = ask
+        self._stopping = stop
+        self.answer: dict[str, int] | None = None
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.answer = self._ask()
+                return
+            except FanwatchError:
+                # Being built, starting, or not set up yet.
+                self._stopping.wait(_ASK_AGAIN_S)
 
 
 class _Running:
@@ -113,7 +133,7 @@ class _Running:
         # What is published now comes first, and has to get through before anything is added to it.
         if not scored(store, start_ms, time.time_ns() // 1_000_000):
             raise Unavailable("Nothing of this run is stored yet.")
-        newest = newest_ms(store, start_ms - int(self.options.history_days * 86_400_000), start_ms)
+        newest = newest_of_each(store, start_ms - int(self.options.history_days * 86_400_000), start_ms)
         quiet = Quiet(store)
         quiet.begin()
         self.quiet = quiet
@@ -157,7 +177,7 @@ def run(options: Options) -> int:
     return 0
 
 
-def _before(running: _Running, tell: Callable[[Machines], None]) -> tuple[Machines, Asking | None]:
+def _before(running: _Running, tell: Callable[[Machines], None]) -> tuple[Machines, _Asking | None]:
     """Goes through the days before, or leaves them for later; the fleet as it is now, and who asks for the rest."""
     options, machines = running.options, running.machines()
     if options.demo is not None:
@@ -170,7 +190,7 @@ def _before(running: _Running, tell: Callable[[Machines], None]) -> tuple[Machin
         past.live_through(running.days(machines, lambda: running.start_s))
         tell(machines)
         store = Store(load(StoreSettings))
-        asking = Asking(lambda: running.ask(store), running.stop)
+        asking = _Asking(lambda: running.ask(store), running.stop)
         asking.start()
         return machines, asking
     # The clock goes on meanwhile, so this ends where real time has been reached.
@@ -184,7 +204,7 @@ def _before(running: _Running, tell: Callable[[Machines], None]) -> tuple[Machin
 
 
 def _publish(
-    running: _Running, fleet: Fleet, asking: Asking | None, tell: Callable[[Machines], None]
+    running: _Running, fleet: Fleet, asking: _Asking | None, tell: Callable[[Machines], None]
 ) -> None:
     outbox, log = running.outbox, running.log
     start, done, player = time.monotonic(), 0, None

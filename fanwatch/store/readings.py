@@ -43,6 +43,23 @@ def newest(store: Store, fan: str, since_ms: int) -> int | None:
     return int(rows[0]["time"]) // _MS if rows else None
 
 
+def newest_of_each(store: Store, from_ms: int, before_ms: int) -> dict[str, int]:
+    """The newest stored reading of each device between two times, in ms. FanwatchError where nobody can say."""
+    rows = store.query(
+        f'SELECT last("{COUNTED}") FROM "telemetry" WHERE time >= {from_ms * _MS} AND time < {before_ms * _MS} '
+        'GROUP BY "deviceID"'
+    )
+    return {str(row["deviceID"]): int(row["time"]) // _MS for row in rows}
+
+
+def scored(store: Store, from_ms: int, until_ms: int) -> int:
+    """Stored results of readings from `from_ms` up to and with `until_ms`."""
+    rows = store.query(
+        f'SELECT count("quality") AS n FROM "anomaly" WHERE time >= {from_ms * _MS} AND time <= {until_ms * _MS}'
+    )
+    return int(rows[0]["n"]) if rows else 0
+
+
 def newest_beyond(store: Store, fan: str, since_ms: int, limits: dict[str, float]) -> int | None:
     """When the newest reading was measured in which any of these sensors shows its limit or more."""
     beyond = " OR ".join(f'"{name}" >= {limit}' for name, limit in limits.items())

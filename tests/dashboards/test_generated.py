@@ -13,6 +13,7 @@ from tests.support.grafana import ROOT
 def copy(tmp_path: Path) -> Path:
     """What is committed, to be changed."""
     shutil.copytree(ROOT / "infra/grafana", tmp_path / "infra/grafana")
+    shutil.copytree(ROOT / "infra/telegraf", tmp_path / "infra/telegraf")
     return tmp_path
 
 

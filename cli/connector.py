@@ -23,7 +23,7 @@ def prune(as_json: AsJson = False) -> None:
     The connector only ever adds topics by itself, so that a deploy cannot lose readings.
     """
     from fanwatch.errors import FanwatchError, Unavailable
-    from fanwatch.proxies import direct, no_answer
+    from fanwatch.http_session import direct, no_answer
     from fanwatch.settings import ConnectorSettings, load
 
     settings = load(ConnectorSettings, environment())

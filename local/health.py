@@ -11,7 +11,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from fanwatch.errors import FanwatchError, Unavailable
-from fanwatch.proxies import direct
+from fanwatch.http_session import direct
 from fanwatch.settings import (
     BrokerSettings,
     ConnectorSettings,

@@ -6,11 +6,11 @@ import msgspec
 import requests
 
 from fanwatch.errors import SettingsError
+from fanwatch.http_session import no_answer, session_to
 from fanwatch.logs import Log
 from fanwatch.messages.alarm import Alarm
 from fanwatch.notify.channel import Channel
 from fanwatch.notify.outages import Many
-from fanwatch.proxies import no_answer, session_to
 from fanwatch.settings import ForecastSettings, secret
 from fanwatch.store.influx import Store
 

@@ -14,8 +14,8 @@ import msgspec
 import requests
 
 from fanwatch.errors import FanwatchError, Unavailable
+from fanwatch.http_session import direct, no_answer
 from fanwatch.messages.refusals import in_words
-from fanwatch.proxies import direct, no_answer
 from fanwatch.settings import StoreSettings, secret
 
 if TYPE_CHECKING:

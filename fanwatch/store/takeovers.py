@@ -7,11 +7,13 @@ and logs it, also to a topic.
 
 import re
 from collections import Counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fanwatch import text
 from fanwatch.messages.reasons import Reason, reason
-from fanwatch.store.influx import Store
+
+if TYPE_CHECKING:
+    from fanwatch.store.influx import Store
 
 LOG: Final = "$SYS/broker/log/E"
 """Where Mosquitto says so, for whoever may read it."""
@@ -32,7 +34,7 @@ def logged(payload: bytes) -> str | None:
     return found[1].decode(errors="replace") if found else None
 
 
-def taken(store: Store) -> list[str]:
+def taken(store: "Store") -> list[str]:
     """Ids that several clients use now, as Telegraf stores the broker's log. Unavailable where the store is away."""
     rows = store.query(
         f'SELECT "id" FROM "takeover" WHERE time > now() - {WITHIN_S}s ORDER BY time DESC LIMIT {_MOST}'

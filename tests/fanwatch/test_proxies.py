@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from fanwatch import proxies
+from fanwatch import http_session, proxies
 from fanwatch.logs import Log
 from fanwatch.messages.alarm import Alarm
 from fanwatch.notify.webhook import Webhook
@@ -69,7 +69,7 @@ def test_out_of_the_site_means_never_this_machine(proxy: Recorder, stub: HttpStu
     url = f"http://{host}:{stub.url.rpartition(':')[2]}/"
     # Not every system resolves each name, and the stub listens on 127.0.0.1 alone.
     with contextlib.suppress(OSError):
-        proxies.session_to(url).get(url, timeout=5)
+        http_session.session_to(url).get(url, timeout=5)
     assert proxy.heard == []
 
 
@@ -77,7 +77,9 @@ def test_out_of_the_site_asks_it(proxy: Recorder, monkeypatch: pytest.MonkeyPatc
     def ask() -> None:
         with contextlib.suppress(requests.ConnectionError):
             assert (
-                not proxies.session_to("http://hooks.invalid/x").get("http://hooks.invalid/x", timeout=5).ok
+                not http_session.session_to("http://hooks.invalid/x")
+                .get("http://hooks.invalid/x", timeout=5)
+                .ok
             )
 
     ask()
@@ -100,7 +102,7 @@ def test_every_client_goes_through_it() -> None:
         for path in (ROOT / folder).rglob("*.py")
         if asks.search(path.read_text(encoding="utf-8"))
     }  # fmt: skip
-    assert found == {"fanwatch/proxies.py"}
+    assert found == {"fanwatch/http_session.py"}
 
 
 def test_a_webhook_asks_it(proxy: Recorder, stub: HttpStub) -> None:

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from fanwatch.errors import FanwatchError
 from fanwatch.forecast import ForecastModel, open_model
-from simulator.degradation import Wanted, save
+from simulator.history_files import Wanted, save
 from simulator.physics import scaled
 from training.forecast.evaluate import followed_by
 from training.forecast.figures import Figure

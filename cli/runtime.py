@@ -19,17 +19,17 @@ def up(
     FANS, RATE (readings a second and fan) and FAILING (fan-03:bearing) set the simulated fleet. DEMO (fan-03:bearing)
     shows a failure from its first sign to its repair, days of it within five minutes.
     """
-    from local import lifecycle, session
+    from local import control, session
 
     _check_fleet(session.fleet_size(os.environ))
-    raise typer.Exit(lifecycle.detach() if detach else session.run(os.environ))
+    raise typer.Exit(control.detach() if detach else session.run(os.environ))
 
 
 def down() -> None:
     """Stop what `fanwatch up` started here."""
-    from local import lifecycle
+    from local import control
 
-    print(lifecycle.down())
+    print(control.down())
 
 
 def status(as_json: AsJson = False) -> None:

@@ -48,7 +48,7 @@ def history(
             save(rows or 40320, out, fans=fans, seed=seed)
         print(f"{out}: {rows or 40320:,} readings of {fans} fans.")
         return
-    from simulator import degradation
+    from simulator import history_files
     from simulator.physics import parse_scales, scaled
 
     if rows is not None:
@@ -57,9 +57,9 @@ def history(
         physics = scaled(parse_scales(scale or []))
     except ValueError as error:
         raise typer.BadParameter(f"--scale: {error}.") from error
-    wanted = degradation.Wanted(fans, days, interval, seed, missing, physics)
+    wanted = history_files.Wanted(fans, days, interval, seed, missing, physics)
     with status(f"Writing {days:g} days of {fans} fans to {out} ..."):
-        written = degradation.save(wanted, out)
+        written = history_files.save(wanted, out)
     print(
         f"{out}: {written.readings:,} readings of {fans} fans in {days:g} days, "
         f"{written.failures} failures begun, {written.instruments} instrument faults."

@@ -9,7 +9,7 @@ import msgspec
 
 from fanwatch.errors import EXIT_USAGE, FanwatchError, SettingsError
 from simulator import demo, history, live
-from simulator.modes import MODES, parse_failing
+from simulator.failure_modes import MODES, parse_failing
 from simulator.physics import Physics, parse_scales, scaled
 
 

@@ -16,10 +16,10 @@ from fanwatch.messages.timestamps import format_ms
 from fanwatch.settings import GatewaySettings, StoreSettings, load
 from fanwatch.store.influx import Store
 from fanwatch.store.readings import newest_of_each, scored
+from simulator.failure_modes import MODES, device_id
 from simulator.fleet import steps
 from simulator.incidents import Forced
 from simulator.machines import Machines
-from simulator.modes import MODES, device_id
 from simulator.outbox import Outbox
 from simulator.physics import HOUR_S, Physics
 from simulator.wire import entries

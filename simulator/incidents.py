@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fanwatch.sensors import FEATURES
 from simulator.boxes import FAULTY, HEALTHY, Floats
-from simulator.modes import MODES, Mode
+from simulator.failure_modes import MODES, Mode
 from simulator.physics import HOUR_S, MONTH_S, Physics
 
 FAULT, PAUSE, SILENT, SENSORS = 0, 1, 2, slice(3, 3 + len(FEATURES))

@@ -1,6 +1,6 @@
 """Fans as machines: load, surroundings, wear and sensors, from which every simulated reading comes.
 
-One model for two uses: `simulator.degradation` writes weeks of it into files, `simulator.fleet` lets it run now.
+One model for two uses: `simulator.history_files` writes weeks of it into files, `simulator.fleet` lets it run now.
 """
 
 import math

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from fanwatch.files import opened, replaced
-from simulator.degradation import EVENTS_HEADER, event_row
+from simulator.history_files import EVENTS_HEADER, event_row
 from simulator.machines import Machines, Readings
 from simulator.outbox import Entry, Outbox
 from simulator.results import Results

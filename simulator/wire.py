@@ -3,8 +3,8 @@
 from fanwatch.messages.fields import DEVICE, TIME
 from fanwatch.messages.timestamps import format_ms
 from fanwatch.sensors import FEATURES
+from simulator.failure_modes import device_id
 from simulator.machines import Readings
-from simulator.modes import device_id
 from simulator.outbox import Entry
 
 

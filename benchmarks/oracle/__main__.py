@@ -17,7 +17,7 @@ from benchmarks.oracle.counting import Counted
 from benchmarks.oracle.hypotheses import Fineness
 from benchmarks.oracle.ideal import Belief, believe
 from benchmarks.oracle.told import Small, tell
-from simulator.degradation import Wanted
+from simulator.history_files import Wanted
 from training.forecast.figures import Figure
 
 _DOUBT: Final = 10

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.boxes import HEALTHY, Floats
+from simulator.failure_modes import MODES
 from simulator.incidents import DRIFT, DRIFTS, HOURS, slide
-from simulator.modes import MODES
 from simulator.physics import HOUR_S, MONTH_S, Physics
 
 BIN_H: Final = 1 / 6

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.boxes import Floats
-from simulator.degradation import FIRST_S, Wanted, steps
+from simulator.history_files import FIRST_S, Wanted, steps
 from simulator.incidents import DRIFT, SPIKES, Event
 from simulator.machines import Fans, Flags, Machines
 from training.forecast.history import FOREVER_MS, Broken, Fault, History

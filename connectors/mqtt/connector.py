@@ -4,8 +4,8 @@ import threading
 import time
 
 from connectors.mqtt import metrics
+from connectors.mqtt.annotations import Directory, filters_of
 from connectors.mqtt.dead_letters import Letters
-from connectors.mqtt.directory import Directory, filters_of
 from connectors.mqtt.id_conflict import IdConflict, Listening
 from connectors.mqtt.inbox import Inbox
 from fanwatch.broker import Subscriber

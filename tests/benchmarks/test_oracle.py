@@ -9,7 +9,7 @@ from benchmarks.oracle import counting, hypotheses
 from benchmarks.oracle.hypotheses import Fineness
 from benchmarks.oracle.ideal import believe
 from benchmarks.oracle.told import Told, tell
-from simulator.degradation import FIRST_S, Wanted, steps
+from simulator.history_files import FIRST_S, Wanted, steps
 from simulator.machines import Machines
 from simulator.physics import Physics
 from training.forecast import truth

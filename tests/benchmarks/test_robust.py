@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import robust
 from fanwatch.forecast import open_model
-from simulator.degradation import Wanted, save
+from simulator.history_files import Wanted, save
 from simulator.physics import SCALED, Physics
 from training.forecast.evaluate import followed_by
 from training.forecast.history import read

@@ -12,6 +12,7 @@ from benchmarks import probe, ways
 from benchmarks.load import Readings
 from benchmarks.pipeline import Broker
 from benchmarks.traffic import Counts, Source, Witness, compare
+from fanwatch.broker.tools import end_loop
 from fanwatch.errors import FanwatchError
 from fanwatch.messages import topics
 from tests.support.wait import until
@@ -89,7 +90,7 @@ def test_latency_is_that_of_what_lies_between(broker: Broker, tmp_path: Path) ->
         assert held_s * 1000 <= latency.p50 <= latency.p99 < 5_000
     finally:
         echo.disconnect()
-        echo.loop_stop()
+        end_loop(echo)
 
 
 def test_cost_and_rate_of_a_way(broker: Broker, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from fanwatch.broker.tools import end_loop
 from fanwatch.messages.timestamps import format_ns
 from tests.support.influx import Influx
 from tests.support.listener import Listener
@@ -141,7 +142,7 @@ def test_resend_publishes_the_original_bytes(rig: Rig) -> None:
         assert len(received) == 1
     finally:
         client.disconnect()
-        client.loop_stop()
+        end_loop(client)
 
 
 def test_what_was_sent_again_is_marked_and_not_sent_by_its_reason_once_more(rig: Rig) -> None:

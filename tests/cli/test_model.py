@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from fanwatch.bundles import anomaly as bundles
 from fanwatch.errors import SettingsError
-from simulator.degradation import Wanted, save
+from simulator.history_files import Wanted, save
 from simulator.physics import scaled
 from tests.support.up import ROOT
 from training.rows import HistoryError

@@ -9,6 +9,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from fanwatch.broker import Subscriber
+from fanwatch.broker.tools import end_loop
 from fanwatch.logs import Log
 from fanwatch.settings import BrokerSettings, ConnectorSettings
 from local.health import connector_trouble
@@ -65,7 +66,7 @@ def test_a_client_that_throws_the_session_away_is_no_lost_persistence(bench: Ben
     rival.loop_start()
     wanted = "another client has begun this session anew, and what the broker held for it is gone"
     until(lambda: [error["event"] for error in errors(connector)] == [wanted], 20, "what has happened")
-    rival.loop_stop()
+    end_loop(rival)
     assert errors(connector)[0]["hint"] == SAID
     assert connector.metric("sessions_lost_total") == 0
     # Once may have been an old connection of its own.

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from connectors.mqtt.directory import filters_of
+from connectors.mqtt.annotations import filters_of
 from fanwatch.messages.topics import is_valid_filter, matches
 from tests.connectors.conftest import Bench
 from tests.support.ledger import Fans, reading

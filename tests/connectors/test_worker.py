@@ -4,9 +4,9 @@ import threading
 import time
 from collections.abc import Sequence
 
+from connectors.mqtt.annotations import Entry
 from connectors.mqtt.calls import Answer, Calls, Verdict
 from connectors.mqtt.delivery import Delivery
-from connectors.mqtt.directory import Entry
 from connectors.mqtt.worker import Function, Worker
 from fanwatch.broker import Message
 from fanwatch.broker.subscriber import Connection

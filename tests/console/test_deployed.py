@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from fanwatch.broker.tools import client
+from fanwatch.broker.tools import client, end_loop
 from fanwatch.settings import BrokerSettings, StoreSettings
 from fanwatch.store.influx import MEANS, Store
 from local import tools
@@ -77,7 +77,7 @@ class Site:
         for each in sent:
             each.wait_for_publish(30)
         publisher.disconnect()
-        publisher.loop_stop()
+        end_loop(publisher)
         until(lambda: self._scored() == len(sent), 120, "every reading is scored and stored")
         until(self._forecast, 60, "a run that looked at both fans")
 

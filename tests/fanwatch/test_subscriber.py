@@ -9,6 +9,7 @@ import paho.mqtt.client as mqtt
 import pytest
 
 from fanwatch.broker import Message, Subscriber, tools
+from fanwatch.broker.tools import end_loop
 from fanwatch.errors import Unavailable
 from fanwatch.logs import Log
 from fanwatch.settings import BrokerSettings
@@ -58,7 +59,7 @@ class Client:
         )
         other.loop_start()
         until(left.is_set, 10, "the other one was in")
-        other.loop_stop()
+        end_loop(other)
         until(lambda: len(self.sessions) > times and self.subscriber.connected, 10, "it is back")
 
 
@@ -77,7 +78,7 @@ def publish(broker: Mosquitto, topic: str, *payloads: bytes) -> None:
     for sent in [sender.publish(topic, payload, qos=1) for payload in payloads]:
         sent.wait_for_publish(10)
     sender.disconnect()
-    sender.loop_stop()
+    end_loop(sender)
 
 
 def test_messages_come_in_order_as_they_were(client: Client, shared_broker: Mosquitto, topic: str) -> None:
@@ -215,7 +216,7 @@ def test_a_message_at_qos_0_needs_no_acknowledgement(
     assert client.wait(1) == [b"a"]
     assert client.got[0].acknowledge()
     sender.disconnect()
-    sender.loop_stop()
+    end_loop(sender)
     publish(shared_broker, topic, b"b")
     assert client.wait(2) == [b"a", b"b"]
 

@@ -9,10 +9,10 @@ from fanwatch.forecast import BIN_MS, Fleet, open_model
 from fanwatch.forecast.bins import gather
 from fanwatch.forecast.verdict import ORDER
 from simulator import demo
+from simulator.failure_modes import MODES
 from simulator.fleet import steps
 from simulator.incidents import Forced
 from simulator.machines import Machines
-from simulator.modes import MODES
 from simulator.physics import HOUR_S
 
 FANS = 10

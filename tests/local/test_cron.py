@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.mqtt.directory import Directory
+from connectors.mqtt.annotations import Directory
 from fanwatch.gateway.client import Gateway
 from fanwatch.logs import Log
 from fanwatch.messages import topics

@@ -8,6 +8,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from fanwatch.broker.tools import end_loop
 from fanwatch.errors import Unavailable
 from fanwatch.settings import BrokerSettings, ConnectorSettings
 from local import sessions
@@ -42,7 +43,7 @@ def taken_over(
         until(lambda: present and len(received) >= count, 10, f"{count} messages for {client_id}")
     finally:
         client.disconnect()
-        client.loop_stop()
+        end_loop(client)
     return present[0], received
 
 

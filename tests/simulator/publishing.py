@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from fanwatch.broker import tools
+from fanwatch.broker.tools import end_loop
 from fanwatch.messages.timestamps import parse_ms
 from fanwatch.messages.topics import READINGS
 from tests.support.mosquitto import ROOT, Mosquitto
@@ -56,7 +57,7 @@ class Listener:
     def close(self) -> None:
         """Disconnect."""
         self._client.disconnect()
-        self._client.loop_stop()
+        end_loop(self._client)
 
 
 def simulator(

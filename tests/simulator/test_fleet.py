@@ -6,8 +6,8 @@ import pytest
 
 from simulator.__main__ import main, options
 from simulator.boxes import HEALTHY
+from simulator.failure_modes import MODES, parse_failing
 from simulator.fleet import FAILS_AFTER_S, FAILS_WITHIN_S, Fleet
-from simulator.modes import MODES, parse_failing
 
 START_S = 1_767_225_600.0
 

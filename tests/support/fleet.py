@@ -4,7 +4,7 @@ import random
 import threading
 import time
 
-from fanwatch.broker.tools import client
+from fanwatch.broker.tools import client, end_loop
 from fanwatch.settings import BrokerSettings
 from tests.support.ledger import Key, reading
 
@@ -56,7 +56,7 @@ class LiveFans(threading.Thread):
         self._ended.set()
         self.join(2 * _CONFIRM_S)
         self._client.disconnect()
-        self._client.loop_stop()
+        end_loop(self._client)
 
     def publish(self, payload: bytes) -> None:
         """Anything, as any client could."""

@@ -15,6 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from fanwatch.broker.tools import end_loop
 from fanwatch.messages.timestamps import format_ms, parse_ms, zone
 from fanwatch.settings import BrokerSettings
 from tests.support.wait import patience, until
@@ -182,7 +183,7 @@ class Source:
                     gone.wait(0.002)
         finally:
             client.disconnect()
-            client.loop_stop()
+            end_loop(client)
 
     def _send(self, client: mqtt.Client, slots: dict[int, Any], number: int, sent: Sent) -> None:
         info = client.publish(sent.topic, sent.payload, qos=1)
@@ -259,7 +260,7 @@ class Witness:
     def close(self) -> None:
         """Ends the connection; the session stays."""
         self._client.disconnect()
-        self._client.loop_stop()
+        end_loop(self._client)
 
     def _take(self, message: mqtt.MQTTMessage) -> None:
         self.last_at = time.monotonic()

@@ -7,6 +7,7 @@ from typing import Any, Self
 import paho.mqtt.client as mqtt
 
 from fanwatch.broker import tools
+from fanwatch.broker.tools import end_loop
 from fanwatch.settings import BrokerSettings
 from tests.support.wait import patience, until
 
@@ -46,7 +47,7 @@ class Listener:
     def close(self) -> None:
         """Disconnects."""
         self._client.disconnect()
-        self._client.loop_stop()
+        end_loop(self._client)
 
     def __enter__(self) -> Self:
         return self

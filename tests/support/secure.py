@@ -11,6 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from credentials.certificates import Certificates
 from credentials.users import Users
+from fanwatch.broker.tools import end_loop
 from fanwatch.broker.transport import BufferedClient
 from fanwatch.settings import BrokerSettings
 from local import tools
@@ -185,7 +186,7 @@ class Visitor:
     def close(self) -> None:
         """Leaves."""
         self._client.disconnect()
-        self._client.loop_stop()
+        end_loop(self._client)
 
     def _on_connect(self, _client: object, _data: object, _flags: object, reason: Any, _p: object) -> None:
         self.refused = str(reason) if reason.is_failure else ""

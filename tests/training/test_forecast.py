@@ -17,7 +17,7 @@ from fanwatch.forecast import BIN_MS, open_model
 from fanwatch.forecast.bundle import load
 from fanwatch.forecast.verdict import INSTRUMENT, WARNING
 from fanwatch.forecast.windows import NAMES
-from simulator.degradation import Wanted, save
+from simulator.history_files import Wanted, save
 from simulator.physics import scaled
 from training.bundle_writer import TrainingError
 from training.forecast import baselines, figures, thresholds, truth

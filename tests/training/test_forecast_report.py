@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fanwatch.forecast import open_model
-from simulator.degradation import Wanted, save
+from simulator.history_files import Wanted, save
 from simulator.physics import scaled
 from training.forecast.evaluate import evaluate
 from training.forecast.history import read

@@ -13,9 +13,9 @@ import numpy as np
 
 from fanwatch.files import check_directory, replaced
 from fanwatch.sensors import COLUMNS, FEATURES
+from simulator.failure_modes import device_id
 from simulator.incidents import Event
 from simulator.machines import Machines, Readings
-from simulator.modes import device_id
 from simulator.physics import DAY_S, Physics
 
 READINGS_HEADER: Final = ",".join((*COLUMNS, "Faulty"))

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from cli.simulate import app
 from simulator.boxes import FAULTY, HEALTHY
-from simulator.degradation import EVENTS_HEADER, FIRST_S, READINGS_HEADER, Wanted, save, write
+from simulator.failure_modes import MODES
+from simulator.history_files import EVENTS_HEADER, FIRST_S, READINGS_HEADER, Wanted, save, write
 from simulator.incidents import Forced
 from simulator.machines import Machines
-from simulator.modes import MODES
 from simulator.physics import scaled
 
 FANS, DAYS = 40, 60

@@ -1,4 +1,4 @@
-"""Every number of the degradation model, in one place, so that a study can move each of them.
+"""Every number of the degradation model but those of a failure mode, so that a study can move each of them.
 
 Sensors stand in the order of `FEATURES`. What moves them is measured in standard deviations of a
 latent value per sensor, which a fan's sensors share through load and surroundings: `latents` below give it variance 1.
